@@ -1,0 +1,35 @@
+"""scikit-learn's scores at the end of every epoch, over the whole validation set, without an extra forward pass.
+
+The way the data goes, one module a step, each ignorant of the later ones::
+
+    collect     capture/        fit's own validation pass, tapped: batches of NumPy arrays
+                predictions.py  Predictions(y_true, y_pred, sample_weight, mask)
+    interpret   tasks.py        what the outputs mean: Binary, Multiclass, Multilabel, Regression
+    tally       evidence.py     labels, scores and their weighted counts
+    score       panel.py, scorers.py, scoring.py: names → values, by scikit-learn
+    record      records.py, history.py: logs for every callback, lists for the user
+
+`callback.py` conducts.
+"""
+
+from kerascb_metrics._version import __version__
+from kerascb_metrics.callback import Metrics
+from kerascb_metrics.exceptions import CaptureError, DataError, ScoringError, UndefinedScoreWarning
+from kerascb_metrics.history import ScoreHistory
+from kerascb_metrics.predictions import Predictions
+from kerascb_metrics.tasks import Binary, Multiclass, Multilabel, Regression
+
+__all__ = [
+    "Binary",
+    "CaptureError",
+    "DataError",
+    "Metrics",
+    "Multiclass",
+    "Multilabel",
+    "Predictions",
+    "Regression",
+    "ScoreHistory",
+    "ScoringError",
+    "UndefinedScoreWarning",
+    "__version__",
+]

@@ -1,0 +1,35 @@
+"""The tapped test function on JAX."""
+
+from kerascb_metrics.capture.tap import replaced
+
+
+def build(model, tap):
+    """Build the twin of Keras's test function: `twin(state, iterator) -> ((logs, state), parts)`.
+
+    Keras's own `make_test_function` makes it, with the step replaced, and so keeps its jit, donation and shardings.
+    Built for one step and looped here: with `steps_per_execution > 1` Keras returns the last step's outputs only.
+    """
+    test_step = model.test_step
+
+    def tapped_step(state, data):
+        (logs, state), captured = tap.step(test_step, state, data)
+        return (logs, captured), state
+
+    with replaced(model, test_step=tapped_step, steps_per_execution=1, test_function=None):
+        model.make_test_function(force=True)
+        one_step = model.test_function
+
+    def twin(state, iterator):
+        parts = []
+        for step in range(model.steps_per_execution):
+            try:
+                with tap.listening():
+                    (logs, captured), state = one_step(state, iterator)
+            except StopIteration:
+                if step == 0:
+                    raise  # Keras's evaluate ends the epoch on it
+                break
+            parts.append(captured)
+        return (logs, state), parts
+
+    return twin

@@ -1,0 +1,68 @@
+"""The tapped test function on TensorFlow."""
+
+import tensorflow as tf
+from keras import tree
+
+
+def build(model, tap):
+    """Build the twin of Keras's test function: `twin(iterator) -> (logs, parts)`.
+
+    Keras's own `_make_function` would not do: it reduces over replicas by averaging, rows included, and with
+    `steps_per_execution > 1` it returns the last step's outputs only. Ours is built for one step and called as
+    often as Keras would have looped.
+    """
+    strategy = model.distribute_strategy
+
+    @tf.autograph.experimental.do_not_convert
+    def replica_step(data):
+        return tap.step(model.test_step, data)
+
+    @tf.autograph.experimental.do_not_convert
+    def one_step(data):
+        logs, captured = strategy.run(replica_step, args=(data,))
+        return tree.map_structure(lambda value: _mean(strategy, value), logs), _by_replica(strategy, captured)
+
+    if not model.run_eagerly:
+        one_step = tf.function(one_step, reduce_retracing=True, jit_compile=model.jit_compile)
+
+    @tf.autograph.experimental.do_not_convert
+    def next_step(iterator):
+        return one_step(tree.map_structure(_none_if_optional, iterator.get_next()))
+
+    if not model.run_eagerly:
+        next_step = tf.function(next_step, reduce_retracing=True)
+
+    def twin(iterator):
+        parts = []
+        for step in range(model.steps_per_execution):
+            try:
+                with tap.listening():
+                    logs, captured = next_step(iterator)
+            except tf.errors.OutOfRangeError:
+                if step == 0:
+                    raise  # Keras's evaluate ends the epoch on it
+                break
+            parts += captured
+        return logs, parts
+
+    return twin
+
+
+def _none_if_optional(leaf):
+    """tf.data cannot hold None; Keras puts an empty Optional in its place."""
+    return None if isinstance(leaf, tf.experimental.Optional) else leaf
+
+
+def _mean(strategy, value):
+    replicas = strategy.experimental_local_results(value)
+    return value if len(replicas) == 1 else tf.reduce_mean(tf.stack(replicas), axis=0)
+
+
+def _by_replica(strategy, captured):
+    """One part a replica; one after the other they are in row order."""
+    count = max(len(strategy.experimental_local_results(leaf)) for leaf in tree.flatten(captured))
+
+    def of_replica(index):
+        return lambda leaf: None if leaf is None else strategy.experimental_local_results(leaf)[index]
+
+    return [tree.map_structure(of_replica(index), captured) for index in range(count)]

@@ -1,0 +1,59 @@
+"""Batches on their way from the device to NumPy."""
+
+import keras
+from keras import tree
+
+from kerascb_metrics.exceptions import DataError
+
+
+class Batches:
+    """Collects captured parts, in order, as NumPy arrays.
+
+    A part is copied when the next one arrives: that holds two on the device at most, and stalls nothing.
+    """
+
+    def __init__(self):
+        self.rows = 0
+        self._done = []
+        self._pending = []
+
+    def add(self, parts):
+        """Take the parts of one call of the test function, in row order."""
+        self._flush()
+        self._pending = parts
+
+    def finish(self):
+        """Return the list of parts, each a dict `y_true, y_pred, sample_weight, mask` of arrays or None."""
+        self._flush()
+        return self._done
+
+    def _flush(self):
+        for part in self._pending:
+            arrays = tree.map_structure(_to_numpy, part)
+            self.rows += _row_count(arrays)
+            self._done.append(arrays)
+        self._pending = []
+
+
+def _to_numpy(leaf):
+    return None if leaf is None else keras.ops.convert_to_numpy(leaf)
+
+
+def _row_count(arrays):
+    """The rows of a part; raises where its targets, outputs, weights and mask disagree."""
+    shapes = {
+        name: [leaf.shape for leaf in tree.flatten(value) if leaf is not None] for name, value in arrays.items()
+    }
+    if not shapes["y_true"]:
+        raise DataError(
+            "Metrics: there are no validation targets to score against (received y=None). Pass "
+            "validation_data=(x_val, y_val), or a dataset that yields (x, y) pairs."
+        )
+    counts = {shape[0] if shape else None for group in shapes.values() for shape in group}
+    if len(counts) != 1 or None in counts:
+        received = ", ".join(f"{name} {group}" for name, group in shapes.items() if group)
+        raise DataError(
+            "Metrics: in each validation batch targets, outputs, weights and mask must have the same number of rows; "
+            f"received shapes {received}."
+        )
+    return counts.pop()

@@ -1,0 +1,188 @@
+"""The seam: fit's own validation pass, with its rows handed out on the way.
+
+`fit` validates by calling `model.evaluate(…, callbacks=<its CallbackList>, return_dict=True)`, and `evaluate` looks
+`model.test_function` up anew for each batch. So for the length of a fit `evaluate` is wrapped on the instance; a call
+whose CallbackList holds a `PassListener` is fit's own, any other goes straight through. In fit's own pass each batch
+runs through a tapped twin of the test function, put in place for that one call and no longer.
+"""
+
+import functools
+import importlib
+import weakref
+from dataclasses import dataclass
+
+import keras
+
+from kerascb_metrics.capture import _keras
+from kerascb_metrics.capture.batches import Batches
+from kerascb_metrics.capture.tap import Tap
+from kerascb_metrics.exceptions import CaptureError
+
+_TWIN = "_kerascb_metrics_twin"
+_REMEDY = "Score given data instead: Metrics(validation_data=…)."
+
+
+class PassListener:
+    """What a callback must be to get the rows of fit's validation pass."""
+
+    def on_validation_pass(self, captured, logs):
+        """Take a `CapturedPass` and the pass's own logs; return the scores that join them."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class CapturedPass:
+    """The rows of one validation pass: batches of NumPy arrays, and whether all of the data was seen."""
+
+    batches: list
+    complete: bool
+
+
+def install(model):
+    """Put the seam on `model.evaluate`, if it is not there from an outer fit or from one that died."""
+    refuse_what_cannot_be_captured(model)
+    evaluate = vars(model).get("evaluate")
+    if not isinstance(evaluate, _Seam):
+        vars(model)["evaluate"] = _Seam(model, evaluate)
+
+
+def remove(model):
+    """Give `model.evaluate` back, unless a fit around the one that ends still needs it."""
+    seam = vars(model).get("evaluate")
+    if isinstance(seam, _Seam) and _keras.fits_under_way(model) <= 1:
+        seam.undo(model)
+
+
+def callbacks_beside(callback):
+    """Return the callbacks of the fit whose hook is calling `callback`, itself included."""
+    calling = _keras.calling_list(callback)
+    return [callback] if calling is None else list(calling.callbacks)
+
+
+def refuse_what_cannot_be_captured(model):
+    """Raise `CaptureError` for a test function that is not Keras's own."""
+    if "make_test_function" in vars(model) or type(model).make_test_function is not keras.Model.make_test_function:
+        raise CaptureError(
+            f"Metrics: {type(model).__name__} overrides `make_test_function`, so the rows that its validation sees "
+            f"cannot be captured. {_REMEDY}"
+        )
+    function = vars(model).get("test_function")
+    if function is not None and not _keras.made_by_keras(function):
+        raise CaptureError(
+            f"Metrics: `model.test_function` was set by hand ({function!r}), so the rows that it sees cannot be "
+            f"captured. Set it to None, Keras then makes its own, or override `test_step`. {_REMEDY}"
+        )
+
+
+class _Seam:
+    """Stands in for `model.evaluate`; holds no callback, and the model weakly."""
+
+    def __init__(self, model, inner):
+        self._model = weakref.ref(model)
+        self._inner = inner  # an `evaluate` that somebody else had put on the instance
+        functools.update_wrapper(self, type(model).evaluate)
+
+    def __call__(self, *args, **kwargs):
+        model, callbacks = self._model(), kwargs.get("callbacks")
+        evaluate = self._inner or functools.partial(type(model).evaluate, model)
+        listeners = _listeners(callbacks)
+        if not listeners:
+            return evaluate(*args, **kwargs)
+        with _Arm(model, callbacks) as arm:
+            logs = evaluate(*args, **kwargs)
+        captured = CapturedPass(arm.batches.finish(), complete=not model.stop_evaluating)
+        _check_rows(captured, arm.batches.rows, kwargs)
+        for listener in listeners:
+            logs = {**logs, **listener.on_validation_pass(captured, logs)}
+        return logs
+
+    def undo(self, model):
+        if self._inner is None:
+            del vars(model)["evaluate"]
+        else:
+            vars(model)["evaluate"] = self._inner
+
+
+def _listeners(callbacks):
+    """The listeners of fit's own pass; none where the pass is captured already (somebody wrapped our wrapper)."""
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        return []
+    if any(isinstance(callback, _Arm) for callback in callbacks.callbacks):
+        return []
+    return [callback for callback in callbacks.callbacks if isinstance(callback, PassListener)]
+
+
+class _Arm(keras.callbacks.Callback):
+    """Puts the tapped function in place just before each batch, and takes it away as soon as it is called.
+
+    It stands last in the list for the length of the pass, so every other callback's hook, the data's own code, and
+    whatever these call on the model (`evaluate`, `test_on_batch`, a whole fit) find the model as Keras left it.
+    """
+
+    def __init__(self, model, callbacks):
+        super().__init__()
+        self._own_model = model  # `self.model` would sync the state on JAX at every access
+        self._list = callbacks
+        self._function = None
+        self.batches = Batches()
+
+    def __enter__(self):
+        self._list.callbacks.append(self)
+        return self
+
+    def __exit__(self, *error):
+        self._list.callbacks.remove(self)
+        missed = self._function is not None
+        self._release()
+        if missed and not any(error):
+            self._refuse_missed()
+
+    def on_test_batch_begin(self, batch, logs=None):
+        if self._function is not None:
+            self._refuse_missed()
+        self._function = self._own_model.test_function
+        self._twin = _twin(self._own_model)
+        vars(self._own_model)["test_function"] = self._run
+
+    def _run(self, *args):
+        self._release()
+        result, parts = self._twin(*args)
+        self.batches.add(parts)
+        return result
+
+    def _release(self):
+        if self._function is not None:
+            vars(self._own_model)["test_function"] = self._function
+            self._function = None
+
+    def _refuse_missed(self):
+        self._release()
+        raise CaptureError(
+            f"Metrics: a validation batch did not run through `model.test_function`, so its rows were not seen "
+            f"(does {type(self._own_model).__name__} override `evaluate`?). {_REMEDY}"
+        )
+
+
+def _twin(model):
+    """The tapped twin of the model's current test function.
+
+    It is kept on that function: whatever makes Keras build a new one (`compile`, `quantize`, …) has ours rebuilt too,
+    every Metrics shares it, and it is freed along. Keras's own is made lazily and so never compiled beside it.
+    """
+    refuse_what_cannot_be_captured(model)
+    function = model.test_function
+    if not hasattr(function, _TWIN):
+        backend = importlib.import_module(f"kerascb_metrics.capture._{keras.backend.backend()}")
+        setattr(function, _TWIN, backend.build(model, Tap(model)))
+    return getattr(function, _TWIN)
+
+
+def _check_rows(captured, rows, kwargs):
+    """Where the data's length is known, every row must have come."""
+    shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(kwargs.get("y"))]
+    if not captured.complete or kwargs.get("steps") is not None or not shapes or not shapes[0]:
+        return
+    if rows != int(shapes[0][0]):
+        raise CaptureError(
+            f"Metrics: fit validates on {int(shapes[0][0])} rows, {rows} were captured. Nothing was scored. {_REMEDY}"
+        )

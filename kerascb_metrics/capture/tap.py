@@ -1,0 +1,115 @@
+"""The tap: a test step that also hands out what it gave to its metrics."""
+
+import contextlib
+import inspect
+import threading
+
+from keras import tree
+
+from kerascb_metrics.capture._keras import get_keras_mask
+from kerascb_metrics.exceptions import CaptureError, DataError
+
+_ARGUMENTS = ("x", "y", "y_pred", "sample_weight")
+_SPIED = ("compute_metrics", "compute_loss")  # in this order of trust
+
+
+@contextlib.contextmanager
+def replaced(owner, **attributes):
+    """Give `owner` other instance attributes for a while, and its own back however the block ends.
+
+    Goes through `vars(owner)`: Keras's and torch's `__setattr__` would track what is set.
+    """
+    namespace, missing = vars(owner), object()
+    before = {name: namespace.get(name, missing) for name in attributes}
+    namespace.update(attributes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is missing:
+                namespace.pop(name, None)
+            else:
+                namespace[name] = value
+
+
+class Tap:
+    """Runs a step of `model` and hands out the targets, outputs, weights and mask that the step worked with.
+
+    They are what the step gave to `compute_metrics`, which every step of Keras's own ends in, or, for a step that
+    never calls it, to `compute_loss`.
+    """
+
+    def __init__(self, model):
+        self._model = model
+        # MirroredStrategy traces one thread a replica, interleaved: each must see its own calls only.
+        self._seen = threading.local()
+        self._spies = {name: self._spy(name) for name in _SPIED}
+
+    def listening(self):
+        """Spy on the model for the length of one call of its test function.
+
+        Around the whole call and not inside the step, for the replicas' threads share the model.
+        """
+        return replaced(self._model, **self._spies)
+
+    def step(self, test_step, *args):
+        """Run `test_step(*args)`; return its result and a dict `y_true, y_pred, sample_weight, mask`."""
+        self._seen.calls = {name: [] for name in _SPIED}
+        result = test_step(*args)
+        calls, self._seen.calls = self._seen.calls, None
+        return result, _only_call(calls)
+
+    def _spy(self, name):
+        original = getattr(self._model, name)
+
+        def spy(*args, **kwargs):
+            calls = getattr(self._seen, "calls", None)
+            if calls is not None:
+                calls[name].append(_handed_over(original, args, kwargs))
+            return original(*args, **kwargs)
+
+        return spy
+
+
+def _handed_over(method, args, kwargs):
+    given = _by_keras_names(method, args, kwargs)
+    y_true, y_pred = given.get("y"), given.get("y_pred")
+    for leaf in tree.flatten((y_true, y_pred)):
+        if hasattr(leaf, "ragged_rank") or getattr(leaf, "is_nested", False):
+            raise DataError(
+                "Metrics: validation targets and outputs must be dense; received a ragged tensor "
+                f"({type(leaf).__name__}). Pad it (`.to_tensor()`) and mask the padding, or give it zero weight."
+            )
+    return {
+        "y_true": y_true,
+        "y_pred": y_pred,
+        "sample_weight": given.get("sample_weight"),
+        "mask": tree.map_structure(get_keras_mask, y_pred),
+    }
+
+
+def _by_keras_names(method, args, kwargs):
+    """Bind by position, because overrides rename the parameters."""
+    own_names = list(inspect.signature(method).parameters)
+    given = dict(zip(_ARGUMENTS, args, strict=False))
+    for name, value in kwargs.items():
+        position = own_names.index(name) if name in own_names else len(_ARGUMENTS)
+        renamed = name not in _ARGUMENTS and position < len(_ARGUMENTS)
+        given[_ARGUMENTS[position] if renamed else name] = value
+    return given
+
+
+def _only_call(calls):
+    for name in _SPIED:
+        if len(calls[name]) == 1:
+            return calls[name][0]
+        if calls[name]:
+            raise CaptureError(
+                f"Metrics: the model's `test_step` calls `self.{name}` {len(calls[name])} times a batch, so a row "
+                "would be scored more than once. Call it once a batch, or pass Metrics(validation_data=…)."
+            )
+    raise CaptureError(
+        "Metrics: nothing can be captured from the model's `test_step`: it calls neither `self.compute_metrics` nor "
+        "`self.compute_loss`. End it with `return self.compute_metrics(x, y, y_pred, sample_weight)`, or pass "
+        "Metrics(validation_data=…)."
+    )

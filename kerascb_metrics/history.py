@@ -1,0 +1,70 @@
+"""The per-epoch record of the scores."""
+
+import math
+from collections.abc import Mapping
+
+
+class ScoreHistory(Mapping):
+    """A mapping from score name to the list of its values, one a scored epoch.
+
+    Attributes:
+        epochs: the scored epochs, counted from 0 as Keras counts them in `on_epoch_end`.
+
+    >>> history = ScoreHistory({"f1": True})
+    >>> history.append(0, {"f1": 0.5})
+    >>> history.append(1, {"f1": 0.75})
+    >>> history["f1"], history.epochs
+    ([0.5, 0.75], [0, 1])
+    >>> history.best("f1")
+    (1, 0.75)
+    """
+
+    def __init__(self, greater_is_better=None):
+        self.epochs = []
+        self._values = {}
+        self._greater_is_better = dict(greater_is_better or {})
+
+    def __getitem__(self, name):
+        if name not in self._values:
+            raise KeyError(f"no score {name!r} was recorded; there are: {', '.join(self._values) or 'none yet'}")
+        return self._values[name]
+
+    def __iter__(self):
+        return iter(self._values)
+
+    def __len__(self):
+        return len(self._values)
+
+    def __repr__(self):
+        return f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})"
+
+    def append(self, epoch, values):
+        """Record the scores of one epoch, the same names in every one."""
+        self.epochs.append(epoch)
+        for name, value in values.items():
+            self._values.setdefault(name, []).append(value)
+
+    def best(self, name, mode=None):
+        """Return `(epoch, value)` of the best value of a score; ties go to the earliest epoch, nan is passed over.
+
+        Args:
+            name: a scalar score.
+            mode: "max" or "min"; needed only for a score whose direction is not known (a bare metric function).
+        """
+        values = self[name]
+        sign = {"max": 1, "min": -1}[mode or self.mode(name)]
+        ranked = [(sign * value, -place) for place, value in enumerate(values) if not math.isnan(value)]
+        if not ranked:
+            raise ValueError(f"no epoch has a value for {name!r}: {values}")
+        place = -max(ranked)[1]
+        return self.epochs[place], values[place]
+
+    def mode(self, name):
+        """Return "max" or "min", as Keras names the direction of a score."""
+        greater_is_better = self._greater_is_better.get(name)
+        if greater_is_better is None:
+            raise ValueError(
+                f"whether a greater {name!r} is better is not known. Pass mode='max' or mode='min', or make a scorer "
+                "with sklearn.metrics.make_scorer(…, greater_is_better=…)."
+            )
+        return "max" if greater_is_better else "min"

@@ -1,0 +1,126 @@
+"""The panel: f1, precision, recall, kappa, auc and confusion of one pass, by scikit-learn, from the counts."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from sklearn import metrics
+
+PANEL = ("f1", "precision", "recall", "kappa", "auc", "confusion")
+AVERAGES = ("binary", "micro", "macro", "weighted", "samples", None)
+
+
+class Undefined(Exception):
+    """A score that the rows leave undefined: the value to record, and the cause in words."""
+
+    def __init__(self, cause, value=float("nan")):
+        super().__init__(cause)
+        self.cause, self.value = cause, value
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The panel's scores of one `Evidence`; each a method that returns a value or raises `Undefined`.
+
+    A label score depends on the pairs (true, predicted) only through their counts, so scikit-learn gets the cells
+    that occur, with `sample_weight=counts`: N rows become a handful, and the result is the same to the last bit.
+    """
+
+    evidence: object
+    average: str | None
+    zero_division: float
+
+    def f1(self):
+        """F1, as `sklearn.metrics.f1_score`."""
+        return self._ratio(2, ~self._true_mass & ~self._predicted_mass, "neither true nor predicted")
+
+    def precision(self):
+        """Precision, as `sklearn.metrics.precision_score`."""
+        return self._ratio(0, ~self._predicted_mass, "not predicted for any row")
+
+    def recall(self):
+        """Recall, as `sklearn.metrics.recall_score`."""
+        return self._ratio(1, ~self._true_mass, "not the true label of any row")
+
+    def kappa(self):
+        """Cohen's kappa, as `sklearn.metrics.cohen_kappa_score`."""
+        counts = self.evidence.counts
+        true, predicted = self._true_mass, self._predicted_mass
+        if not (np.outer(true, predicted) & ~np.eye(len(true), dtype=bool)).any():
+            raise Undefined("true and predicted labels are all of one class")
+        return metrics.cohen_kappa_score(counts.y_true, counts.y_pred, sample_weight=counts.weight)
+
+    def auc(self):
+        """Area under the ROC curve, as `sklearn.metrics.roc_auc_score`; one-vs-rest for several classes."""
+        evidence = self.evidence
+        if evidence.y_score is None or (evidence.kind == "multiclass" and evidence.scale == "margin"):
+            raise Undefined("the outputs are margins, which one-vs-rest AUC does not compare")
+        if evidence.missing:
+            raise Undefined(f"no true label of class {', '.join(evidence.missing[:5])}")
+        if evidence.kind == "binary":
+            return metrics.roc_auc_score(evidence.y_true, evidence.y_score, sample_weight=evidence.sample_weight)
+        # scikit-learn's own one-vs-rest, past its check that rows sum to one, which half-precision softmax fails.
+        hot = evidence.y_true if evidence.kind == "multilabel" else _one_hot(evidence)
+        return metrics.roc_auc_score(
+            hot, evidence.y_score, average=self._auc_average, sample_weight=evidence.sample_weight
+        )
+
+    def confusion(self):
+        """The confusion matrix, C × C, rows true, columns predicted; multilabel L × 2 × 2."""
+        evidence = self.evidence
+        return evidence.label_tables if evidence.kind == "multilabel" else evidence.counts.matrix()
+
+    @property
+    def _auc_average(self):
+        return "macro" if self.average == "binary" else self.average
+
+    @cached_property
+    def _ratios(self):
+        evidence = self.evidence
+        options = {"average": self.average, "zero_division": self.zero_division}
+        if evidence.kind != "multilabel":
+            y_true, y_pred, weight = evidence.counts.y_true, evidence.counts.y_pred, evidence.counts.weight
+            options["labels"] = range(len(evidence.classes)) if self.average is None else None
+            if self.average == "binary":
+                options["pos_label"] = evidence.pos_index
+        elif self.average == "samples":
+            y_true, y_pred, weight = evidence.y_true, evidence.y_pred, evidence.sample_weight
+        else:
+            y_true, y_pred, weight = evidence.label_cells
+        return metrics.precision_recall_fscore_support(y_true, y_pred, sample_weight=weight, **options)
+
+    def _ratio(self, index, undefined, cause):
+        value = self._ratios[index]
+        names = [name for name, gone in zip(self.evidence.class_names, undefined & self._counted, strict=True) if gone]
+        if names and self.average not in ("samples", "micro"):
+            raise Undefined(f"class {', '.join(names[:5])}{', …' if len(names) > 5 else ''} is {cause}", value)
+        return value
+
+    @cached_property
+    def _matrix(self):
+        return self.evidence.counts.matrix()
+
+    @cached_property
+    def _true_mass(self):
+        if self.evidence.kind == "multilabel":
+            return self.evidence.label_tables[:, 1].sum(axis=1) > 0
+        return self._matrix.sum(axis=1) > 0
+
+    @cached_property
+    def _predicted_mass(self):
+        if self.evidence.kind == "multilabel":
+            return self.evidence.label_tables[:, :, 1].sum(axis=1) > 0
+        return self._matrix.sum(axis=0) > 0
+
+    @cached_property
+    def _counted(self):
+        """The classes that go into the average: scikit-learn leaves out those that occur nowhere."""
+        if self.average == "binary":
+            return np.arange(len(self._true_mass)) == self.evidence.pos_index
+        if self.average is None or self.evidence.kind == "multilabel":
+            return np.ones(len(self._true_mass), bool)
+        return np.isin(np.arange(len(self._true_mass)), [self.evidence.counts.y_true, self.evidence.counts.y_pred])
+
+
+def _one_hot(evidence):
+    return evidence.y_true[:, None] == np.arange(len(evidence.classes))

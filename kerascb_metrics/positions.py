@@ -1,0 +1,87 @@
+"""Positions are samples: outputs of any rank as rows, masked positions dropped."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerascb_metrics.exceptions import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Flat:
+    """One row a position: `y_true` and `y_pred` (N,) or (N, C), weights (N,) float64 or None."""
+
+    y_true: np.ndarray
+    y_pred: np.ndarray
+    sample_weight: np.ndarray | None
+
+    def keep(self, which):
+        """Keep the rows that a boolean array selects."""
+        if which.all():
+            return self
+        weight = None if self.sample_weight is None else self.sample_weight[which]
+        return Flat(self.y_true[which], self.y_pred[which], weight)
+
+
+def flatten(rows, columns, one_hot=False):
+    """Flatten `Predictions` whose last axis holds `columns` outputs a position (1: it may be absent).
+
+    Targets of the outputs' own shape stay columns, or with `one_hot` become the class that they name.
+    """
+    outputs = _native(rows.y_pred)
+    has_axis = columns > 1 or (outputs.ndim > 1 and outputs.shape[-1] == 1)
+    shape = outputs.shape[:-1] if has_axis else outputs.shape
+    y_pred = outputs.reshape(-1, columns) if columns > 1 else outputs.reshape(-1)
+    y_true = _targets(_native(rows.y_true), shape, columns, one_hot)
+    weight = _spread(rows.sample_weight, shape, "sample weights")
+    flat = Flat(y_true, y_pred, None if weight is None else _checked(weight.astype(np.float64)))
+    mask = _spread(rows.mask, shape, "the mask")
+    return flat if mask is None else flat.keep(mask.astype(bool))
+
+
+def _native(array):
+    """bfloat16 and float16 as float32, which holds them exactly: not every scikit-learn function takes them."""
+    small = array.dtype.kind == "V" or array.dtype.name in ("bfloat16", "float16")
+    return array.astype(np.float32) if small else array
+
+
+def _targets(y_true, shape, columns, one_hot):
+    if columns > 1 and y_true.shape == (*shape, columns):
+        y_true = y_true.reshape(-1, columns)
+        return _class_of(y_true) if one_hot else y_true
+    if y_true.size != int(np.prod(shape)):
+        raise DataError(
+            f"Metrics: targets and outputs do not fit: received targets {y_true.shape} for outputs of {columns} "
+            f"column(s) over {shape}."
+        )
+    return y_true.reshape(-1)
+
+
+def _class_of(y_true):
+    if not (np.isin(y_true, [0, 1]).all() and (y_true.sum(axis=1) == 1).all()):
+        raise DataError(
+            "Metrics: targets of the outputs' own shape must be one-hot for one class a row: a single 1, else 0. If a "
+            "row may have any number of labels, pass task='multilabel'."
+        )
+    return y_true.argmax(axis=1)
+
+
+def _spread(values, shape, what):
+    """Values a row, or a position, as one a position, flat; None stays None."""
+    if values is None:
+        return None
+    values = np.asarray(values)
+    if values.ndim > len(shape) and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.shape != shape[: values.ndim]:
+        raise DataError(f"Metrics: {what} of shape {values.shape} do not fit outputs over {shape}.")
+    return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape).reshape(-1)
+
+
+def _checked(weight):
+    if not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise DataError(
+            f"Metrics: sample weights must be finite and not negative; received values from {weight.min()} to "
+            f"{weight.max()}. To leave weights out of the scores pass use_sample_weight=False."
+        )
+    return weight

@@ -1,0 +1,44 @@
+"""The rows of one pass, as they came: the first thing after capture, and what every score is held against."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The targets, model outputs, weights and mask of one pass, in row order, as the model saw and made them.
+
+    Attributes:
+        y_true: targets, shape (N, …), the dtype that the model was given.
+        y_pred: model outputs, shape (N, …), the dtype that the model computes in; never rounded.
+        sample_weight: None, or weights of shape (N,), (N, 1) or one a position.
+        mask: None, or Keras's mask of the outputs; True where a position counts.
+
+    >>> import numpy as np
+    >>> rows = Predictions(y_true=np.array([0, 1]), y_pred=np.array([[0.2], [0.9]]))
+    >>> len(rows), rows.sample_weight is None
+    (2, True)
+    """
+
+    y_true: np.ndarray
+    y_pred: np.ndarray
+    sample_weight: np.ndarray | None = None
+    mask: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.y_pred)
+
+    def unweighted(self):
+        """The same rows without their weights."""
+        return replace(self, sample_weight=None)
+
+    @classmethod
+    def join(cls, batches):
+        """Join batches, dicts of the four arrays, once and in order."""
+        return cls(**{name: _joined(name, batches) for name in ("y_true", "y_pred", "sample_weight", "mask")})
+
+
+def _joined(name, batches):
+    arrays = [batch[name] for batch in batches]
+    return None if arrays[0] is None else np.concatenate(arrays)

@@ -1,0 +1,58 @@
+"""How scores are written: the keys and floats of `logs`, and the entries of the history."""
+
+import numpy as np
+
+# Direction of the four cells of a binary confusion matrix.
+CELLS = {"tn": True, "fp": False, "fn": False, "tp": True}
+
+
+def history_entries(values, class_names):
+    """Return what the history keeps: every value, and a value a class under `<name>_<class>` too."""
+    return {**values, **_per_class(values, class_names)}
+
+
+def log_entries(values, class_names, kind, pos_index=1, all_cells=False):
+    """Return what goes to `logs`, name → float.
+
+    A matrix does not go as it is: Keras's TensorBoard dies of arrays, and the progress bar shows their mean.
+
+    >>> log_entries({"f1": 0.5, "confusion": np.array([[3, 1], [0, 2]])}, ("0", "1"), "binary")
+    {'f1': 0.5, 'tn': 3.0, 'fp': 1.0, 'fn': 0.0, 'tp': 2.0}
+    """
+    entries = {}
+    for name, value in values.items():
+        if name == "confusion":
+            entries.update(_cells(value, class_names, kind, pos_index, all_cells))
+        elif np.ndim(value) == 0:
+            entries[name] = value
+        else:
+            entries.update(_per_class({name: value}, class_names))
+    return entries
+
+
+def _per_class(values, class_names):
+    return {
+        f"{name}_{of}": float(item)
+        for name, value in values.items()
+        if np.shape(value) == (len(class_names),)
+        for of, item in zip(class_names, value, strict=True)
+    }
+
+
+def _cells(matrix, class_names, kind, pos_index, all_cells):
+    if kind == "binary":
+        seen_from_positive = matrix if pos_index == 1 else matrix[::-1, ::-1]
+        return dict(zip(CELLS, map(float, seen_from_positive.ravel()), strict=True))
+    if not all_cells:
+        return {}
+    if kind == "multilabel":
+        return {
+            f"{cell}_{name}": float(count)
+            for name, table in zip(class_names, matrix, strict=True)
+            for cell, count in zip(CELLS, table.ravel(), strict=True)
+        }
+    return {
+        f"confusion_{true}_{predicted}": float(matrix[row, column])
+        for row, true in enumerate(class_names)
+        for column, predicted in enumerate(class_names)
+    }

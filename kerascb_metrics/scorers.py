@@ -1,0 +1,175 @@
+"""scikit-learn's scorers and metric functions, run on predictions at hand."""
+
+import functools
+import inspect
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn import metrics
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
+
+from kerascb_metrics.panel import Undefined
+
+SCORER_TYPE = type(metrics.make_scorer(metrics.accuracy_score))
+
+# Functions that see the pairs (true, predicted) only through their counts. Known ones, never a guess.
+COUNTED = {
+    metrics.accuracy_score,
+    metrics.balanced_accuracy_score,
+    metrics.cohen_kappa_score,
+    metrics.confusion_matrix,
+    metrics.f1_score,
+    metrics.fbeta_score,
+    metrics.hamming_loss,
+    metrics.jaccard_score,
+    metrics.matthews_corrcoef,
+    metrics.precision_score,
+    metrics.recall_score,
+    metrics.zero_one_loss,
+}
+# Of these, the ones that see a multilabel problem only through TP, FP and FN of each label.
+COUNTED_BY_LABEL = {
+    metrics.f1_score,
+    metrics.fbeta_score,
+    metrics.jaccard_score,
+    metrics.precision_score,
+    metrics.recall_score,
+}
+_BY_AVERAGE = {
+    "f1": metrics.f1_score,
+    "jaccard": metrics.jaccard_score,
+    "precision": metrics.precision_score,
+    "recall": metrics.recall_score,
+}
+# Scorer names that are a counted function with these options.
+COUNTED_NAMES = {
+    "accuracy": functools.partial(metrics.accuracy_score),
+    "balanced_accuracy": functools.partial(metrics.balanced_accuracy_score),
+    "jaccard": functools.partial(metrics.jaccard_score),
+    "matthews_corrcoef": functools.partial(metrics.matthews_corrcoef),
+    **{
+        f"{name}_{average}": functools.partial(function, average=average, pos_label=None)
+        for name, function in _BY_AVERAGE.items()
+        for average in ("micro", "macro", "weighted", "samples")
+    },
+}
+# Undefined where a class has no true row: scikit-learn gives nan or raises, depending on its release.
+_RANKING_NAMES = {
+    "average_precision",
+    "roc_auc",
+    "roc_auc_ovo",
+    "roc_auc_ovo_weighted",
+    "roc_auc_ovr",
+    "roc_auc_ovr_weighted",
+}
+# Names that need to be told all classes where one has no true row in a pass: the function and its sign.
+_LABELLED_NAMES = {
+    "d2_log_loss_score": (metrics.d2_log_loss_score, 1),
+    "neg_log_loss": (metrics.log_loss, -1),
+    "top_k_accuracy": (metrics.top_k_accuracy_score, 1),
+}
+
+
+def takes_sample_weight(score):
+    """Tell whether a scorer or metric function takes sample weights."""
+    function = getattr(score, "_score_func", score)
+    return "sample_weight" in inspect.signature(function).parameters
+
+
+def run_function(function, evidence, zero_division):
+    """Call a metric function with labels, on the counts where it is known to need no more."""
+    inner, options = _unwrapped(function)
+    if inner in COUNTED and "zero_division" in inspect.signature(inner).parameters:
+        options = {"zero_division": zero_division, **options}
+    weight = evidence.sample_weight
+    if _by_counts(inner, options, evidence):
+        counts = evidence.counts
+        y_true, y_pred, weight = evidence.classes[counts.y_true], evidence.classes[counts.y_pred], counts.weight
+    elif _by_label(inner, options, evidence):
+        y_true, y_pred, weight = evidence.label_cells
+    else:
+        y_true, y_pred = evidence.labels
+    if weight is not None and takes_sample_weight(inner):
+        options["sample_weight"] = weight
+    return inner(y_true, y_pred, **options)
+
+
+def run_name(name, evidence):
+    """Run one of scikit-learn's named scorers on the rows."""
+    if evidence.kind != "regression" and evidence.missing:
+        if name in _RANKING_NAMES:
+            raise Undefined(f"no true label of class {', '.join(evidence.missing[:5])}")
+        if name in _LABELLED_NAMES and evidence.kind != "multilabel":
+            return _run_labelled(name, evidence)
+    return run_scorer(metrics.get_scorer(name), evidence)
+
+
+def run_scorer(scorer, evidence):
+    """Run a scorer, unchanged, on an estimator that returns the predictions at hand."""
+    estimator = _GivenRegressor(evidence) if evidence.kind == "regression" else _GivenClassifier(evidence)
+    options = {}
+    if evidence.sample_weight is not None and takes_sample_weight(scorer):
+        options["sample_weight"] = evidence.sample_weight
+    return scorer(estimator, None, evidence.labels[0], **options)
+
+
+def _run_labelled(name, evidence):
+    function, sign = _LABELLED_NAMES[name]
+    y_score = evidence.y_proba[:, 1] if evidence.kind == "binary" and name == "top_k_accuracy" else evidence.y_proba
+    return sign * function(
+        evidence.labels[0], y_score, labels=evidence.classes, sample_weight=evidence.sample_weight
+    )
+
+
+def _unwrapped(function):
+    options = {}
+    while isinstance(function, functools.partial) and not function.args:
+        function, options = function.func, {**function.keywords, **options}
+    return function, options
+
+
+def _by_counts(function, options, evidence):
+    return function in COUNTED and evidence.kind in ("binary", "multiclass") and options.get("average") != "samples"
+
+
+def _by_label(function, options, evidence):
+    return function in COUNTED_BY_LABEL and evidence.kind == "multilabel" and options.get("average") != "samples"
+
+
+@dataclass(eq=False)
+class _Given:
+    """A small estimator that returns the predictions at hand; it has no features to look at."""
+
+    evidence: object
+
+    def fit(self, X, y):  # noqa: N803
+        """Do nothing: there is nothing to fit."""
+        return self
+
+    def predict(self, X):  # noqa: N803
+        """Return the labels, or a regression's values."""
+        return self.evidence.labels[1]
+
+
+class _GivenRegressor(RegressorMixin, _Given, BaseEstimator):
+    pass
+
+
+class _GivenClassifier(ClassifierMixin, _Given, BaseEstimator):
+    @property
+    def classes_(self):
+        """The classes; of a multilabel problem, those of each label."""
+        if self.evidence.kind == "multilabel":
+            return [np.array([0, 1])] * len(self.evidence.classes)
+        return self.evidence.classes
+
+    @available_if(lambda self: self.evidence.y_score is not None)
+    def decision_function(self, X):  # noqa: N803
+        """Return what ranks the rows."""
+        return self.evidence.y_score
+
+    @available_if(lambda self: self.evidence.y_proba is not None)
+    def predict_proba(self, X):  # noqa: N803
+        """Return probabilities."""
+        return self.evidence.y_proba

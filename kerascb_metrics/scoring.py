@@ -1,0 +1,219 @@
+"""`scoring=` → named scores; evidence → `{name: value}`."""
+
+import difflib
+import functools
+import inspect
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from kerascb_metrics.panel import AVERAGES, PANEL, Panel, Undefined
+from kerascb_metrics.scorers import COUNTED_NAMES, SCORER_TYPE, run_function, run_name, run_scorer, takes_sample_weight
+
+_CELLS = "confusion_cells"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one pass.
+
+    Attributes:
+        values: name → float, or an array: a value a class, or the confusion matrix.
+        undefined: name → why it has no value of its own.
+        errors: name → the exception that the user's score raised.
+        unweighted: the names that take no sample weight, where there are weights.
+    """
+
+    values: dict = field(default_factory=dict)
+    undefined: dict = field(default_factory=dict)
+    errors: dict = field(default_factory=dict)
+    unweighted: list = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Scoring:
+    """A checked `scoring=`, with the options of the panel.
+
+    >>> Scoring("accuracy").names
+    ('accuracy',)
+    >>> Scoring("acuracy")
+    Traceback (most recent call last):
+    ValueError: Metrics: unknown score 'acuracy'; did you mean 'accuracy'? …
+    """
+
+    scoring: object = None
+    average: str | None = "auto"
+    zero_division: float = 0.0
+    sources: dict = field(init=False)
+
+    def __post_init__(self):
+        if self.average not in ("auto", *AVERAGES):
+            raise ValueError(
+                f"Metrics: average must be 'auto', 'binary', 'micro', 'macro', 'weighted', 'samples' or None; "
+                f"received {self.average!r}."
+            )
+        if self.zero_division not in (0, 1) and not np.isnan(self.zero_division):
+            raise ValueError(f"Metrics: zero_division must be 0, 1 or nan; received {self.zero_division!r}.")
+        object.__setattr__(self, "sources", _parsed(self.scoring))
+
+    @property
+    def names(self):
+        """The names of the scores, in the order they were asked for."""
+        return tuple(self.sources)
+
+    @property
+    def wants_cells(self):
+        """Whether a confusion matrix of any size goes to `logs` cell by cell."""
+        return _CELLS in self.sources.values()
+
+    def greater_is_better(self):
+        """Return name → True, or None where the direction is not known. (Scorers are all greater-is-better.)"""
+        return {name: _direction(source) for name, source in self.sources.items()}
+
+    def check(self, kind):
+        """Raise `ValueError` where the scores cannot be had for a task."""
+        if kind == "regression" and any(source in PANEL for source in self._asked(kind).values()):
+            raise ValueError(
+                "Metrics: a regression task has no panel. Name regression scores, as in scoring=['r2', "
+                "'neg_mean_absolute_error'], or the task, if it is another, as in task='binary'."
+            )
+        if kind == "multilabel" and "kappa" in self._asked(kind).values():
+            raise ValueError("Metrics: kappa is not defined for a multilabel task. Leave it out of scoring=.")
+        if self.average == "binary" and kind != "binary":
+            raise ValueError(
+                f"Metrics: average='binary' needs a binary task, this one is {kind}. Pass average='macro', 'micro', "
+                "'weighted', or None for a value a class."
+            )
+        if self.average == "samples" and kind != "multilabel":
+            raise ValueError(f"Metrics: average='samples' needs a multilabel task, this one is {kind}.")
+
+    def score(self, evidence):
+        """Score one `Evidence`."""
+        panel = Panel(evidence, self._average_for(evidence.kind), self.zero_division)
+        scores = Scores()
+        for name, source in self._asked(evidence.kind).items():
+            try:
+                if evidence.undefined:
+                    raise Undefined(evidence.undefined, self._blank(source, evidence))
+                value = self._run(source, evidence, panel)
+            except Undefined as undefined:
+                value, scores.undefined[name] = undefined.value, undefined.cause
+            except Exception as error:  # a user's score; the callback raises it or records nan, as error_score says
+                value, scores.errors[name] = float("nan"), error
+            scores.values[name] = _plain(value)
+            if evidence.sample_weight is not None and not _weighted(source):
+                scores.unweighted.append(name)
+        return scores
+
+    def _asked(self, kind):
+        if self.scoring is None and kind == "multilabel":
+            return {name: source for name, source in self.sources.items() if name != "kappa"}  # scikit-learn has none
+        return self.sources
+
+    def _average_for(self, kind):
+        if self.average != "auto":
+            return self.average
+        return "binary" if kind == "binary" else "macro"
+
+    def _run(self, source, evidence, panel):
+        if isinstance(source, str):
+            if source == _CELLS:
+                return panel.confusion()
+            if source in PANEL:
+                return getattr(panel, source)()
+            if source in COUNTED_NAMES:
+                return run_function(COUNTED_NAMES[source], evidence, self.zero_division)
+            return run_name(source, evidence)
+        if _is_scorer(source):
+            return run_scorer(source, evidence)
+        return run_function(source, evidence, self.zero_division)
+
+    def _blank(self, source, evidence):
+        """The nan that stands for a score of a pass that cannot be scored, in the shape it has elsewhere."""
+        if source in ("confusion", _CELLS):
+            size = len(evidence.classes)
+            return np.full((size, 2, 2) if evidence.kind == "multilabel" else (size, size), np.nan)
+        per_class = self.average is None and source in ("f1", "precision", "recall", "auc")
+        return np.full(len(evidence.classes), np.nan) if per_class else float("nan")
+
+
+def _parsed(scoring):
+    if scoring is None:
+        return {name: name for name in PANEL}
+    if isinstance(scoring, dict):
+        named = list(scoring.items())
+    else:
+        listed = scoring if isinstance(scoring, list | tuple) else [scoring]
+        named = [(_name_of(score), score) for score in listed]
+    if not named:
+        raise ValueError("Metrics: scoring is empty. Leave it out for the panel, or name one score at least.")
+    for name, source in named:
+        _check_name(name, [other for other, _ in named])
+        _check_source(source)
+    # The cells are the matrix, written to `logs` too: one entry, whichever is named first.
+    named.sort(key=lambda pair: pair[1] == _CELLS)
+    return {"confusion" if name == _CELLS else name: source for name, source in named}
+
+
+def _name_of(score):
+    if isinstance(score, str):
+        return score
+    inner = score
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    if isinstance(inner, SCORER_TYPE):
+        inner = inner._score_func  # scikit-learn shows the function in the repr only
+    name = getattr(inner, "__name__", None)
+    if callable(score) and name and name.isidentifier():
+        return name
+    raise ValueError(f"Metrics: the score {score!r} has no name to record it under. Pass a dict, scoring={{'name': …}}.")
+
+
+def _check_name(name, names):
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"Metrics: the names in scoring= must be strings; received {name!r}.")
+    if names.count(name) > 1:
+        raise ValueError(f"Metrics: scoring= has two scores named {name!r}. Pass a dict with a name for each.")
+
+
+def _check_source(source):
+    if callable(source):
+        return
+    known = [*PANEL, _CELLS, *get_scorer_names()]
+    if not isinstance(source, str):
+        raise ValueError(
+            f"Metrics: a score must be a name, a scorer or a metric function; received {source!r} "
+            f"({type(source).__name__})."
+        )
+    if source not in known:
+        near = difflib.get_close_matches(source, known, n=3)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(
+            f"Metrics: unknown score {source!r}; {hint} The names are the panel's ({', '.join(PANEL)}), "
+            f"{_CELLS!r}, and those of sklearn.metrics.get_scorer_names()."
+        )
+
+
+def _is_scorer(source):
+    """A scorer takes (estimator, X, y); a metric function (y_true, y_pred)."""
+    return isinstance(source, SCORER_TYPE) or next(iter(inspect.signature(source).parameters), None) == "estimator"
+
+
+def _direction(source):
+    if source in ("confusion", _CELLS):
+        return None
+    return True if isinstance(source, str) or _is_scorer(source) else None
+
+
+def _weighted(source):
+    if not isinstance(source, str):
+        return takes_sample_weight(source)
+    if source in (*PANEL, _CELLS, *COUNTED_NAMES):
+        return True
+    return takes_sample_weight(get_scorer(source))
+
+
+def _plain(value):
+    """A Python float for a single number, else the array."""
+    return float(value) if np.ndim(value) == 0 else np.asarray(value)
