@@ -7,9 +7,9 @@ The way the data goes, one module a step, each ignorant of the later ones::
     interpret   tasks.py        what the outputs mean: Binary, Multiclass, Multilabel, Regression
     tally       evidence.py     labels, scores and their weighted counts
     score       panel.py, scorers.py, scoring.py: names → values, by scikit-learn
-    record      records.py, history.py: logs for every callback, lists for the user
+    record      records.py, recorder.py, history.py: logs for every callback, lists for the user
 
-`callback.py` conducts.
+`callback.py` conducts. `batchwise.py` stands apart: the older recipes' in-graph functions.
 """
 
 from kerascb_metrics._version import __version__

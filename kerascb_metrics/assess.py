@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 from kerascb_metrics.records import history_entries, log_entries
+from kerascb_metrics.report import Tally
+from kerascb_metrics.scoring import Scores
 from kerascb_metrics.tasks import infer_task
 
 
@@ -14,11 +16,13 @@ class Assessment:
         values: what the history records, name → float or array.
         entries: what goes to `logs`, name → float, without prefix.
         scores: the `Scores` behind them, with what was undefined or failed.
+        tally: the counts, for the report.
     """
 
     values: dict
     entries: dict
-    scores: object
+    scores: Scores
+    tally: Tally | None
 
 
 def settle_task(task, rows, loss, scoring):
@@ -49,7 +53,7 @@ def assess(rows, loss, task, scoring, *, complete=True, on_error):
         scores.values[name] = on_error(name, error)
     names = evidence.class_names
     entries = log_entries(scores.values, names, evidence.kind, evidence.pos_index, scoring.wants_cells)
-    return Assessment(history_entries(scores.values, names), entries, scores)
+    return Assessment(history_entries(scores.values, names), entries, scores, Tally.of(evidence, scoring.zero_division))
 
 
 def describe(task, rows, loss):

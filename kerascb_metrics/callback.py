@@ -1,19 +1,16 @@
 """`Metrics`: wires collect, interpret, tally, score and record to Keras's hooks. It computes nothing."""
 
+from typing import Any
+
 import keras
-import numpy as np
 
 from kerascb_metrics import capture
-from kerascb_metrics.assess import assess, describe, settle_task
-from kerascb_metrics.exceptions import DataError, ScoringError
-from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.losses import read_loss
 from kerascb_metrics.monitors import give_modes, take_back
-from kerascb_metrics.predictions import Predictions
+from kerascb_metrics.recorder import Recorder
 from kerascb_metrics.records import CELLS
 from kerascb_metrics.scoring import Scoring
 from kerascb_metrics.tasks import as_task
-from kerascb_metrics.troubles import Troubles
 
 
 class Metrics(capture.PassListener, keras.callbacks.Callback):
@@ -32,6 +29,11 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
             scikit-learn's. None gives a value a class, in `logs` as `val_f1_<class>`.
         zero_division: 0.0, 1.0 or nan, as in scikit-learn.
         use_sample_weight: honour validation sample weights when there are any.
+        validation_data: None: score the pass that `fit` makes. Else data of its own, with targets, that one
+            `model.predict` a scored epoch goes over: `(x, y)` or `(x, y, sample_weight)` of arrays, or a dataset,
+            PyDataset, DataLoader or generator of such tuples.
+        validation_batch_size, validation_steps, validation_freq: as in `fit`, for `validation_data`.
+        prefix: how its keys in `logs` begin, as in "test_"; None: "val_".
         error_score: "raise_first" raises in the first scored epoch, and later records nan with one warning;
             "raise" always raises; a number is recorded with one warning.
         verbose: "auto" says once how the outputs are read, unless `fit` is silent; True or False.
@@ -70,6 +72,11 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         average="auto",
         zero_division=0.0,
         use_sample_weight=True,
+        validation_data=None,
+        validation_batch_size=None,
+        validation_steps=None,
+        validation_freq=1,
+        prefix=None,
         error_score="raise_first",
         verbose="auto",
     ):
@@ -83,20 +90,36 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self.use_sample_weight = use_sample_weight
         self.error_score = error_score
         self.verbose = verbose
-        self._prefix = "val_"
+        self.validation_data = validation_data
+        self.validation_batch_size = validation_batch_size
+        self.validation_steps = validation_steps
+        self.validation_freq = validation_freq
+        self.prefix = prefix
+        self.wants_pass = validation_data is None
+        _check_given(self)
+        self._prefix = "val_" if prefix is None else prefix
         self._handed_out = set()
         self._given_modes = []
         self._start_afresh()
 
     def _start_afresh(self):
-        self.history = ScoreHistory(self._directions())
-        self.predictions = None
         self._epoch = 0
-        self._settled_task = None
-        self._entries = {}
-        self._troubles = Troubles(self.error_score)
+        self._given: Any = None
+        self._recorder = Recorder(
+            self.scoring, self.task, self.use_sample_weight, self.error_score, self._directions(), self._tell
+        )
 
     # What a user reads.
+
+    @property
+    def history(self):
+        """The `ScoreHistory`: name → list of values, one a scored epoch; afresh in each fit."""
+        return self._recorder.history
+
+    @property
+    def predictions(self):
+        """The last scored epoch's `Predictions`; None before."""
+        return self._recorder.predictions
 
     @property
     def f1s(self):
@@ -145,6 +168,28 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._handed_out.add(key)
         return {"monitor": key, "mode": mode}
 
+    def evaluate(self, model, data, *, batch_size=None, steps=None):
+        """Score a model on other data, such as a test set, with the same scores.
+
+        Args:
+            model: a Keras model, compiled or not.
+            data: as `validation_data`.
+            batch_size: for arrays.
+            steps: batches to read of data without end.
+
+        Returns:
+            A dict, name → float, or an array: the confusion matrix, or a value a class.
+
+        >>> import numpy as np, keras
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
+        >>> x, y = np.array([[0.1], [0.8], [0.7]]), np.array([0, 1, 0])
+        >>> Metrics(["precision", "recall"]).evaluate(model, (x, y))
+        {'precision': 0.5, 'recall': 1.0}
+        """
+        recorder = Recorder(self.scoring, self.task, self.use_sample_weight, "raise", {}, tell=str)
+        recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model), 0, _loss_of(model))
+        return {name: values[0] for name, values in recorder.history.items()}
+
     # Keras's hooks.
 
     def on_train_begin(self, logs=None):
@@ -152,68 +197,49 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._start_afresh()
         peers = capture.callbacks_beside(self)
         self._refuse_double_names(peers)
-        capture.install(self.model)
         self._given_modes = give_modes(peers, self._mode_of)
-        if not capture.fit_validates(self.model):
-            self._troubles.say("idle", "fit() has no validation data, so nothing is scored. Pass validation_data=….")
+        if self.wants_pass:
+            capture.install(self.model)
+            self._warn_if_idle()
+        else:
+            self._given = capture.GivenData(self.validation_data, self.validation_batch_size, self.validation_steps)
+            capture.step_to_front(self)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Note the epoch, and see that the seam is still in place."""
         self._epoch = epoch
-        capture.install(self.model)
+        if self.wants_pass:
+            capture.install(self.model)
+
+    def on_validation_pass(self, collect, logs):
+        """Score and record the rows of fit's own pass; return what joins its logs."""
+        return self._record(collect, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Score the given data, if there is any and its turn has come."""
+        if self.wants_pass or not capture.is_due(epoch, self.validation_freq):
+            return
+        taken = {key.removeprefix(self._prefix) for key in logs if key.startswith(self._prefix)}
+        entries = self._record(lambda: self._given.predict(self.model, show_progress=not self._silent), taken)
+        logs.update({self._prefix + name: value for name, value in entries.items()})
 
     def on_train_end(self, logs=None):
         """Leave the model and the other callbacks as they were found."""
-        capture.remove(self.model)
+        if self.wants_pass:
+            capture.remove(self.model)
         take_back(self._given_modes)
         self._given_modes = []
+        self._given = None
 
-    # The way the data goes.
+    def _record(self, collect, taken):
+        entries = self._recorder.record(collect, self._epoch, _loss_of(self.model))
+        return {self._free_name(name, taken): value for name, value in entries.items()}
 
-    def on_validation_pass(self, captured, logs):
-        """Score and record the rows of one pass; return what joins its logs."""
-        try:
-            assessment = self._assess(captured)
-            values, self._entries = assessment.values, assessment.entries
-            self._troubles.report(assessment.scores, self._epoch)
-        except Exception as error:  # whatever it is, it must not end a long run, unless error_score says so
-            value = self._settle(error)
-            values = {name: np.full(np.shape(past[-1]), value)[()] for name, past in self.history.items()}
-            self._entries = dict.fromkeys(self._entries, value)
-        self.history.append(self._epoch, values)
-        return {self._free_name(name, logs): value for name, value in self._entries.items()}
-
-    def _assess(self, captured):
-        if not captured.batches:
-            raise DataError("Metrics: the validation pass ran no batch, so there is nothing to score.")
-        self.predictions = rows = Predictions.join(captured.batches)
-        loss = read_loss(self.model.loss)
-        if self._settled_task is None:
-            self._settled_task = settle_task(self.task, rows, loss, self.scoring)
-            self._tell(f"Metrics: {describe(self._settled_task, rows, loss)}.")
-        if not self.use_sample_weight:
-            rows = rows.unweighted()
-        return assess(
-            rows, loss, self._settled_task, self.scoring, complete=captured.complete, on_error=self._score_failed
-        )
-
-    def _score_failed(self, name, error):
-        rows = self.predictions
-        told = ScoringError(
-            f"Metrics: the score {name!r} failed in epoch {self._epoch + 1} (counted from 1), on targets "
-            f"{rows.y_true.shape} and outputs {rows.y_pred.shape}: {error}"
-        )
-        told.__cause__ = error
-        return self._settle(told)
-
-    def _settle(self, error):
-        return self._troubles.settle(error, self._epoch, first=not self.history.epochs)
-
-    def _tell(self, message):
-        """Say it as Keras's own callbacks do, on a line of its own below the progress bar."""
-        silent = not (self.params or {}).get("verbose", 1)
-        if self.verbose is True or (self.verbose == "auto" and not silent):
-            print(f"\n{message}")
+    def _warn_if_idle(self):
+        if not capture.fit_validates(self.model):
+            self._recorder.troubles.say(
+                "idle", "fit() has no validation data, so nothing is scored. Pass it validation_data=…."
+            )
 
     # Names and directions.
 
@@ -221,6 +247,17 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         if name not in self.scoring.names:
             raise AttributeError(f"this Metrics has no score {name!r}; it has: {', '.join(self.scoring.names)}")
         return self.history.get(name, [])
+
+    @property
+    def _silent(self):
+        if self.verbose != "auto":
+            return not self.verbose
+        return not (self.params or {}).get("verbose", 1)
+
+    def _tell(self, message):
+        """Say it as Keras's own callbacks do, on a line of its own below the progress bar."""
+        if not self._silent:
+            print(f"\n{message}")
 
     def _directions(self):
         cells = CELLS if "confusion" in self.scoring.names else {}
@@ -246,7 +283,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
                 f"Metrics: metrics.monitor({name!r}) was given out as {key!r}, but a compiled Keras metric has that "
                 f"name. {remedy}"
             )
-        self._troubles.say(
+        self._recorder.troubles.say(
             ("name", name),
             f"{key!r} is a compiled Keras metric's name; this callback's own is {self._prefix + free!r}. {remedy}",
         )
@@ -262,6 +299,33 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
                     f"Metrics: two Metrics of this fit would both write {', '.join(double)} under {self._prefix!r}. "
                     "Name them apart, as in scoring={'f1_at_0.3': 'f1'}."
                 )
+
+
+def _loss_of(model):
+    return read_loss(getattr(model, "loss", None))
+
+
+def _check_given(metrics):
+    """Check what goes with `validation_data`."""
+    for name, idle in (
+        ("validation_batch_size", None),
+        ("validation_steps", None),
+        ("validation_freq", 1),
+        ("prefix", None),
+    ):
+        value = getattr(metrics, name)
+        if metrics.wants_pass and value != idle:
+            raise ValueError(
+                f"Metrics: {name}={value!r} goes with validation_data=, data of this callback's own. For the pass "
+                "that fit() makes, pass it to fit()."
+            )
+    if not isinstance(metrics.prefix, str | None):
+        raise ValueError(f"Metrics: prefix must be a string such as 'test_'; received {metrics.prefix!r}.")
+    freq = metrics.validation_freq
+    if not ((isinstance(freq, int) and freq > 0) or isinstance(freq, list | tuple | set)):
+        raise ValueError(f"Metrics: validation_freq must be a positive int or a list of epochs; received {freq!r}.")
+    if not metrics.wants_pass:
+        capture.GivenData(metrics.validation_data, metrics.validation_batch_size, metrics.validation_steps)
 
 
 def _check_choice(name, value, choices, more=""):

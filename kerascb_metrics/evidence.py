@@ -1,6 +1,6 @@
 """What the rows say, once the task is known: labels, scores, weights, and their counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -73,7 +73,7 @@ class Evidence:
     y_pred: np.ndarray
     y_score: np.ndarray | None = None
     scale: str = "probability"
-    classes: np.ndarray | None = None
+    classes: np.ndarray = field(default_factory=lambda: np.empty(0))
     class_names: tuple = ()
     pos_index: int = 1
     sample_weight: np.ndarray | None = None
@@ -90,8 +90,7 @@ class Evidence:
         pairs = 2 * self.y_true.astype(np.int8) + self.y_pred
         weight = self.sample_weight
         counted = [
-            np.count_nonzero(pairs == cell, axis=0) if weight is None else weight @ (pairs == cell)
-            for cell in range(4)
+            np.count_nonzero(pairs == cell, axis=0) if weight is None else weight @ (pairs == cell) for cell in range(4)
         ]
         return np.stack(counted, axis=1).reshape(-1, 2, 2)
 
@@ -111,7 +110,7 @@ class Evidence:
     @cached_property
     def labels(self):
         """`(y_true, y_pred)` in the targets' own labels, for metric functions and scorers."""
-        if self.classes is None or self.kind == "multilabel":
+        if self.kind in ("multilabel", "regression"):
             return self.y_true, self.y_pred
         return self.classes[self.y_true], self.classes[self.y_pred]
 

@@ -22,6 +22,7 @@ class ScoreHistory(Mapping):
     def __init__(self, greater_is_better=None):
         self.epochs = []
         self._values = {}
+        self._tallies = []
         self._greater_is_better = dict(greater_is_better or {})
 
     def __getitem__(self, name):
@@ -38,9 +39,10 @@ class ScoreHistory(Mapping):
     def __repr__(self):
         return f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})"
 
-    def append(self, epoch, values):
-        """Record the scores of one epoch, the same names in every one."""
+    def append(self, epoch, values, tally=None):
+        """Record the scores of one epoch, the same names in every one, and its counts."""
         self.epochs.append(epoch)
+        self._tallies.append(tally)
         for name, value in values.items():
             self._values.setdefault(name, []).append(value)
 
@@ -58,6 +60,27 @@ class ScoreHistory(Mapping):
             raise ValueError(f"no epoch has a value for {name!r}: {values}")
         place = -max(ranked)[1]
         return self.epochs[place], values[place]
+
+    def report(self, epoch=-1, *, output_dict=False):
+        """Return `sklearn.metrics.classification_report` of a scored epoch.
+
+        Args:
+            epoch: one of `epochs`; −1: the last.
+            output_dict: whether to return a dict instead of text.
+        """
+        tally = self._tallies[self._place(epoch)]
+        if tally is None:
+            raise ValueError(
+                f"epoch {epoch} has no classification report: a regression, or a pass with undefined scores."
+            )
+        return tally.report(output_dict)
+
+    def _place(self, epoch):
+        if epoch == -1 and self.epochs:
+            return len(self.epochs) - 1
+        if epoch not in self.epochs:
+            raise ValueError(f"epoch {epoch} was not scored; the scored epochs are {self.epochs}.")
+        return self.epochs.index(epoch)
 
     def mode(self, name):
         """Return "max" or "min", as Keras names the direction of a score."""

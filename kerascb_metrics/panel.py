@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 from sklearn import metrics
 
+from kerascb_metrics.evidence import Evidence
+
 PANEL = ("f1", "precision", "recall", "kappa", "auc", "confusion")
 AVERAGES = ("binary", "micro", "macro", "weighted", "samples", None)
 
@@ -26,7 +28,7 @@ class Panel:
     that occur, with `sample_weight=counts`: N rows become a handful, and the result is the same to the last bit.
     """
 
-    evidence: object
+    evidence: Evidence
     average: str | None
     zero_division: float
 
@@ -77,7 +79,7 @@ class Panel:
     @cached_property
     def _ratios(self):
         evidence = self.evidence
-        options = {"average": self.average, "zero_division": self.zero_division}
+        options: dict = {"average": self.average, "zero_division": self.zero_division}
         if evidence.kind != "multilabel":
             y_true, y_pred, weight = evidence.counts.y_true, evidence.counts.y_pred, evidence.counts.weight
             options["labels"] = range(len(evidence.classes)) if self.average is None else None

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kerascb_metrics.exceptions import DataError
+
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
@@ -36,6 +38,8 @@ class Predictions:
     @classmethod
     def join(cls, batches):
         """Join batches, dicts of the four arrays, once and in order."""
+        if not batches:
+            raise DataError("Metrics: the validation pass ran no batch, so there is nothing to score.")
         return cls(**{name: _joined(name, batches) for name in ("y_true", "y_pred", "sample_weight", "mask")})
 
 

@@ -9,6 +9,7 @@ from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
+from kerascb_metrics.evidence import Evidence
 from kerascb_metrics.panel import Undefined
 
 SCORER_TYPE = type(metrics.make_scorer(metrics.accuracy_score))
@@ -117,13 +118,11 @@ def run_scorer(scorer, evidence):
 def _run_labelled(name, evidence):
     function, sign = _LABELLED_NAMES[name]
     y_score = evidence.y_proba[:, 1] if evidence.kind == "binary" and name == "top_k_accuracy" else evidence.y_proba
-    return sign * function(
-        evidence.labels[0], y_score, labels=evidence.classes, sample_weight=evidence.sample_weight
-    )
+    return sign * function(evidence.labels[0], y_score, labels=evidence.classes, sample_weight=evidence.sample_weight)
 
 
 def _unwrapped(function):
-    options = {}
+    options: dict = {}
     while isinstance(function, functools.partial) and not function.args:
         function, options = function.func, {**function.keywords, **options}
     return function, options
@@ -141,7 +140,7 @@ def _by_label(function, options, evidence):
 class _Given:
     """A small estimator that returns the predictions at hand; it has no features to look at."""
 
-    evidence: object
+    evidence: Evidence
 
     def fit(self, X, y):  # noqa: N803
         """Do nothing: there is nothing to fit."""

@@ -39,7 +39,8 @@ class Scoring:
     ('accuracy',)
     >>> Scoring("acuracy")
     Traceback (most recent call last):
-    ValueError: Metrics: unknown score 'acuracy'; did you mean 'accuracy'? …
+        ...
+    ValueError: Metrics: unknown score 'acuracy'; did you mean 'accuracy' or ...
     """
 
     scoring: object = None
@@ -68,7 +69,7 @@ class Scoring:
         return _CELLS in self.sources.values()
 
     def greater_is_better(self):
-        """Return name → True, or None where the direction is not known. (Scorers are all greater-is-better.)"""
+        """Return name → True, as scorers are by convention, or None where the direction is not known."""
         return {name: _direction(source) for name, source in self.sources.items()}
 
     def check(self, kind):
@@ -167,7 +168,9 @@ def _name_of(score):
     name = getattr(inner, "__name__", None)
     if callable(score) and name and name.isidentifier():
         return name
-    raise ValueError(f"Metrics: the score {score!r} has no name to record it under. Pass a dict, scoring={{'name': …}}.")
+    raise ValueError(
+        f"Metrics: the score {score!r} has no name to record it under. Pass a dict, scoring={{'name': …}}."
+    )
 
 
 def _check_name(name, names):

@@ -366,7 +366,9 @@ def _class_indices(y_true, classes, ignore_class):
 def _check_values(y_true, allowed, what, remedy):
     if not np.isin(y_true, list(allowed)).all():
         strange = y_true[~np.isin(y_true, list(allowed))]
-        raise DataError(f"Metrics: {what}; received {_some(strange)} among the targets. If they are right, pass {remedy}.")
+        raise DataError(
+            f"Metrics: {what}; received {_some(strange)} among the targets. If they are right, pass {remedy}."
+        )
 
 
 def _check_probabilities(y_score):

@@ -5,17 +5,26 @@ Tried on Keras 3.12 to 3.15 (tests/test_seam.py fails by name when one of them m
 
 import inspect
 import sys
+from types import FrameType
 
 import keras
 from keras.src.backend import get_keras_mask  # on JAX the mask is in a side table, not on the array
+from keras.src.trainers.data_adapters import get_data_adapter  # `predict` takes no targets, but takes an adapter
 
-__all__ = ["calling_list", "fit_validates", "fits_under_way", "get_keras_mask", "made_by_keras"]
+__all__ = [
+    "calling_list",
+    "fit_validates",
+    "fits_under_way",
+    "get_data_adapter",
+    "get_keras_mask",
+    "made_by_keras",
+]
 
 _FIT_CODE = inspect.unwrap(keras.Model.fit).__code__
 
 
 def _frames():
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         yield frame
         frame = frame.f_back

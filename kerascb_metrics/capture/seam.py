@@ -9,12 +9,12 @@ runs through a tapped twin of the test function, put in place for that one call 
 import functools
 import importlib
 import weakref
-from dataclasses import dataclass
+from typing import Any
 
 import keras
 
 from kerascb_metrics.capture import _keras
-from kerascb_metrics.capture.batches import Batches
+from kerascb_metrics.capture.batches import Batches, Pass
 from kerascb_metrics.capture.tap import Tap
 from kerascb_metrics.exceptions import CaptureError
 
@@ -23,19 +23,17 @@ _REMEDY = "Score given data instead: Metrics(validation_data=…)."
 
 
 class PassListener:
-    """What a callback must be to get the rows of fit's validation pass."""
+    """What a callback must be to get the rows of fit's validation pass.
 
-    def on_validation_pass(self, captured, logs):
-        """Take a `CapturedPass` and the pass's own logs; return the scores that join them."""
+    Attributes:
+        wants_pass: False for a callback that scores other data.
+    """
+
+    wants_pass = True
+
+    def on_validation_pass(self, collect, logs):
+        """Take a function that returns the `Pass`, or raises, and the pass's own logs; return what joins them."""
         raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class CapturedPass:
-    """The rows of one validation pass: batches of NumPy arrays, and whether all of the data was seen."""
-
-    batches: list
-    complete: bool
 
 
 def install(model):
@@ -59,6 +57,16 @@ def callbacks_beside(callback):
     return [callback] if calling is None else list(calling.callbacks)
 
 
+def step_to_front(callback):
+    """Have Keras call `callback` before all others from the next hook on, so that they see what it adds to `logs`.
+
+    In a new list, for Keras is going through the old one.
+    """
+    calling = _keras.calling_list(callback)
+    if calling is not None:
+        calling.callbacks = [callback, *(other for other in calling.callbacks if other is not callback)]
+
+
 def refuse_what_cannot_be_captured(model):
     """Raise `CaptureError` for a test function that is not Keras's own."""
     if "make_test_function" in vars(model) or type(model).make_test_function is not keras.Model.make_test_function:
@@ -78,7 +86,7 @@ class _Seam:
     """Stands in for `model.evaluate`; holds no callback, and the model weakly."""
 
     def __init__(self, model, inner):
-        self._model = weakref.ref(model)
+        self._model: Any = weakref.ref(model)  # alive while somebody can call us through it
         self._inner = inner  # an `evaluate` that somebody else had put on the instance
         functools.update_wrapper(self, type(model).evaluate)
 
@@ -90,10 +98,9 @@ class _Seam:
             return evaluate(*args, **kwargs)
         with _Arm(model, callbacks) as arm:
             logs = evaluate(*args, **kwargs)
-        captured = CapturedPass(arm.batches.finish(), complete=not model.stop_evaluating)
-        _check_rows(captured, arm.batches.rows, kwargs)
+        collect = functools.partial(_collect, arm.batches, complete=not model.stop_evaluating, asked=kwargs)
         for listener in listeners:
-            logs = {**logs, **listener.on_validation_pass(captured, logs)}
+            logs = {**logs, **listener.on_validation_pass(collect, logs)}
         return logs
 
     def undo(self, model):
@@ -109,7 +116,7 @@ def _listeners(callbacks):
         return []
     if any(isinstance(callback, _Arm) for callback in callbacks.callbacks):
         return []
-    return [callback for callback in callbacks.callbacks if isinstance(callback, PassListener)]
+    return [own for own in callbacks.callbacks if isinstance(own, PassListener) and own.wants_pass]
 
 
 class _Arm(keras.callbacks.Callback):
@@ -177,12 +184,13 @@ def _twin(model):
     return getattr(function, _TWIN)
 
 
-def _check_rows(captured, rows, kwargs):
-    """Where the data's length is known, every row must have come."""
-    shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(kwargs.get("y"))]
-    if not captured.complete or kwargs.get("steps") is not None or not shapes or not shapes[0]:
-        return
-    if rows != int(shapes[0][0]):
+def _collect(batches, complete, asked):
+    """Return the `Pass`; where the data's length is known, every row must have come."""
+    seen = Pass(batches.finish(), complete)
+    shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(asked.get("y"))]
+    if complete and asked.get("steps") is None and shapes and shapes[0] and batches.rows != int(shapes[0][0]):
         raise CaptureError(
-            f"Metrics: fit validates on {int(shapes[0][0])} rows, {rows} were captured. Nothing was scored. {_REMEDY}"
+            f"Metrics: fit validates on {int(shapes[0][0])} rows, {batches.rows} were captured. Nothing was scored. "
+            f"{_REMEDY}"
         )
+    return seen
