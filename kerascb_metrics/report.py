@@ -32,10 +32,10 @@ class Tally:
         if evidence.kind == "regression" or evidence.undefined:
             return None
         if evidence.kind == "multilabel":
-            cells = evidence.label_cells
+            y_true, y_pred, weight = evidence.label_cells
         else:
-            cells = (evidence.counts.y_true, evidence.counts.y_pred, evidence.counts.weight)
-        return cls(evidence.kind, evidence.class_names, *cells, zero_division)
+            y_true, y_pred, weight = evidence.counts.y_true, evidence.counts.y_pred, evidence.counts.weight
+        return cls(evidence.kind, evidence.class_names, y_true, y_pred, weight, zero_division)
 
     def report(self, output_dict=False):
         """Return `sklearn.metrics.classification_report`, with whole supports where the rows have no weights.

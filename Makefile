@@ -1,0 +1,20 @@
+# Two commands do everything on a fresh machine: `make quickstart` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: quickstart test clean
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[tensorflow,test]"
+	touch $@
+
+quickstart: $(VENV)/installed
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python examples/quickstart.py
+
+test: quickstart
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv* build *.egg-info
