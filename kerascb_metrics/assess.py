@@ -46,13 +46,17 @@ def assess(rows, loss, task, scoring, *, complete=True, on_error):
     evidence = task.read(rows, loss)
     if not len(evidence.y_true):
         evidence = replace(evidence, undefined="no row is left to score")
+    elif evidence.sample_weight is not None and not evidence.sample_weight.any():
+        evidence = replace(evidence, undefined="all sample weights are zero")
     if not complete:
         evidence = replace(evidence, undefined="the pass was cut short by stop_evaluating")
     scores = scoring.score(evidence)
     for name, error in scores.errors.items():
         scores.values[name] = on_error(name, error)
     names = evidence.class_names
-    entries = log_entries(scores.values, names, evidence.kind, evidence.pos_index, scoring.wants_cells)
+    entries = log_entries(
+        scores.values, names, evidence.kind, evidence.pos_index, scoring.matrices, scoring.wants_cells
+    )
     return Assessment(history_entries(scores.values, names), entries, scores, Tally.of(evidence, scoring.zero_division))
 
 

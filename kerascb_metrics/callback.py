@@ -1,5 +1,6 @@
 """`Metrics`: wires collect, interpret, tally, score and record to Keras's hooks. It computes nothing."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -324,6 +325,11 @@ def _check_given(metrics):
     freq = metrics.validation_freq
     if not ((isinstance(freq, int) and freq > 0) or isinstance(freq, list | tuple | set)):
         raise ValueError(f"Metrics: validation_freq must be a positive int or a list of epochs; received {freq!r}.")
+    if inspect.isgenerator(metrics.validation_data) and metrics.validation_steps is None:
+        raise ValueError(
+            "Metrics: a generator as validation_data needs validation_steps=, the batches of one pass; it must yield "
+            "for ever, for each epoch reads on."
+        )
     if not metrics.wants_pass:
         capture.GivenData(metrics.validation_data, metrics.validation_batch_size, metrics.validation_steps)
 

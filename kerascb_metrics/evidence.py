@@ -124,9 +124,24 @@ class Evidence:
 
     @cached_property
     def missing(self):
-        """The names of the classes that no true label has in this pass (multilabel: all rows alike)."""
+        """The names of the classes that nothing can be ranked for: all of the weight, or none, is theirs."""
+        return [name for name, gone in zip(self.class_names, self.one_sided, strict=True) if gone]
+
+    @cached_property
+    def one_sided(self):
+        """For each class or label, whether its true rows have no weight, or all of it."""
+        share = self.true_mass
+        total = len(self.y_true) if self.sample_weight is None else self.sample_weight.sum()
+        return (share == 0) | (share == total)
+
+    @cached_property
+    def true_mass(self):
+        """The weight of the rows of each true class or label."""
         if self.kind == "multilabel":
-            absent = [len(np.unique(column)) < 2 for column in self.y_true.T]
-        else:
-            absent = np.bincount(self.y_true, minlength=len(self.classes)) == 0
-        return [name for name, gone in zip(self.class_names, absent, strict=True) if gone]
+            return self.label_tables[:, 1].sum(axis=1)
+        return np.bincount(self.y_true, self.sample_weight, minlength=len(self.classes))
+
+    @cached_property
+    def hot(self):
+        """True labels as (N, C) or (N, L) indicators."""
+        return self.y_true if self.kind == "multilabel" else self.y_true[:, None] == np.arange(len(self.classes))

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 
 class ScoreHistory(Mapping):
     """A mapping from score name to the list of its values, one a scored epoch.
@@ -54,6 +56,10 @@ class ScoreHistory(Mapping):
             mode: "max" or "min"; needed only for a score whose direction is not known (a bare metric function).
         """
         values = self[name]
+        if any(np.ndim(value) for value in values):
+            raise ValueError(f"{name!r} is no single number an epoch: it has no best. Choose one of its own keys.")
+        if mode not in ("max", "min", None):
+            raise ValueError(f"mode must be 'max' or 'min'; received {mode!r}.")
         sign = {"max": 1, "min": -1}[mode or self.mode(name)]
         ranked = [(sign * value, -place) for place, value in enumerate(values) if not math.isnan(value)]
         if not ranked:
@@ -75,6 +81,9 @@ class ScoreHistory(Mapping):
             )
         return tally.report(output_dict)
 
+    def _is_class_of(self, name, base):
+        return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))
+
     def _place(self, epoch):
         if epoch == -1 and self.epochs:
             return len(self.epochs) - 1
@@ -84,7 +93,8 @@ class ScoreHistory(Mapping):
 
     def mode(self, name):
         """Return "max" or "min", as Keras names the direction of a score."""
-        greater_is_better = self._greater_is_better.get(name)
+        bases = [base for base in self._greater_is_better if name == base or self._is_class_of(name, base)]
+        greater_is_better = self._greater_is_better[max(bases, key=len)] if bases else None
         if greater_is_better is None:
             raise ValueError(
                 f"whether a greater {name!r} is better is not known. Pass mode='max' or mode='min', or make a scorer "

@@ -57,24 +57,17 @@ class Panel:
         evidence = self.evidence
         if evidence.y_score is None or (evidence.kind == "multiclass" and evidence.scale == "margin"):
             raise Undefined("the outputs are margins, which one-vs-rest AUC does not compare")
-        if evidence.missing:
-            raise Undefined(f"no true label of class {', '.join(evidence.missing[:5])}")
         if evidence.kind == "binary":
+            if evidence.missing:
+                raise Undefined(one_sided(evidence))
             return metrics.roc_auc_score(evidence.y_true, evidence.y_score, sample_weight=evidence.sample_weight)
-        # scikit-learn's own one-vs-rest, past its check that rows sum to one, which half-precision softmax fails.
-        hot = evidence.y_true if evidence.kind == "multilabel" else _one_hot(evidence)
-        return metrics.roc_auc_score(
-            hot, evidence.y_score, average=self._auc_average, sample_weight=evidence.sample_weight
-        )
+        average = "macro" if self.average == "binary" else self.average
+        return average_of_columns(metrics.roc_auc_score, evidence, average)
 
     def confusion(self):
         """The confusion matrix, C × C, rows true, columns predicted; multilabel L × 2 × 2."""
         evidence = self.evidence
         return evidence.label_tables if evidence.kind == "multilabel" else evidence.counts.matrix()
-
-    @property
-    def _auc_average(self):
-        return "macro" if self.average == "binary" else self.average
 
     @cached_property
     def _ratios(self):
@@ -124,5 +117,41 @@ class Panel:
         return np.isin(np.arange(len(self._true_mass)), [self.evidence.counts.y_true, self.evidence.counts.y_pred])
 
 
-def _one_hot(evidence):
-    return evidence.y_true[:, None] == np.arange(len(evidence.classes))
+def one_sided(evidence):
+    """Say which classes cannot be ranked."""
+    empty = [name for name, mass in zip(evidence.class_names, evidence.true_mass, strict=True) if mass == 0]
+    names = ", ".join((empty or evidence.missing)[:5])
+    return f"no true label of class {names}" if empty else f"every row has the label {names}"
+
+
+def average_of_columns(score, evidence, average, empty=float("nan")):
+    """A ranking score one-vs-rest, or of labels, by scikit-learn; `Undefined` where a column is one-sided.
+
+    scikit-learn's own one-vs-rest is this too, past its check that rows sum to one, which half-precision softmax
+    fails.
+
+    Args:
+        score: `roc_auc_score` or `average_precision_score`.
+        evidence: of a multiclass or multilabel task.
+        average: as in scikit-learn.
+        empty: the value of a column without true rows.
+    """
+    hot, weight = evidence.hot, evidence.sample_weight
+    if average == "samples":
+        rows = hot.sum(axis=1)
+        if ((rows == 0) | (rows == hot.shape[1])).any():
+            raise Undefined("a row has none of the labels, or all")
+    if average in ("micro", "samples") or not evidence.missing:
+        return score(hot, evidence.y_score, average=average, sample_weight=weight)
+    values = np.full(hot.shape[1], np.nan)
+    for column in np.flatnonzero(~evidence.one_sided):
+        values[column] = score(hot[:, column], evidence.y_score[:, column], sample_weight=weight)
+    mass = evidence.true_mass
+    values[mass == 0] = empty
+    if average == "weighted" and mass.any():
+        value = np.average(values[mass > 0], weights=mass[mass > 0])
+        if not np.isnan(value):
+            return value  # a class without weight has none in the average
+    else:
+        value = values if average is None else values.mean()
+    raise Undefined(one_sided(evidence), value)

@@ -23,20 +23,23 @@ class Flat:
         return Flat(self.y_true[which], self.y_pred[which], weight)
 
 
-def flatten(rows, columns, one_hot=False):
+def flatten(rows, columns):
     """Flatten `Predictions` whose last axis holds `columns` outputs a position (1: it may be absent).
 
-    Targets of the outputs' own shape stay columns, or with `one_hot` become the class that they name.
+    Targets of the outputs' own shape stay columns; others are one a position. What the mask hides is dropped first:
+    padding need be no valid target, nor have a valid weight.
     """
     outputs = _native(rows.y_pred)
     has_axis = columns > 1 or (outputs.ndim > 1 and outputs.shape[-1] == 1)
     shape = outputs.shape[:-1] if has_axis else outputs.shape
     y_pred = outputs.reshape(-1, columns) if columns > 1 else outputs.reshape(-1)
-    y_true = _targets(_native(rows.y_true), shape, columns, one_hot)
+    y_true = _targets(_native(rows.y_true), shape, columns)
     weight = _spread(rows.sample_weight, shape, "sample weights")
-    flat = Flat(y_true, y_pred, None if weight is None else _checked(weight.astype(np.float64)))
+    flat = Flat(y_true, y_pred, None if weight is None else weight.astype(np.float64))
     mask = _spread(rows.mask, shape, "the mask")
-    return flat if mask is None else flat.keep(mask.astype(bool))
+    flat = flat if mask is None else flat.keep(mask.astype(bool))
+    _check_weight(flat.sample_weight)
+    return flat
 
 
 def _native(array):
@@ -45,11 +48,10 @@ def _native(array):
     return array.astype(np.float32) if small else array
 
 
-def _targets(y_true, shape, columns, one_hot):
+def _targets(y_true, shape, columns):
     if columns > 1 and y_true.shape == (*shape, columns):
-        y_true = y_true.reshape(-1, columns)
-        return _class_of(y_true) if one_hot else y_true
-    if y_true.size != int(np.prod(shape)):
+        return y_true.reshape(-1, columns)
+    if _squeezed(y_true.shape) != _squeezed(shape):
         raise DataError(
             f"Metrics: targets and outputs do not fit: received targets {y_true.shape} for outputs of {columns} "
             f"column(s) over {shape}."
@@ -57,13 +59,11 @@ def _targets(y_true, shape, columns, one_hot):
     return y_true.reshape(-1)
 
 
-def _class_of(y_true):
-    if not (np.isin(y_true, [0, 1]).all() and (y_true.sum(axis=1) == 1).all()):
-        raise DataError(
-            "Metrics: targets of the outputs' own shape must be one-hot for one class a row: a single 1, else 0. If a "
-            "row may have any number of labels, pass task='multilabel'."
-        )
-    return y_true.argmax(axis=1)
+def _squeezed(shape):
+    """A shape without axes of length one at its end; the rows stay."""
+    while len(shape) > 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return tuple(shape)
 
 
 def _spread(values, shape, what):
@@ -73,15 +73,15 @@ def _spread(values, shape, what):
     values = np.asarray(values)
     if values.ndim > len(shape) and values.shape[-1] == 1:
         values = values[..., 0]
-    if values.shape != shape[: values.ndim]:
+    fits = [n in (1, m) for n, m in zip(values.shape[1:], shape[1:], strict=False)]
+    if values.ndim > len(shape) or values.shape[:1] != shape[:1] or not all(fits):
         raise DataError(f"Metrics: {what} of shape {values.shape} do not fit outputs over {shape}.")
     return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape).reshape(-1)
 
 
-def _checked(weight):
-    if not (np.isfinite(weight).all() and (weight >= 0).all()):
+def _check_weight(weight):
+    if weight is not None and len(weight) and not (np.isfinite(weight).all() and (weight >= 0).all()):
         raise DataError(
             f"Metrics: sample weights must be finite and not negative; received values from {weight.min()} to "
             f"{weight.max()}. To leave weights out of the scores pass use_sample_weight=False."
         )
-    return weight

@@ -11,18 +11,26 @@ def history_entries(values, class_names):
     return {**values, **_per_class(values, class_names)}
 
 
-def log_entries(values, class_names, kind, pos_index=1, all_cells=False):
+def log_entries(values, class_names, kind, pos_index=1, matrices=("confusion",), all_cells=False):
     """Return what goes to `logs`, name → float.
 
     A matrix does not go as it is: Keras's TensorBoard dies of arrays, and the progress bar shows their mean.
+
+    Args:
+        values: name → float or array.
+        class_names: the name of each class.
+        kind: the kind of task.
+        pos_index: the positive class of a binary task.
+        matrices: the names that are confusion matrices.
+        all_cells: whether the cells of matrices of any size are written, not of binary ones only.
 
     >>> log_entries({"f1": 0.5, "confusion": np.array([[3, 1], [0, 2]])}, ("0", "1"), "binary")
     {'f1': 0.5, 'tn': 3.0, 'fp': 1.0, 'fn': 0.0, 'tp': 2.0}
     """
     entries = {}
     for name, value in values.items():
-        if name == "confusion":
-            entries.update(_cells(value, class_names, kind, pos_index, all_cells))
+        if name in matrices:
+            entries.update(_cells(name, value, class_names, kind, pos_index, all_cells))
         elif np.ndim(value) == 0:
             entries[name] = value
         else:
@@ -39,20 +47,23 @@ def _per_class(values, class_names):
     }
 
 
-def _cells(matrix, class_names, kind, pos_index, all_cells):
+def _cells(name, matrix, class_names, kind, pos_index, all_cells):
+    if np.ndim(matrix) == 0:
+        return {}  # a matrix that could not be had
+    own = "" if name == "confusion" else f"{name}_"
     if kind == "binary":
         seen_from_positive = matrix if pos_index == 1 else matrix[::-1, ::-1]
-        return dict(zip(CELLS, map(float, seen_from_positive.ravel()), strict=True))
+        return {f"{own}{cell}": float(count) for cell, count in zip(CELLS, seen_from_positive.ravel(), strict=True)}
     if not all_cells:
         return {}
     if kind == "multilabel":
         return {
-            f"{cell}_{name}": float(count)
-            for name, table in zip(class_names, matrix, strict=True)
+            f"{own}{cell}_{label}": float(count)
+            for label, table in zip(class_names, matrix, strict=True)
             for cell, count in zip(CELLS, table.ravel(), strict=True)
         }
     return {
-        f"confusion_{true}_{predicted}": float(matrix[row, column])
+        f"{name}_{true}_{predicted}": float(matrix[row, column])
         for row, true in enumerate(class_names)
         for column, predicted in enumerate(class_names)
     }

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from kerascb_metrics.evidence import Evidence
-from kerascb_metrics.panel import Undefined
+from kerascb_metrics.panel import Undefined, average_of_columns, one_sided
 
 SCORER_TYPE = type(metrics.make_scorer(metrics.accuracy_score))
 
@@ -57,19 +57,21 @@ COUNTED_NAMES = {
 }
 # Undefined where a class has no true row: scikit-learn gives nan or raises, depending on its release.
 _RANKING_NAMES = {
-    "average_precision",
     "roc_auc",
     "roc_auc_ovo",
     "roc_auc_ovo_weighted",
     "roc_auc_ovr",
     "roc_auc_ovr_weighted",
 }
-# Names that need to be told all classes where one has no true row in a pass: the function and its sign.
+# Names that need to be told all classes where one has no true row in a pass: the function's name and its sign.
 _LABELLED_NAMES = {
-    "d2_log_loss_score": (metrics.d2_log_loss_score, 1),
-    "neg_log_loss": (metrics.log_loss, -1),
-    "top_k_accuracy": (metrics.top_k_accuracy_score, 1),
+    "d2_brier_score": ("d2_brier_score", 1),
+    "d2_log_loss_score": ("d2_log_loss_score", 1),
+    "neg_brier_score": ("brier_score_loss", -1),
+    "neg_log_loss": ("log_loss", -1),
+    "top_k_accuracy": ("top_k_accuracy_score", 1),
 }
+_BRIER_NAMES = {"d2_brier_score", "neg_brier_score"}
 
 
 def takes_sample_weight(score):
@@ -100,7 +102,9 @@ def run_name(name, evidence):
     """Run one of scikit-learn's named scorers on the rows."""
     if evidence.kind != "regression" and evidence.missing:
         if name in _RANKING_NAMES:
-            raise Undefined(f"no true label of class {', '.join(evidence.missing[:5])}")
+            raise Undefined(one_sided(evidence))
+        if name == "average_precision":
+            return _one_sided_precision(evidence)
         if name in _LABELLED_NAMES and evidence.kind != "multilabel":
             return _run_labelled(name, evidence)
     return run_scorer(metrics.get_scorer(name), evidence)
@@ -116,9 +120,21 @@ def run_scorer(scorer, evidence):
 
 
 def _run_labelled(name, evidence):
-    function, sign = _LABELLED_NAMES[name]
+    function_name, sign = _LABELLED_NAMES[name]
+    function = getattr(metrics, function_name)
+    if name in _BRIER_NAMES and (evidence.kind == "binary" or "labels" not in inspect.signature(function).parameters):
+        return run_scorer(metrics.get_scorer(name), evidence)
     y_score = evidence.y_proba[:, 1] if evidence.kind == "binary" and name == "top_k_accuracy" else evidence.y_proba
     return sign * function(evidence.labels[0], y_score, labels=evidence.classes, sample_weight=evidence.sample_weight)
+
+
+def _one_sided_precision(evidence):
+    """Average precision as scikit-learn has it: 0 without positives, 1 with nothing else."""
+    if evidence.kind != "binary":
+        return average_of_columns(metrics.average_precision_score, evidence, "macro", empty=0.0)
+    if evidence.true_mass[evidence.pos_index] == 0:
+        raise Undefined(one_sided(evidence), 0.0)
+    return run_scorer(metrics.get_scorer("average_precision"), evidence)
 
 
 def _unwrapped(function):

@@ -12,6 +12,7 @@ from kerascb_metrics.panel import AVERAGES, PANEL, Panel, Undefined
 from kerascb_metrics.scorers import COUNTED_NAMES, SCORER_TYPE, run_function, run_name, run_scorer, takes_sample_weight
 
 _CELLS = "confusion_cells"
+_MATRICES = ("confusion", _CELLS)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Scoring:
                 f"Metrics: average must be 'auto', 'binary', 'micro', 'macro', 'weighted', 'samples' or None; "
                 f"received {self.average!r}."
             )
-        if self.zero_division not in (0, 1) and not np.isnan(self.zero_division):
+        if self.zero_division not in (0, 1) and str(self.zero_division) != "nan":
             raise ValueError(f"Metrics: zero_division must be 0, 1 or nan; received {self.zero_division!r}.")
         object.__setattr__(self, "sources", _parsed(self.scoring))
 
@@ -62,6 +63,11 @@ class Scoring:
     def names(self):
         """The names of the scores, in the order they were asked for."""
         return tuple(self.sources)
+
+    @property
+    def matrices(self):
+        """The names of the confusion matrices."""
+        return {name for name, source in self.sources.items() if isinstance(source, str) and source in _MATRICES}
 
     @property
     def wants_cells(self):
@@ -97,7 +103,7 @@ class Scoring:
             try:
                 if evidence.undefined:
                     raise Undefined(evidence.undefined, self._blank(source, evidence))
-                value = self._run(source, evidence, panel)
+                value = _plain(self._run(source, evidence, panel))
             except Undefined as undefined:
                 value, scores.undefined[name] = undefined.value, undefined.cause
             except Exception as error:  # a user's score; the callback raises it or records nan, as error_score says
@@ -135,7 +141,8 @@ class Scoring:
         if source in ("confusion", _CELLS):
             size = len(evidence.classes)
             return np.full((size, 2, 2) if evidence.kind == "multilabel" else (size, size), np.nan)
-        per_class = self.average is None and source in ("f1", "precision", "recall", "auc")
+        per_class = self.average is None and source in ("f1", "precision", "recall")
+        per_class = per_class or (self.average is None and source == "auc" and evidence.kind != "binary")
         return np.full(len(evidence.classes), np.nan) if per_class else float("nan")
 
 
@@ -161,10 +168,9 @@ def _name_of(score):
     if isinstance(score, str):
         return score
     inner = score
-    while isinstance(inner, functools.partial):
-        inner = inner.func
-    if isinstance(inner, SCORER_TYPE):
-        inner = inner._score_func  # scikit-learn shows the function in the repr only
+    while isinstance(inner, functools.partial | SCORER_TYPE):
+        # scikit-learn shows a scorer's function in the repr only
+        inner = inner.func if isinstance(inner, functools.partial) else inner._score_func
     name = getattr(inner, "__name__", None)
     if callable(score) and name and name.isidentifier():
         return name

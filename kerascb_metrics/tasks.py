@@ -40,7 +40,7 @@ class Binary:
 
     def __post_init__(self):
         _check_from_logits(self)
-        if self.threshold is not None and not np.isscalar(self.threshold):
+        if self.threshold is not None and np.ndim(self.threshold):
             raise ValueError(
                 f"Binary: threshold must be one number; received {self.threshold!r}. One threshold a label goes with "
                 "Multilabel(threshold=[…])."
@@ -56,12 +56,13 @@ class Binary:
                 f"Metrics: a binary task needs outputs of one column, or two; received outputs {rows.y_pred.shape} "
                 f"and targets {rows.y_true.shape}. Pass task='multiclass' or task='multilabel'."
             )
-        flat = flatten(rows, columns=2 if two_columns else 1, one_hot=two_columns)
-        y_true, classes = _binary_targets(flat.y_true)
-        y_score = _one_score(flat.y_pred, scale) if two_columns else flat.y_pred
-        undefined = _not_finite(y_score)
-        if not undefined and scale == "probability":
-            _check_probabilities(y_score)
+        flat = flatten(rows, columns=2 if two_columns else 1)
+        one_hot = flat.y_true.ndim == 2
+        y_true, classes = _binary_targets(_class_of(flat.y_true) if one_hot else flat.y_true)
+        outputs, undefined = _finite(flat.y_pred)
+        if scale == "probability":
+            _check_probabilities(outputs)
+        y_score = _one_score(outputs, scale) if two_columns else outputs
         return Evidence(
             kind="binary",
             y_true=y_true,
@@ -84,9 +85,10 @@ class Binary:
 
     def _cut(self, scale):
         if scale == "margin":
-            return self.threshold or 0.0
-        threshold = 0.5 if self.threshold is None else self.threshold
-        return logit(threshold) if scale == "logit" else threshold
+            return float(self.threshold or 0)
+        # A Python float compares with float32 outputs as float32, which NumPy's own scalars do not.
+        threshold = 0.5 if self.threshold is None else float(self.threshold)
+        return float(logit(threshold)) if scale == "logit" else threshold
 
     def _pos_index(self, classes):
         if self.pos_label not in classes:
@@ -119,6 +121,8 @@ class Multiclass:
 
     def __post_init__(self):
         _check_from_logits(self)
+        if self.labels is not None and len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"Multiclass: labels must differ from each other; received {self.labels!r}.")
 
     def read(self, rows, loss):
         """Read `Predictions` as multiclass `Evidence`."""
@@ -129,18 +133,21 @@ class Multiclass:
             )
         scale = _scale(self, loss)
         n_classes = rows.y_pred.shape[-1]
-        flat = flatten(rows, columns=n_classes, one_hot=True)
-        classes = np.arange(n_classes) if self.labels is None else np.asarray(self.labels)
-        y_true, keep = _class_indices(flat.y_true, classes, loss.ignore_class)
-        flat = flat.keep(keep)
-        undefined = _not_finite(flat.y_pred)
-        if not undefined and scale == "probability":
-            _check_probabilities(flat.y_pred)
+        flat = flatten(rows, columns=n_classes)
+        classes = self._classes(n_classes)
+        if flat.y_true.ndim == 2:
+            y_true = _class_of(flat.y_true)
+        else:
+            y_true, keep = _class_indices(flat.y_true, classes, loss.ignore_class)
+            y_true, flat = y_true[keep], flat.keep(keep)
+        outputs, undefined = _finite(flat.y_pred)
+        if scale == "probability":
+            _check_probabilities(outputs)
         return Evidence(
             kind="multiclass",
-            y_true=y_true[keep],
-            y_pred=flat.y_pred.argmax(axis=1),
-            y_score=softmax(flat.y_pred.astype(np.float64), axis=1) if scale == "logit" else flat.y_pred,
+            y_true=y_true,
+            y_pred=outputs.argmax(axis=1),
+            y_score=softmax(outputs.astype(np.float64), axis=1) if scale == "logit" else outputs,
             scale="probability" if scale == "logit" else scale,
             classes=classes,
             class_names=_names(self.class_names, classes),
@@ -151,6 +158,16 @@ class Multiclass:
     def describe(self, loss):
         """Say in words how a row gets its label."""
         return "label is the highest output"
+
+    def _classes(self, n_classes):
+        if self.labels is None:
+            return np.arange(n_classes)
+        if len(self.labels) != n_classes:
+            raise DataError(
+                f"Metrics: Multiclass(labels=…) names {len(self.labels)} labels, the model has {n_classes} columns. "
+                "Name one a column, in column order."
+            )
+        return np.asarray(self.labels)
 
 
 @dataclass(frozen=True)
@@ -186,16 +203,16 @@ class Multilabel:
         scale = _scale(self, loss)
         n_labels = rows.y_pred.shape[-1]
         flat = flatten(rows, columns=n_labels)
-        _check_values(flat.y_true, {0, 1}, "a multilabel task needs 0/1 targets", "task='regression'")
-        undefined = _not_finite(flat.y_pred)
-        if not undefined and scale == "probability":
-            _check_probabilities(flat.y_pred)
+        y_true, _ = _binary_targets(flat.y_true, "a multilabel", "task='regression'")
+        outputs, undefined = _finite(flat.y_pred)
+        if scale == "probability":
+            _check_probabilities(outputs)
         classes = np.arange(n_labels)
         return Evidence(
             kind="multilabel",
-            y_true=flat.y_true.astype(np.int64),
-            y_pred=(flat.y_pred > self._cuts(scale, n_labels, flat.y_pred.dtype)).astype(np.int64),
-            y_score=flat.y_pred,
+            y_true=y_true,
+            y_pred=(outputs > self._cuts(scale, n_labels, outputs.dtype)).astype(np.int64),
+            y_score=outputs,
             scale=scale,
             classes=classes,
             class_names=_names(self.class_names, classes),
@@ -205,10 +222,13 @@ class Multilabel:
 
     def describe(self, loss):
         """Say in words when a label is given."""
+        if _scale(self, loss) == "margin":
+            return f"label given when output > {self.threshold or 0}"
         return f"label given when probability > {0.5 if self.threshold is None else self.threshold}"
 
     def _cuts(self, scale, n_labels, dtype):
-        threshold = np.atleast_1d(0.5 if self.threshold is None else self.threshold)
+        middle = 0.0 if scale == "margin" else 0.5
+        threshold = np.atleast_1d(middle if self.threshold is None else self.threshold)
         if len(threshold) not in (1, n_labels):
             raise DataError(
                 f"Metrics: Multilabel(threshold=…) has {len(threshold)} thresholds, the outputs have {n_labels} "
@@ -238,14 +258,14 @@ class Regression:
                 f"{rows.y_true.shape} and outputs {rows.y_pred.shape}."
             )
         flat = flatten(rows, columns=rows.y_pred.shape[-1] if rows.y_pred.ndim == 2 else 1)
-        if _not_finite(flat.y_true):
+        if _finite(flat.y_true)[1]:
             raise DataError("Metrics: the validation targets hold NaN or infinite values. Remove or mask those rows.")
         return Evidence(
             kind="regression",
             y_true=flat.y_true,
             y_pred=flat.y_pred,
             sample_weight=flat.sample_weight,
-            undefined=_not_finite(flat.y_pred),
+            undefined=_finite(flat.y_pred)[1],
         )
 
     def describe(self, loss):
@@ -336,15 +356,24 @@ def _scale(task, loss):
 def _one_score(columns, scale):
     """Two columns as one score: z1 − z0 is the logit of class 1's softmax."""
     if scale == "probability":
-        _check_probabilities(columns)
         return columns[:, 1]
     return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)
 
 
-def _binary_targets(y_true):
+def _class_of(y_true):
+    """Class indices of one-hot rows."""
+    if not (np.isin(y_true, [0, 1]).all() and (y_true.sum(axis=1) == 1).all()):
+        raise DataError(
+            "Metrics: targets of the outputs' own shape must be one-hot for one class a row: a single 1, else 0. If a "
+            "row may have any number of labels, pass task='multilabel'."
+        )
+    return y_true.argmax(axis=1)
+
+
+def _binary_targets(y_true, what="a binary", remedy="task='multiclass'"):
     """Class indices of 0/1 or −1/1 targets, and the two labels."""
     lowest = -1 if (y_true == -1).any() else 0
-    _check_values(y_true, {lowest, 1}, "a binary task needs targets 0 and 1 (or −1 and 1)", "task='multiclass'")
+    _check_values(y_true, {lowest, 1}, f"{what} task needs targets 0 and 1 (or −1 and 1)", remedy)
     return (y_true == 1).astype(np.int64), np.array([lowest, 1])
 
 
@@ -380,10 +409,12 @@ def _check_probabilities(y_score):
         )
 
 
-def _not_finite(values):
+def _finite(values):
+    """Return the values and None, or zeros in their place and why: nothing is scored on them then."""
     if np.issubdtype(values.dtype, np.number) and not np.isfinite(values).all():
-        return f"{np.count_nonzero(~np.isfinite(values))} of {values.size} outputs are NaN or infinite"
-    return None
+        count = np.count_nonzero(~np.isfinite(values))
+        return np.zeros_like(values), f"{count} of {values.size} outputs are NaN or infinite"
+    return values, None
 
 
 def _zero_one(values):

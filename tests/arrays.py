@@ -1,0 +1,36 @@
+"""Arrays in, evidence and scores out: what the array-level tests share."""
+
+import numpy as np
+
+from kerascb_metrics import Predictions
+from kerascb_metrics.assess import assess
+from kerascb_metrics.losses import LossReading, read_loss
+from kerascb_metrics.scoring import Scoring
+
+
+def rows_of(y_true, y_pred, sample_weight=None, mask=None):
+    """`Predictions` of lists or arrays."""
+    weight = None if sample_weight is None else np.asarray(sample_weight)
+    return Predictions(np.asarray(y_true), np.asarray(y_pred), weight, None if mask is None else np.asarray(mask))
+
+
+def read(task, y_true, y_pred, loss=None, **leaves):
+    """The `Evidence` that a task reads, with the loss as one would compile it."""
+    return task.read(rows_of(y_true, y_pred, **leaves), loss if isinstance(loss, LossReading) else read_loss(loss))
+
+
+def assessed(task, y_true, y_pred, scoring=None, average="auto", zero_division=0.0, loss=None, **leaves):
+    """The `Assessment` of some rows; a score that fails raises."""
+    scoring = Scoring(scoring, average, zero_division)
+    scoring.check(task.kind)
+    return assess(rows_of(y_true, y_pred, **leaves), read_loss(loss), task, scoring, on_error=_raise)
+
+
+def _raise(name, error):
+    raise error
+
+
+def assert_same(ours, theirs, tolerance=1e-12):
+    """Same shape, same nans, values within the tolerance."""
+    assert np.shape(ours) == np.shape(theirs), f"shapes {np.shape(ours)} and {np.shape(theirs)}"
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance, equal_nan=True)
