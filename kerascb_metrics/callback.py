@@ -6,12 +6,9 @@ from typing import Any
 import keras
 
 from kerascb_metrics import capture
-from kerascb_metrics.losses import read_loss
 from kerascb_metrics.monitors import give_modes, take_back
+from kerascb_metrics.plan import Plan
 from kerascb_metrics.recorder import Recorder
-from kerascb_metrics.records import CELLS
-from kerascb_metrics.scoring import Scoring
-from kerascb_metrics.tasks import as_task
 
 
 class Metrics(capture.PassListener, keras.callbacks.Callback):
@@ -30,6 +27,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
             scikit-learn's. None gives a value a class, in `logs` as `val_f1_<class>`.
         zero_division: 0.0, 1.0 or nan, as in scikit-learn.
         use_sample_weight: honour validation sample weights when there are any.
+        output: which output of a model of several; None: every one that has targets. Their keys are
+            `val_<output>_<score>`, and `scoring` and `task` may be dicts by output.
         validation_data: None: score the pass that `fit` makes. Else data of its own, with targets, that one
             `model.predict` a scored epoch goes over: `(x, y)` or `(x, y, sample_weight)` of arrays, or a dataset,
             PyDataset, DataLoader or generator of such tuples.
@@ -73,6 +72,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         average="auto",
         zero_division=0.0,
         use_sample_weight=True,
+        output=None,
         validation_data=None,
         validation_batch_size=None,
         validation_steps=None,
@@ -86,9 +86,12 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         _check_choice("verbose", verbose, ("auto", True, False))
         if isinstance(error_score, str):
             _check_choice("error_score", error_score, ("raise_first", "raise"), " or a number")
-        self.scoring = Scoring(scoring, average, zero_division)
-        self.task = as_task(task)
+        self.scoring = scoring
+        self.task = task
+        self.average = average
+        self.zero_division = zero_division
         self.use_sample_weight = use_sample_weight
+        self.output = output
         self.error_score = error_score
         self.verbose = verbose
         self.validation_data = validation_data
@@ -98,6 +101,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self.prefix = prefix
         self.wants_pass = validation_data is None
         _check_given(self)
+        self._plan = Plan(scoring, task, average, zero_division)
         self._prefix = "val_" if prefix is None else prefix
         self._handed_out = set()
         self._given_modes = []
@@ -106,9 +110,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     def _start_afresh(self):
         self._epoch = 0
         self._given: Any = None
-        self._recorder = Recorder(
-            self.scoring, self.task, self.use_sample_weight, self.error_score, self._directions(), self._tell
-        )
+        self._recorder = Recorder(self._plan, self.output, self.use_sample_weight, self.error_score, self._tell)
 
     # What a user reads.
 
@@ -119,7 +121,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     @property
     def predictions(self):
-        """The last scored epoch's `Predictions`; None before."""
+        """The last scored epoch's `Predictions`, in a dict by output where there are several; None before."""
         return self._recorder.predictions
 
     @property
@@ -161,7 +163,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         key = self._prefix + name
         mode = self._mode_of(key)
         if mode is None:
-            known = [known for known, greater in self._directions().items() if greater is not None]
+            known = [known for known, greater in self._plan.directions(self._outputs).items() if greater is not None]
             raise ValueError(
                 f"Metrics: {name!r} is no score of this callback with a known direction; those are: "
                 f"{', '.join(known) or 'none'}. Write monitor={key!r} and mode= yourself."
@@ -187,8 +189,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         >>> Metrics(["precision", "recall"]).evaluate(model, (x, y))
         {'precision': 0.5, 'recall': 1.0}
         """
-        recorder = Recorder(self.scoring, self.task, self.use_sample_weight, "raise", {}, tell=str)
-        recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model), 0, _loss_of(model))
+        recorder = Recorder(self._plan, self.output, self.use_sample_weight, "raise", tell=str)
+        recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model), 0, *_facts(model))
         return {name: values[0] for name, values in recorder.history.items()}
 
     # Keras's hooks.
@@ -233,7 +235,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._given = None
 
     def _record(self, collect, taken):
-        entries = self._recorder.record(collect, self._epoch, _loss_of(self.model))
+        entries = self._recorder.record(collect, self._epoch, *_facts(self.model))
         return {self._free_name(name, taken): value for name, value in entries.items()}
 
     def _warn_if_idle(self):
@@ -245,9 +247,17 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     # Names and directions.
 
     def _values(self, name):
-        if name not in self.scoring.names:
-            raise AttributeError(f"this Metrics has no score {name!r}; it has: {', '.join(self.scoring.names)}")
+        name = name if self.output is None else f"{self.output}_{name}"
+        known = list(self.history) or self._plan.names(self._outputs)
+        if name not in known:
+            raise AttributeError(f"this Metrics has no score {name!r}; it has: {', '.join(known)}")
         return self.history.get(name, [])
+
+    @property
+    def _outputs(self):
+        """The names of the outputs that are scored, where there are several and they are known."""
+        names = getattr(self._model, "output_names", None) or ()
+        return names if len(names) > 1 else ()
 
     @property
     def _silent(self):
@@ -260,18 +270,11 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         if not self._silent:
             print(f"\n{message}")
 
-    def _directions(self):
-        cells = CELLS if "confusion" in self.scoring.names else {}
-        return {**cells, **self.scoring.greater_is_better()}
-
     def _mode_of(self, monitor):
-        """Return "max", "min", or None, of a key in `logs`; a class's own key goes the way of its score."""
-        for name, greater_is_better in self._directions().items():
-            key = self._prefix + name
-            own_class = self.scoring.average is None and str(monitor).startswith(f"{key}_")
-            if greater_is_better is not None and (monitor == key or own_class):
-                return "max" if greater_is_better else "min"
-        return None
+        """Return "max", "min", or None, of a key in `logs`."""
+        monitor = str(monitor)
+        own = monitor.startswith(self._prefix)
+        return self._plan.mode(monitor.removeprefix(self._prefix), self._outputs) if own else None
 
     def _free_name(self, name, logs):
         """A name that Keras's compiled metrics do not use: theirs is never overwritten."""
@@ -290,11 +293,17 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         )
         return free
 
+    @property
+    def _written(self):
+        """The names of the scores of a fit, as far as they are known when it starts."""
+        names = self._plan.names(self._outputs)
+        return names if self.output is None else [name for name in names if name.startswith(f"{self.output}_")]
+
     def _refuse_double_names(self, peers):
         for other in peers:
             if other is self or not isinstance(other, Metrics) or other._prefix != self._prefix:
                 continue
-            double = sorted(set(self.scoring.names) & set(other.scoring.names))
+            double = sorted(set(self._written) & set(other._written))
             if double:
                 raise ValueError(
                     f"Metrics: two Metrics of this fit would both write {', '.join(double)} under {self._prefix!r}. "
@@ -302,8 +311,9 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
                 )
 
 
-def _loss_of(model):
-    return read_loss(getattr(model, "loss", None))
+def _facts(model):
+    """The compiled loss and the output names, where the model has them."""
+    return getattr(model, "loss", None), getattr(model, "output_names", None)
 
 
 def _check_given(metrics):

@@ -41,10 +41,14 @@ class ScoreHistory(Mapping):
     def __repr__(self):
         return f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})"
 
-    def append(self, epoch, values, tally=None):
-        """Record the scores of one epoch, the same names in every one, and its counts."""
+    def declare(self, greater_is_better):
+        """Say of more scores whether greater is better: name → True, False or None."""
+        self._greater_is_better.update(greater_is_better)
+
+    def append(self, epoch, values, tallies=None):
+        """Record the scores of one epoch, the same names in every one, and its counts by output."""
         self.epochs.append(epoch)
-        self._tallies.append(tally)
+        self._tallies.append(tallies or {})
         for name, value in values.items():
             self._values.setdefault(name, []).append(value)
 
@@ -67,14 +71,18 @@ class ScoreHistory(Mapping):
         place = -max(ranked)[1]
         return self.epochs[place], values[place]
 
-    def report(self, epoch=-1, *, output_dict=False):
+    def report(self, epoch=-1, *, output=None, output_dict=False):
         """Return `sklearn.metrics.classification_report` of a scored epoch.
 
         Args:
             epoch: one of `epochs`; −1: the last.
+            output: which output of a model of several.
             output_dict: whether to return a dict instead of text.
         """
-        tally = self._tallies[self._place(epoch)]
+        tallies = self._tallies[self._place(epoch)]
+        if tallies and output not in tallies:
+            raise ValueError(f"output must be one of {', '.join(map(repr, tallies))}; received {output!r}.")
+        tally = tallies.get(output)
         if tally is None:
             raise ValueError(
                 f"epoch {epoch} has no classification report: a regression, or a pass with undefined scores."

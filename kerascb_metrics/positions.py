@@ -42,6 +42,24 @@ def flatten(rows, columns):
     return flat
 
 
+def as_positions(batches):
+    """Turn batches whose positions differ in number, (B, T, C) of different T, into batches of positions (B·T, C)."""
+    same_last_axis = len({batch["y_pred"].shape[-1] for batch in batches}) == 1
+    return [_one_a_position(batch, has_axis=same_last_axis) for batch in batches]
+
+
+def _one_a_position(batch, has_axis):
+    outputs, targets = batch["y_pred"], batch["y_true"]
+    shape = outputs.shape[:-1] if has_axis else outputs.shape
+    columns = outputs.shape[-1] if has_axis else 1
+    return {
+        "y_true": _targets(targets, shape, columns),
+        "y_pred": outputs.reshape(-1, columns),
+        "sample_weight": _spread(batch["sample_weight"], shape, "sample weights"),
+        "mask": _spread(batch["mask"], shape, "the mask"),
+    }
+
+
 def _native(array):
     """bfloat16 and float16 as float32, which holds them exactly: not every scikit-learn function takes them."""
     small = array.dtype.kind == "V" or array.dtype.name in ("bfloat16", "float16")

@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.positions import as_positions
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """The targets, model outputs, weights and mask of one pass, in row order, as the model saw and made them.
+
+    Batches of different length, as sequences have them, cannot be one array: they are joined position by position.
 
     Attributes:
         y_true: targets, shape (N, …), the dtype that the model was given.
@@ -40,6 +43,8 @@ class Predictions:
         """Join batches, dicts of the four arrays, once and in order."""
         if not batches:
             raise DataError("Metrics: the validation pass ran no batch, so there is nothing to score.")
+        if len({batch["y_pred"].shape[1:] for batch in batches}) > 1:
+            batches = as_positions(batches)
         return cls(**{name: _joined(name, batches) for name in ("y_true", "y_pred", "sample_weight", "mask")})
 
 

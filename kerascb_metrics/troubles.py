@@ -30,9 +30,9 @@ class Troubles:
         self.say(f"{type(error).__name__}", f"epoch {epoch + 1}: recorded {value}, for the pass failed: {error}")
         return value
 
-    def report(self, scores, epoch):
-        """Warn, once a fit for each score, of what is undefined; and of scores that ignore the weights."""
-        news = {name: cause for name, cause in scores.undefined.items() if ("undefined", name) not in self._said}
+    def report(self, undefined, unweighted, epoch):
+        """Warn, once a fit for each score, of what is undefined, name → cause; and of names that ignore weights."""
+        news = {name: cause for name, cause in undefined.items() if ("undefined", name) not in self._said}
         if news:
             self._said.update(("undefined", name) for name in news)
             causes = {cause: [name for name, of in news.items() if of == cause] for cause in news.values()}
@@ -42,8 +42,8 @@ class Troubles:
                 "where scikit-learn does so. Said once a fit for each score.",
                 UndefinedScoreWarning,
             )
-        if scores.unweighted:
-            self.say("unweighted", f"{', '.join(scores.unweighted)} take no sample weights: scored without them.")
+        if unweighted:
+            self.say("unweighted", f"{', '.join(unweighted)} take no sample weights: scored without them.")
 
     def say(self, topic, message, category=UserWarning):
         """Warn, if nothing was said on the topic in this fit."""

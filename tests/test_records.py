@@ -18,7 +18,6 @@ from kerascb_metrics import (
 )
 from kerascb_metrics.monitors import give_modes, take_back
 from kerascb_metrics.records import history_entries, log_entries
-from kerascb_metrics.scoring import Scores
 from kerascb_metrics.troubles import Troubles
 
 NAN = float("nan")
@@ -203,26 +202,26 @@ def test_an_error_is_raised(error_score, first):
 def test_undefined_scores_are_told_once_a_fit_for_each_score():
     troubles = Troubles("raise_first")
     with pytest.warns(UndefinedScoreWarning) as told:
-        troubles.report(Scores(undefined={"f1": "no luck", "recall": "no luck", "auc": "one class"}), 0)
+        troubles.report({"f1": "no luck", "recall": "no luck", "auc": "one class"}, [], 0)
     assert len(told) == 1
     assert "epoch 1 (counted from 1): f1, recall: no luck; auc: one class" in str(told[0].message)
-    troubles.report(Scores(undefined={"f1": "no luck", "auc": "another cause"}), 1)  # said already
+    troubles.report({"f1": "no luck", "auc": "another cause"}, [], 1)  # said already
     with pytest.warns(UndefinedScoreWarning, match=r"epoch 3 .*: kappa: no luck") as told:
-        troubles.report(Scores(undefined={"f1": "no luck", "kappa": "no luck"}), 2)
+        troubles.report({"f1": "no luck", "kappa": "no luck"}, [], 2)
     assert "f1" not in str(told[0].message)
     with pytest.warns(UndefinedScoreWarning, match="f1"):  # another fit
-        Troubles("raise_first").report(Scores(undefined={"f1": "no luck"}), 1)
+        Troubles("raise_first").report({"f1": "no luck"}, [], 1)
 
 
 def test_a_report_of_nothing_says_nothing():
-    Troubles("raise_first").report(Scores(values={"f1": 0.5}), 0)
+    Troubles("raise_first").report({}, [], 0)
 
 
 def test_scores_that_ignore_weights_are_told_once():
     troubles = Troubles("raise")
     with pytest.warns(UserWarning, match="max_error, own take no sample weights"):
-        troubles.report(Scores(unweighted=["max_error", "own"]), 0)
-    troubles.report(Scores(unweighted=["max_error", "own"]), 1)
+        troubles.report({}, ["max_error", "own"], 0)
+    troubles.report({}, ["max_error", "own"], 1)
 
 
 def test_a_topic_is_told_once():
