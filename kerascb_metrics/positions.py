@@ -61,7 +61,9 @@ def _one_a_position(batch, has_axis):
 
 
 def _native(array):
-    """bfloat16 and float16 as float32, which holds them exactly: not every scikit-learn function takes them."""
+    """Half precision as float32, which holds it exactly: not every scikit-learn function takes it. Bytes as text."""
+    if array.dtype.kind in "OS":  # TensorFlow's strings
+        return np.char.decode(array.astype(bytes), "utf-8")
     small = array.dtype.kind == "V" or array.dtype.name in ("bfloat16", "float16")
     return array.astype(np.float32) if small else array
 

@@ -25,7 +25,8 @@ class Binary:
         threshold: a row is positive when its probability is GREATER than this; for hinge losses, its margin.
             None: 0.5, or 0 for margins. (`np.round` puts exactly 0.5 in class 0; so do we.)
         from_logits: "auto" (as the loss says), True or False.
-        pos_label: the target value whose precision, recall and F1 are meant.
+        pos_label: the target value whose precision, recall and F1 are meant. One other than −1, 0 and 1 is the class of
+            high outputs, and whatever other value the targets hold is the other class.
         class_names: names of class 0 and class 1 in pictures and reports.
 
     >>> Binary(threshold=0.3)
@@ -34,7 +35,7 @@ class Binary:
 
     threshold: float | None = None
     from_logits: bool | str = "auto"
-    pos_label: int = 1
+    pos_label: int | str = 1
     class_names: tuple | None = None
     kind: ClassVar[str] = "binary"
 
@@ -58,7 +59,7 @@ class Binary:
             )
         flat = flatten(rows, columns=2 if two_columns else 1)
         one_hot = flat.y_true.ndim == 2
-        y_true, classes = _binary_targets(_class_of(flat.y_true) if one_hot else flat.y_true)
+        y_true, classes = self._targets(_class_of(flat.y_true) if one_hot else flat.y_true)
         outputs, undefined = _finite(flat.y_pred)
         if scale == "probability":
             _check_probabilities(outputs)
@@ -71,7 +72,7 @@ class Binary:
             scale=scale,
             classes=classes,
             class_names=_names(self.class_names, classes),
-            pos_index=self._pos_index(classes),
+            pos_index=list(classes).index(self.pos_label),
             sample_weight=flat.sample_weight,
             undefined=undefined,
         )
@@ -90,12 +91,23 @@ class Binary:
         threshold = 0.5 if self.threshold is None else float(self.threshold)
         return float(logit(threshold)) if scale == "logit" else threshold
 
-    def _pos_index(self, classes):
-        if self.pos_label not in classes:
+    def _targets(self, y_true):
+        if self.pos_label in (-1, 0, 1):
+            indices, classes = _binary_targets(y_true)
+            if self.pos_label not in classes:
+                raise DataError(
+                    f"Metrics: Binary(pos_label={self.pos_label!r}) is none of the target labels {_some(classes)}."
+                )
+            return indices, classes
+        others = np.unique(y_true[y_true != self.pos_label])
+        if len(others) > 1:
             raise DataError(
-                f"Metrics: Binary(pos_label={self.pos_label!r}) is none of the target labels {list(classes)}."
+                f"Metrics: with Binary(pos_label={self.pos_label!r}) there may be one other target value; received "
+                f"{_some(others)}. Pass task='multiclass' if there are more than two classes."
             )
-        return list(classes).index(self.pos_label)
+        unseen = f"not {self.pos_label}" if isinstance(self.pos_label, str) else self.pos_label - 1
+        other = others[0] if len(others) else unseen
+        return (y_true == self.pos_label).astype(np.int64), np.array([other, self.pos_label])
 
 
 @dataclass(frozen=True)
@@ -422,7 +434,7 @@ def _zero_one(values):
 
 
 def _whole(values):
-    return values.dtype.kind in "iub" or bool((values == np.round(values)).all())
+    return values.dtype.kind in "iubSU" or bool((values == np.round(values)).all())
 
 
 def _some(values, limit=5):

@@ -238,3 +238,38 @@ def test_half_precision_outputs_are_widened_exactly(dtype):
 def test_the_task_of_bfloat16_targets():
     rows = rows_of(Y.astype(ml_dtypes.bfloat16), P.astype(ml_dtypes.bfloat16))
     assert infer_task(rows, read_loss(None)) == Binary()
+
+
+# Labels that are neither 0 nor 1.
+
+
+@pytest.mark.parametrize(
+    ("pos_label", "y_true"),
+    [
+        ("yes", np.array(["yes", "no", "yes", "no"])),
+        ("yes", np.array([b"yes", b"no", b"yes", b"no"], dtype=object)),  # as TensorFlow hands strings over
+        (7, np.array([7, 3, 7, 3])),
+    ],
+)
+def test_a_positive_label_of_any_value(pos_label, y_true):
+    evidence = read(Binary(pos_label=pos_label), y_true, [0.9, 0.8, 0.2, 0.1], BCE)
+    np.testing.assert_array_equal(evidence.y_true, [1, 0, 1, 0])
+    np.testing.assert_array_equal(evidence.labels[1][:2], [pos_label, pos_label])
+    assert evidence.pos_index == 1
+
+
+def test_a_positive_label_that_alone_occurs():
+    evidence = read(Binary(pos_label=7), [7, 7], [0.9, 0.1], BCE)
+    np.testing.assert_array_equal(evidence.y_pred, [1, 0])
+
+
+def test_a_positive_label_among_three_values_raises():
+    with pytest.raises(DataError, match=r"pos_label=7\) there may be one other target value; received 1, 2"):
+        read(Binary(pos_label=7), [7, 1, 2], [0.9, 0.1, 0.2], BCE)
+
+
+def test_string_labels_by_column():
+    y_true = np.array([b"cat", b"eel", b"dog"], dtype=object)
+    evidence = read(Multiclass(labels=["cat", "dog", "eel"]), y_true, np.eye(3), "categorical_crossentropy")
+    np.testing.assert_array_equal(evidence.y_true, [0, 2, 1])
+    assert evidence.class_names == ("cat", "dog", "eel")
