@@ -1,13 +1,15 @@
 """`Metrics`: wires collect, interpret, tally, score and record to Keras's hooks. It computes nothing."""
 
-import inspect
 from typing import Any
 
 import keras
 
 from kerascb_metrics import capture
+from kerascb_metrics.arguments import check_choice, check_given
+from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.monitors import give_modes, take_back
 from kerascb_metrics.plan import Plan
+from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.recorder import Recorder
 
 
@@ -66,26 +68,26 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def __init__(
         self,
-        scoring=None,
+        scoring: Any = None,
         *,
-        task="auto",
-        average="auto",
-        zero_division=0.0,
-        use_sample_weight=True,
-        output=None,
-        validation_data=None,
-        validation_batch_size=None,
-        validation_steps=None,
-        validation_freq=1,
-        prefix=None,
-        error_score="raise_first",
-        verbose="auto",
-    ):
+        task: Any = "auto",
+        average: str | None = "auto",
+        zero_division: float = 0.0,
+        use_sample_weight: bool = True,
+        output: str | None = None,
+        validation_data: Any = None,
+        validation_batch_size: int | None = None,
+        validation_steps: int | None = None,
+        validation_freq: int | list[int] = 1,
+        prefix: str | None = None,
+        error_score: str | float = "raise_first",
+        verbose: bool | str = "auto",
+    ) -> None:
         super().__init__()
-        _check_choice("use_sample_weight", use_sample_weight, (True, False))
-        _check_choice("verbose", verbose, ("auto", True, False))
+        check_choice("use_sample_weight", use_sample_weight, (True, False))
+        check_choice("verbose", verbose, ("auto", True, False))
         if isinstance(error_score, str):
-            _check_choice("error_score", error_score, ("raise_first", "raise"), " or a number")
+            check_choice("error_score", error_score, ("raise_first", "raise"), " or a number")
         self.scoring = scoring
         self.task = task
         self.average = average
@@ -100,11 +102,11 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self.validation_freq = validation_freq
         self.prefix = prefix
         self.wants_pass = validation_data is None
-        _check_given(self)
+        check_given(self)
         self._plan = Plan(scoring, task, average, zero_division)
         self._prefix = "val_" if prefix is None else prefix
-        self._handed_out = set()
-        self._given_modes = []
+        self._handed_out: set[str] = set()
+        self._given_modes: list = []
         self._start_afresh()
 
     def _start_afresh(self):
@@ -115,46 +117,46 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     # What a user reads.
 
     @property
-    def history(self):
+    def history(self) -> ScoreHistory:
         """The `ScoreHistory`: name → list of values, one a scored epoch; afresh in each fit."""
         return self._recorder.history
 
     @property
-    def predictions(self):
+    def predictions(self) -> Predictions | dict[str, Predictions] | None:
         """The last scored epoch's `Predictions`, in a dict by output where there are several; None before."""
         return self._recorder.predictions
 
     @property
-    def f1s(self):
+    def f1s(self) -> list:
         """F1 of each scored epoch."""
         return self._values("f1")
 
     @property
-    def precision(self):
+    def precision(self) -> list:
         """Precision of each scored epoch."""
         return self._values("precision")
 
     @property
-    def recall(self):
+    def recall(self) -> list:
         """Recall of each scored epoch."""
         return self._values("recall")
 
     @property
-    def kappa(self):
+    def kappa(self) -> list:
         """Cohen's kappa of each scored epoch."""
         return self._values("kappa")
 
     @property
-    def auc(self):
+    def auc(self) -> list:
         """Area under the ROC curve of each scored epoch."""
         return self._values("auc")
 
     @property
-    def confusion(self):
+    def confusion(self) -> list:
         """Confusion matrix of each scored epoch, C × C, rows true, columns predicted."""
         return self._values("confusion")
 
-    def monitor(self, name):
+    def monitor(self, name: str) -> dict[str, str]:
         """Return `{"monitor": …, "mode": …}` for a score, to unpack into any Keras callback or tuner.
 
         >>> Metrics().monitor("f1")
@@ -171,7 +173,9 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._handed_out.add(key)
         return {"monitor": key, "mode": mode}
 
-    def evaluate(self, model, data, *, batch_size=None, steps=None):
+    def evaluate(
+        self, model: keras.Model, data: Any, *, batch_size: int | None = None, steps: int | None = None
+    ) -> dict[str, Any]:
         """Score a model on other data, such as a test set, with the same scores.
 
         Args:
@@ -314,36 +318,3 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 def _facts(model):
     """The compiled loss and the output names, where the model has them."""
     return getattr(model, "loss", None), getattr(model, "output_names", None)
-
-
-def _check_given(metrics):
-    """Check what goes with `validation_data`."""
-    for name, idle in (
-        ("validation_batch_size", None),
-        ("validation_steps", None),
-        ("validation_freq", 1),
-        ("prefix", None),
-    ):
-        value = getattr(metrics, name)
-        if metrics.wants_pass and value != idle:
-            raise ValueError(
-                f"Metrics: {name}={value!r} goes with validation_data=, data of this callback's own. For the pass "
-                "that fit() makes, pass it to fit()."
-            )
-    if not isinstance(metrics.prefix, str | None):
-        raise ValueError(f"Metrics: prefix must be a string such as 'test_'; received {metrics.prefix!r}.")
-    freq = metrics.validation_freq
-    if not ((isinstance(freq, int) and freq > 0) or isinstance(freq, list | tuple | set)):
-        raise ValueError(f"Metrics: validation_freq must be a positive int or a list of epochs; received {freq!r}.")
-    if inspect.isgenerator(metrics.validation_data) and metrics.validation_steps is None:
-        raise ValueError(
-            "Metrics: a generator as validation_data needs validation_steps=, the batches of one pass; it must yield "
-            "for ever, for each epoch reads on."
-        )
-    if not metrics.wants_pass:
-        capture.GivenData(metrics.validation_data, metrics.validation_batch_size, metrics.validation_steps)
-
-
-def _check_choice(name, value, choices, more=""):
-    if value not in choices:
-        raise ValueError(f"Metrics: {name} must be {', '.join(map(repr, choices))}{more}; received {value!r}.")

@@ -21,10 +21,10 @@ class ScoreHistory(Mapping):
     (1, 0.75)
     """
 
-    def __init__(self, greater_is_better=None):
-        self.epochs = []
-        self._values = {}
-        self._tallies = []
+    def __init__(self, greater_is_better: dict[str, bool | None] | None = None) -> None:
+        self.epochs: list[int] = []
+        self._values: dict[str, list] = {}
+        self._tallies: list[dict] = []
         self._greater_is_better = dict(greater_is_better or {})
 
     def __getitem__(self, name):
@@ -52,7 +52,7 @@ class ScoreHistory(Mapping):
         for name, value in values.items():
             self._values.setdefault(name, []).append(value)
 
-    def best(self, name, mode=None):
+    def best(self, name: str, mode: str | None = None) -> tuple[int, float]:
         """Return `(epoch, value)` of the best value of a score; ties go to the earliest epoch, nan is passed over.
 
         Args:
@@ -71,7 +71,7 @@ class ScoreHistory(Mapping):
         place = -max(ranked)[1]
         return self.epochs[place], values[place]
 
-    def report(self, epoch=-1, *, output=None, output_dict=False):
+    def report(self, epoch: int = -1, *, output: str | None = None, output_dict: bool = False) -> str | dict:
         """Return `sklearn.metrics.classification_report` of a scored epoch.
 
         Args:
@@ -99,7 +99,7 @@ class ScoreHistory(Mapping):
             raise ValueError(f"epoch {epoch} was not scored; the scored epochs are {self.epochs}.")
         return self.epochs.index(epoch)
 
-    def mode(self, name):
+    def mode(self, name: str) -> str:
         """Return "max" or "min", as Keras names the direction of a score."""
         bases = [base for base in self._greater_is_better if name == base or self._is_class_of(name, base)]
         greater_is_better = self._greater_is_better[max(bases, key=len)] if bases else None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from arrays import assert_same, read, rows_of
 
-from kerascb_metrics import Binary, Multiclass, Multilabel, Regression
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
 from kerascb_metrics.losses import read_loss
 from kerascb_metrics.tasks import infer_task
 

@@ -9,6 +9,7 @@ from types import FrameType
 
 import keras
 from keras.src.backend import get_keras_mask  # on JAX the mask is in a side table, not on the array
+from keras.src.backend.config import is_nnx_enabled
 from keras.src.trainers.data_adapters import get_data_adapter  # `predict` takes no targets, but takes an adapter
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "fits_under_way",
     "get_data_adapter",
     "get_keras_mask",
+    "is_nnx_enabled",
     "made_by_keras",
 ]
 

@@ -74,6 +74,11 @@ def refuse_what_cannot_be_captured(model):
             f"Metrics: {type(model).__name__} overrides `make_test_function`, so the rows that its validation sees "
             f"cannot be captured. {_REMEDY}"
         )
+    if _keras.is_nnx_enabled():
+        raise CaptureError(
+            "Metrics: with Flax NNX enabled Keras compiles the class's own `test_step`, so the rows that it sees "
+            f"cannot be captured. Unset KERAS_NNX_ENABLED. {_REMEDY}"
+        )
     function = vars(model).get("test_function")
     if function is not None and not _keras.made_by_keras(function):
         raise CaptureError(
