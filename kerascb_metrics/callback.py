@@ -1,5 +1,6 @@
 """`Metrics`: wires collect, interpret, tally, score and record to Keras's hooks. It computes nothing."""
 
+import numbers
 from typing import Any
 
 import keras
@@ -86,7 +87,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         super().__init__()
         check_choice("use_sample_weight", use_sample_weight, (True, False))
         check_choice("verbose", verbose, ("auto", True, False))
-        if isinstance(error_score, str):
+        if not isinstance(error_score, numbers.Real):
             check_choice("error_score", error_score, ("raise_first", "raise"), " or a number")
         self.scoring = scoring
         self.task = task

@@ -100,7 +100,7 @@ class Recorder:
     def _score_failed(self, name, error, rows):
         told = ScoringError(
             f"Metrics: the score {name!r} failed in epoch {self._epoch + 1} (counted from 1), on targets "
-            f"{rows.y_true.shape} and outputs {rows.y_pred.shape}: {error}"
+            f"{rows.y_true.shape} and outputs {rows.y_pred.shape}: {type(error).__name__}: {error}"
         )
         told.__cause__ = error
         return self._settle(told)

@@ -1,5 +1,6 @@
 """What model outputs mean: the user says, else the compiled loss, else shapes and values."""
 
+import numbers
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -41,7 +42,7 @@ class Binary:
 
     def __post_init__(self):
         _check_from_logits(self)
-        if self.threshold is not None and np.ndim(self.threshold):
+        if self.threshold is not None and not isinstance(self.threshold, numbers.Real):
             raise ValueError(
                 f"Binary: threshold must be one number; received {self.threshold!r}. One threshold a label goes with "
                 "Multilabel(threshold=[…])."
@@ -204,6 +205,8 @@ class Multilabel:
 
     def __post_init__(self):
         _check_from_logits(self)
+        if self.threshold is not None and np.asarray(self.threshold).dtype.kind not in "fiu":
+            raise ValueError(f"Multilabel: threshold must be a number, or one a label; received {self.threshold!r}.")
 
     def read(self, rows, loss):
         """Read `Predictions` as multilabel `Evidence`."""

@@ -1,15 +1,15 @@
 """The tapped test function on JAX."""
 
-from kerascb_metrics.capture.tap import replaced
+from kerascb_metrics.capture.tap import Tap, replaced
 
 
-def build(model, tap):
+def build(model):
     """Build the twin of Keras's test function: `twin(state, iterator) -> ((logs, state), parts)`.
 
     Keras's own `make_test_function` makes it, with the step replaced, and so keeps its jit, donation and shardings.
     Built for one step and looped here: with `steps_per_execution > 1` Keras returns the last step's outputs only.
     """
-    test_step = model.test_step
+    tap, test_step = Tap(model), model.test_step
 
     def tapped_step(state, data):
         (logs, state), captured = tap.step(test_step, state, data)

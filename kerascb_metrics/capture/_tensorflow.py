@@ -3,14 +3,17 @@
 import tensorflow as tf
 from keras import tree
 
+from kerascb_metrics.capture.tap import Tap
 
-def build(model, tap):
+
+def build(model):
     """Build the twin of Keras's test function: `twin(iterator) -> (logs, parts)`.
 
     Keras's own `_make_function` would not do: it reduces over replicas by averaging, rows included, and with
     `steps_per_execution > 1` it returns the last step's outputs only. Ours is built for one step and called as
     often as Keras would have looped.
     """
+    tap = Tap(model)
     strategy = model.distribute_strategy
 
     @tf.autograph.experimental.do_not_convert

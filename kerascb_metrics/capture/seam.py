@@ -15,7 +15,6 @@ import keras
 
 from kerascb_metrics.capture import _keras
 from kerascb_metrics.capture.batches import Batches, Pass
-from kerascb_metrics.capture.tap import Tap
 from kerascb_metrics.exceptions import CaptureError
 
 _TWIN = "_kerascb_metrics_twin"
@@ -185,7 +184,7 @@ def _twin(model):
     function = model.test_function
     if not hasattr(function, _TWIN):
         backend = importlib.import_module(f"kerascb_metrics.capture._{keras.backend.backend()}")
-        setattr(function, _TWIN, backend.build(model, Tap(model)))
+        setattr(function, _TWIN, backend.build(model))
     return getattr(function, _TWIN)
 
 

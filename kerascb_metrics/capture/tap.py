@@ -39,8 +39,9 @@ class Tap:
     never calls it, to `compute_loss`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, copy=lambda leaf: leaf):
         self._model = model
+        self._copy = copy  # of sample weights, where a loss may change them in place
         # MirroredStrategy traces one thread a replica, interleaved: each must see its own calls only.
         self._seen = threading.local()
         self._spies = {name: self._spy(name) for name in _SPIED}
@@ -55,6 +56,7 @@ class Tap:
     def step(self, test_step, *args):
         """Run `test_step(*args)`; return its result and a dict `y_true, y_pred, sample_weight, mask`."""
         self._seen.calls = {name: [] for name in _SPIED}
+        self._seen.weights = {}
         result = test_step(*args)
         calls, self._seen.calls = self._seen.calls, None
         return result, _only_call(calls)
@@ -65,27 +67,36 @@ class Tap:
         def spy(*args, **kwargs):
             calls = getattr(self._seen, "calls", None)
             if calls is not None:
-                calls[name].append(_handed_over(original, args, kwargs))
+                calls[name].append(self._handed_over(original, args, kwargs))
             return original(*args, **kwargs)
 
         return spy
 
+    def _handed_over(self, method, args, kwargs):
+        given = _by_keras_names(method, args, kwargs)
+        y_true, y_pred = given.get("y"), given.get("y_pred")
+        _refuse_ragged(tree.flatten((y_true, y_pred)))
+        return {
+            "y_true": y_true,
+            "y_pred": y_pred,
+            "sample_weight": tree.map_structure(self._first_seen, given.get("sample_weight")),
+            "mask": tree.map_structure(get_keras_mask, y_pred),
+        }
 
-def _handed_over(method, args, kwargs):
-    given = _by_keras_names(method, args, kwargs)
-    y_true, y_pred = given.get("y"), given.get("y_pred")
-    for leaf in tree.flatten((y_true, y_pred)):
+    def _first_seen(self, leaf):
+        """The leaf as it was when the step first handed it over: `compute_loss` comes before `compute_metrics`."""
+        if leaf is None:
+            return None
+        return self._seen.weights.setdefault(id(leaf), (leaf, self._copy(leaf)))[1]
+
+
+def _refuse_ragged(leaves):
+    for leaf in leaves:
         if hasattr(leaf, "ragged_rank") or getattr(leaf, "is_nested", False):
             raise DataError(
                 "Metrics: validation targets and outputs must be dense; received a ragged tensor "
                 f"({type(leaf).__name__}). Pad it (`.to_tensor()`) and mask the padding, or give it zero weight."
             )
-    return {
-        "y_true": y_true,
-        "y_pred": y_pred,
-        "sample_weight": given.get("sample_weight"),
-        "mask": tree.map_structure(get_keras_mask, y_pred),
-    }
 
 
 def _by_keras_names(method, args, kwargs):
