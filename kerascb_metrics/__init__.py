@@ -6,7 +6,7 @@ The way the data goes, one module a step, each ignorant of the later ones::
                 predictions.py  Predictions(y_true, y_pred, sample_weight, mask)
     interpret   tasks.py        what the outputs mean: Binary, Multiclass, Multilabel, Regression
     tally       evidence.py     labels, scores and their weighted counts
-    score       panel.py, scorers.py, scoring.py: names → values, by scikit-learn
+    score       panel.py, ranking.py, scorers.py, scoring.py, plan.py: names → values, by scikit-learn
     record      records.py, recorder.py, history.py: logs for every callback, lists for the user
 
 `callback.py` conducts. `batchwise.py` stands apart: the older recipes' in-graph functions.

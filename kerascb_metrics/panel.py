@@ -7,6 +7,7 @@ import numpy as np
 from sklearn import metrics
 
 from kerascb_metrics.evidence import Evidence
+from kerascb_metrics.ranking import roc_auc
 
 PANEL = ("f1", "precision", "recall", "kappa", "auc", "confusion")
 AVERAGES = ("binary", "micro", "macro", "weighted", "samples", None)
@@ -58,9 +59,7 @@ class Panel:
         if evidence.y_score is None or (evidence.kind == "multiclass" and evidence.scale == "margin"):
             raise Undefined("the outputs are margins, which one-vs-rest AUC does not compare")
         if evidence.kind == "binary":
-            if evidence.missing:
-                raise Undefined(one_sided(evidence))
-            return metrics.roc_auc_score(evidence.y_true, evidence.y_score, sample_weight=evidence.sample_weight)
+            return binary_auc(evidence)
         average = "macro" if self.average == "binary" else self.average
         return average_of_columns(metrics.roc_auc_score, evidence, average)
 
@@ -122,6 +121,15 @@ def one_sided(evidence):
     empty = [name for name, mass in zip(evidence.class_names, evidence.true_mass, strict=True) if mass == 0]
     names = ", ".join((empty or evidence.missing)[:5])
     return f"no true label of class {names}" if empty else f"every row has the label {names}"
+
+
+def binary_auc(evidence):
+    """ROC AUC of a binary task: from one sort, or with weights by scikit-learn."""
+    if evidence.missing:
+        raise Undefined(one_sided(evidence))
+    if evidence.sample_weight is None and evidence.y_score.dtype in (np.float32, np.float64):
+        return roc_auc(evidence.y_true, evidence.y_score)
+    return metrics.roc_auc_score(evidence.y_true, evidence.y_score, sample_weight=evidence.sample_weight)
 
 
 def average_of_columns(score, evidence, average, empty=float("nan")):

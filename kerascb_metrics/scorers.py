@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from kerascb_metrics.evidence import Evidence
-from kerascb_metrics.panel import Undefined, average_of_columns, one_sided
+from kerascb_metrics.panel import Undefined, average_of_columns, binary_auc, one_sided
 
 SCORER_TYPE = type(metrics.make_scorer(metrics.accuracy_score))
 
@@ -100,6 +100,8 @@ def run_function(function, evidence, zero_division):
 
 def run_name(name, evidence):
     """Run one of scikit-learn's named scorers on the rows."""
+    if name == "roc_auc" and evidence.kind == "binary":
+        return binary_auc(evidence)
     if evidence.kind != "regression" and evidence.missing:
         if name in _RANKING_NAMES:
             raise Undefined(one_sided(evidence))
