@@ -1,6 +1,7 @@
 """Checks of the arguments of `Metrics`, when they are given."""
 
 import inspect
+import numbers
 
 from kerascb_metrics import capture
 
@@ -22,8 +23,11 @@ def check_given(metrics):
     if not isinstance(metrics.prefix, str | None):
         raise ValueError(f"Metrics: prefix must be a string such as 'test_'; received {metrics.prefix!r}.")
     freq = metrics.validation_freq
-    if not ((isinstance(freq, int) and freq > 0) or isinstance(freq, list | tuple | set)):
-        raise ValueError(f"Metrics: validation_freq must be a positive int or a list of epochs; received {freq!r}.")
+    epochs = freq if isinstance(freq, list | tuple | set) else [freq]
+    if not all(isinstance(epoch, int) and not isinstance(epoch, bool) and epoch > 0 for epoch in epochs):
+        raise ValueError(
+            f"Metrics: validation_freq must be a positive int or a list of epochs, counted from 1; received {freq!r}."
+        )
     if inspect.isgenerator(metrics.validation_data) and metrics.validation_steps is None:
         raise ValueError(
             "Metrics: a generator as validation_data needs validation_steps=, the batches of one pass; it must yield "
@@ -31,6 +35,12 @@ def check_given(metrics):
         )
     if not metrics.wants_pass:
         capture.GivenData(metrics.validation_data, metrics.validation_batch_size, metrics.validation_steps)
+
+
+def check_error_score(error_score):
+    """Raise `ValueError` for what is neither a policy nor a number."""
+    if isinstance(error_score, bool) or not isinstance(error_score, numbers.Real):
+        check_choice("error_score", error_score, ("raise_first", "raise"), " or a number")
 
 
 def check_choice(name, value, choices, more=""):
@@ -41,5 +51,5 @@ def check_choice(name, value, choices, more=""):
         ...
     ValueError: Metrics: verbose must be 'auto', True, False; received 'loud'.
     """
-    if value not in choices:
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
         raise ValueError(f"Metrics: {name} must be {', '.join(map(repr, choices))}{more}; received {value!r}.")

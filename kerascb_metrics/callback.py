@@ -1,15 +1,14 @@
 """`Metrics`: wires collect, interpret, tally, score and record to Keras's hooks. It computes nothing."""
 
-import numbers
 from typing import Any
 
 import keras
 
 from kerascb_metrics import capture
-from kerascb_metrics.arguments import check_choice, check_given
+from kerascb_metrics.arguments import check_choice, check_error_score, check_given
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.monitors import give_modes, take_back
-from kerascb_metrics.plan import Plan
+from kerascb_metrics.plan import RENAMED, Plan
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.recorder import Recorder
 
@@ -87,8 +86,9 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         super().__init__()
         check_choice("use_sample_weight", use_sample_weight, (True, False))
         check_choice("verbose", verbose, ("auto", True, False))
-        if not isinstance(error_score, numbers.Real):
-            check_choice("error_score", error_score, ("raise_first", "raise"), " or a number")
+        check_error_score(error_score)
+        if not isinstance(output, str | None):
+            raise ValueError(f"Metrics: output must be the name of an output, or None; received {output!r}.")
         self.scoring = scoring
         self.task = task
         self.average = average
@@ -104,7 +104,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self.prefix = prefix
         self.wants_pass = validation_data is None
         check_given(self)
-        self._plan = Plan(scoring, task, average, zero_division)
+        self._plan = Plan(scoring, task, average, zero_division, output)
         self._prefix = "val_" if prefix is None else prefix
         self._handed_out: set[str] = set()
         self._given_modes: list = []
@@ -113,7 +113,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     def _start_afresh(self):
         self._epoch = 0
         self._given: Any = None
-        self._recorder = Recorder(self._plan, self.output, self.use_sample_weight, self.error_score, self._tell)
+        self._place: int | None = None
+        self._recorder = Recorder(self._plan, self.use_sample_weight, self.error_score, self._tell)
 
     # What a user reads.
 
@@ -164,9 +165,10 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         {'monitor': 'val_f1', 'mode': 'max'}
         """
         key = self._prefix + name
-        mode = self._mode_of(key)
+        mode = None if name.startswith(self._prefix) else self._mode_of(key)
         if mode is None:
-            known = [known for known, greater in self._plan.directions(self._outputs).items() if greater is not None]
+            directions = self._plan.directions(self._outputs or ())
+            known = [known for known, greater in directions.items() if greater is not None]
             raise ValueError(
                 f"Metrics: {name!r} is no score of this callback with a known direction; those are: "
                 f"{', '.join(known) or 'none'}. Write monitor={key!r} and mode= yourself."
@@ -194,7 +196,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         >>> Metrics(["precision", "recall"]).evaluate(model, (x, y))
         {'precision': 0.5, 'recall': 1.0}
         """
-        recorder = Recorder(self._plan, self.output, self.use_sample_weight, "raise", tell=str)
+        recorder = Recorder(self._plan, self.use_sample_weight, "raise", tell=lambda message: None)
         recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model), 0, *_facts(model))
         return {name: values[0] for name, values in recorder.history.items()}
 
@@ -202,16 +204,20 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Start the lists afresh, and put the seam in place for the length of the fit."""
+        take_back(self._given_modes)  # of a fit that died
         self._start_afresh()
         peers = capture.callbacks_beside(self)
+        if self._outputs is not None:
+            self._plan.check(getattr(self.model, "loss", None), self._outputs)
         self._refuse_double_names(peers)
-        self._given_modes = give_modes(peers, self._mode_of)
+        self._refuse_unknown_monitors()
         if self.wants_pass:
             capture.install(self.model)
             self._warn_if_idle()
         else:
             self._given = capture.GivenData(self.validation_data, self.validation_batch_size, self.validation_steps)
-            capture.step_to_front(self)
+            self._place = capture.step_to(0, self)
+        self._given_modes = give_modes(peers, self._mode_of)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Note the epoch, and see that the seam is still in place."""
@@ -235,34 +241,47 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         """Leave the model and the other callbacks as they were found."""
         if self.wants_pass:
             capture.remove(self.model)
+        else:
+            capture.step_to(self._place, self)
         take_back(self._given_modes)
         self._given_modes = []
         self._given = None
+        if not self.history.epochs:
+            self._say_idle("no epoch of this fit was scored. See validation_freq.")
 
     def _record(self, collect, taken):
         entries = self._recorder.record(collect, self._epoch, *_facts(self.model))
-        return {self._free_name(name, taken): value for name, value in entries.items()}
+        free = {self._free_name(name, taken): value for name, value in entries.items()}
+        renamed = {self._prefix + name for name in set(entries) - set(free)}
+        take_back([callback for callback in self._given_modes if callback.monitor in renamed])  # Keras's own names
+        return free
 
     def _warn_if_idle(self):
         if not capture.fit_validates(self.model):
-            self._recorder.troubles.say(
-                "idle", "fit() has no validation data, so nothing is scored. Pass it validation_data=…."
-            )
+            self._say_idle("fit() has no validation data, so nothing is scored. Pass it validation_data=….")
+        elif not capture.fit_list_holds(self, self.model):
+            self._say_idle("nothing is scored inside another callback. List Metrics itself in fit(callbacks=[…]).")
+
+    def _say_idle(self, message):
+        self._recorder.troubles.say("idle", message)
 
     # Names and directions.
 
     def _values(self, name):
-        name = name if self.output is None else f"{self.output}_{name}"
-        known = list(self.history) or self._plan.names(self._outputs)
+        known = self.history or dict.fromkeys(self._plan.directions(self._outputs or ()))
+        of_output = f"{self.output}_{name}"
+        name = of_output if of_output in known else name
         if name not in known:
             raise AttributeError(f"this Metrics has no score {name!r}; it has: {', '.join(known)}")
         return self.history.get(name, [])
 
     @property
     def _outputs(self):
-        """The names of the outputs that are scored, where there are several and they are known."""
-        names = getattr(self._model, "output_names", None) or ()
-        return names if len(names) > 1 else ()
+        """The names of the model's outputs where there are several, () for one, None where they are not known."""
+        names = getattr(self._model, "output_names", None)
+        if names is None:
+            return None
+        return tuple(names) if len(names) > 1 else ()
 
     @property
     def _silent(self):
@@ -285,30 +304,35 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         """A name that Keras's compiled metrics do not use: theirs is never overwritten."""
         if name not in logs:
             return name
-        key, free = self._prefix + name, f"sklearn_{name}"
+        key, free = self._prefix + name, RENAMED + name
         remedy = f"Name it yourself, as in scoring={{'exact_{name}': …}}."
         if key in self._handed_out:
             raise ValueError(
-                f"Metrics: metrics.monitor({name!r}) was given out as {key!r}, but a compiled Keras metric has that "
-                f"name. {remedy}"
+                f"Metrics: metrics.monitor({name!r}) was given out as {key!r}, but that is the key of a compiled Keras "
+                f"metric, or of another Metrics. {remedy}"
             )
         self._recorder.troubles.say(
             ("name", name),
-            f"{key!r} is a compiled Keras metric's name; this callback's own is {self._prefix + free!r}. {remedy}",
+            f"{key!r} is the key of a compiled Keras metric, or of another Metrics; this one's own is "
+            f"{self._prefix + free!r}. {remedy}",
         )
         return free
 
-    @property
-    def _written(self):
-        """The names of the scores of a fit, as far as they are known when it starts."""
-        names = self._plan.names(self._outputs)
-        return names if self.output is None else [name for name in names if name.startswith(f"{self.output}_")]
+    def _refuse_unknown_monitors(self):
+        """A name was given out before the outputs of the model were known."""
+        unknown = [key for key in self._handed_out if self._mode_of(key) is None]
+        if unknown:
+            raise ValueError(
+                f"Metrics: metrics.monitor gave out {', '.join(sorted(unknown))}, but this fit's scores are "
+                f"{', '.join(self._plan.directions(self._outputs or ()))}."
+            )
 
     def _refuse_double_names(self, peers):
+        outputs = self._outputs or ()
         for other in peers:
             if other is self or not isinstance(other, Metrics) or other._prefix != self._prefix:
                 continue
-            double = sorted(set(self._written) & set(other._written))
+            double = sorted(set(self._plan.directions(outputs)) & set(other._plan.directions(outputs)))
             if double:
                 raise ValueError(
                     f"Metrics: two Metrics of this fit would both write {', '.join(double)} under {self._prefix!r}. "

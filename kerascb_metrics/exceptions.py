@@ -10,7 +10,7 @@ class DataError(ValueError):
 
 
 class ScoringError(ValueError):
-    """A score failed on a pass: carries the score's name, the epoch and the shapes; the cause is chained."""
+    """A score failed on a pass: the message has the score's name, the epoch, the shapes and the error."""
 
 
 class UndefinedScoreWarning(UserWarning):

@@ -38,6 +38,10 @@ class ScoreHistory(Mapping):
     def __len__(self):
         return len(self._values)
 
+    # Matrices do not compare to one truth value, so the Mapping's own comparison would raise.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def __repr__(self):
         return f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})"
 
@@ -47,10 +51,11 @@ class ScoreHistory(Mapping):
 
     def append(self, epoch, values, tallies=None):
         """Record the scores of one epoch, the same names in every one, and its counts by output."""
+        for name in {**self._values, **values}:
+            past = self._values.setdefault(name, [float("nan")] * len(self.epochs))
+            past.append(values[name] if name in values else _blank_like(past[-1]))
         self.epochs.append(epoch)
         self._tallies.append(tallies or {})
-        for name, value in values.items():
-            self._values.setdefault(name, []).append(value)
 
     def best(self, name: str, mode: str | None = None) -> tuple[int, float]:
         """Return `(epoch, value)` of the best value of a score; ties go to the earliest epoch, nan is passed over.
@@ -109,3 +114,8 @@ class ScoreHistory(Mapping):
                 "with sklearn.metrics.make_scorer(…, greater_is_better=…)."
             )
         return "max" if greater_is_better else "min"
+
+
+def _blank_like(value):
+    """Nan in the shape of a value: a Python float for a number."""
+    return np.full(np.shape(value), np.nan) if np.ndim(value) else float("nan")

@@ -85,16 +85,15 @@ def _by_name(values, names, trained, array):
         return known
     if isinstance(values, list | tuple) and len(values) == len(names):
         return dict(zip(names, values, strict=True))
-    listed = values if isinstance(values, list | tuple) else [values]
-    if array == "y_true" and values is not None and len(listed) == len(trained):
+    listed = list(values) if isinstance(values, list | tuple) else [values]
+    if values is None or (len(listed) == 1 and (array == "sample_weight" or len(names) == 1)):
+        return dict.fromkeys(names, listed[0])
+    if len(listed) == len(trained):
         return {**dict.fromkeys(names), **dict(zip(trained, listed, strict=True))}
-    if values is None or array == "sample_weight" or len(names) == 1:
-        whole = values[0] if isinstance(values, list | tuple) else values
-        return dict.fromkeys(names, whole)
     received = f"{len(values)} arrays" if isinstance(values, list | tuple) else f"one array {values.shape}"
     raise DataError(
         f"Metrics: {array} and outputs cannot be paired: received {received} for the outputs {', '.join(names)}. "
-        "Give targets as a dict by output name."
+        "Give it as a dict by output name."
     )
 
 

@@ -66,7 +66,7 @@ class Panel:
     def confusion(self):
         """The confusion matrix, C × C, rows true, columns predicted; multilabel L × 2 × 2."""
         evidence = self.evidence
-        return evidence.label_tables if evidence.kind == "multilabel" else evidence.counts.matrix()
+        return evidence.label_tables if evidence.kind == "multilabel" else self._matrix
 
     @cached_property
     def _ratios(self):
@@ -94,11 +94,9 @@ class Panel:
     def _matrix(self):
         return self.evidence.counts.matrix()
 
-    @cached_property
+    @property
     def _true_mass(self):
-        if self.evidence.kind == "multilabel":
-            return self.evidence.label_tables[:, 1].sum(axis=1) > 0
-        return self._matrix.sum(axis=1) > 0
+        return self.evidence.true_mass > 0
 
     @cached_property
     def _predicted_mass(self):

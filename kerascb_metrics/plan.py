@@ -3,9 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from kerascb_metrics.losses import read_loss
+from kerascb_metrics.outputs import of_output
 from kerascb_metrics.records import CELLS
 from kerascb_metrics.scoring import Scoring
 from kerascb_metrics.tasks import as_task
+
+# Before the name of a score whose own name a compiled Keras metric has.
+RENAMED = "sklearn_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,8 +20,10 @@ class Plan:
     A dict `scoring=` with lists, dicts or None in it is by output. A flat one, `{"a": "f1"}`, names scores, unless the
     model has several outputs and all of its keys are theirs.
 
+    In each method `outputs` are the names of the model's outputs, where there are several: empty for one output.
+
     >>> plan = Plan({"a": ["f1"], "b": "r2"}, task={"a": "binary"})
-    >>> plan.of("a", ["a", "b"])[0].names, plan.of("b", ["a", "b"])[1]
+    >>> plan.scoring_of("a", ["a", "b"]).names, plan.task_of("b")
     (('f1',), 'auto')
     """
 
@@ -24,76 +31,100 @@ class Plan:
     task: Any = "auto"
     average: str | None = "auto"
     zero_division: float = 0.0
-    _scorings: dict = field(init=False)
+    only: str | None = None
+    _whole: Scoring | None = field(init=False)
+    _by_output: dict = field(init=False)  # output → what it was given, and once asked for its `Scoring`
     _tasks: dict = field(init=False)
 
     def __post_init__(self):
-        by_output = isinstance(self.scoring, dict) and any(
+        nested = isinstance(self.scoring, dict) and any(
             value is None or isinstance(value, dict | list | tuple) for value in self.scoring.values()
         )
-        scorings = self._split_scoring() if by_output else {None: self._scoring(self.scoring)}
         tasks = self.task if isinstance(self.task, dict) else {None: self.task}
-        object.__setattr__(self, "_scorings", scorings)
+        object.__setattr__(self, "_whole", None if nested else self._scoring(self.scoring))
+        object.__setattr__(self, "_by_output", dict(self.scoring) if isinstance(self.scoring, dict) else {})
         object.__setattr__(self, "_tasks", {name: as_task(task) for name, task in tasks.items()})
+        if nested:
+            for output in self._by_output:
+                self._own_scoring(output)
 
-    def of(self, output, outputs=()):
-        """Return the `Scoring` and the task of one output (None: the only one) of the given names."""
-        task = self._tasks.get(output, self._tasks.get(None, "auto"))
-        return self._by_output(outputs).get(output, self._scoring_of_others(outputs)), task
+    def task_of(self, output):
+        """Return the task of an output (None: the only one)."""
+        return self._tasks.get(output, self._tasks.get(None, "auto"))
 
-    def scores_at_all(self, output, outputs):
-        """Tell whether an output is to be scored: a dict by output leaves out the others."""
-        scorings = self._by_output(outputs)
-        return None in scorings or output in scorings
+    def scoring_of(self, output, outputs=()):
+        """Return the `Scoring` of an output, or None where it is not scored."""
+        if self.only not in (None, output) and output is not None:
+            return None
+        if self._whole is not None and not self._is_by_output(outputs):
+            return self._whole
+        return self._own_scoring(output) if output in self._by_output else None
 
-    def check_outputs(self, outputs):
-        """Raise `ValueError` for a name that is no output."""
-        named = {*self._by_output(outputs), *self._tasks} - {None, *outputs}
+    def check(self, loss, outputs=()):
+        """Raise `ValueError` for what can be known to be wrong before any row is seen.
+
+        Args:
+            loss: the compiled loss, or losses by output.
+            outputs: as everywhere here.
+        """
+        by_output = self._by_output if self._whole is None or self._is_by_output(outputs) else ()
+        named = {*by_output, *self._tasks, *([self.only] if outputs else [])} - {None, *outputs}
         if named:
             raise ValueError(
-                f"Metrics: scoring= or task= names the outputs {', '.join(sorted(map(str, named)))}; the model's are "
-                f"{', '.join(map(str, outputs)) or 'one only'}."
+                f"Metrics: scoring=, task= or output= names {', '.join(sorted(map(str, named)))}; the model's outputs "
+                f"are {', '.join(map(str, outputs)) or 'one only'}."
             )
+        for output in outputs or (None,):
+            scoring, kind = self.scoring_of(output, outputs), self._known_kind(output, loss, outputs)
+            if scoring is not None and kind is not None:
+                scoring.check(kind)
 
-    def names(self, outputs=()):
-        """Return all names of the scores, with `<output>_` before them where there are several outputs."""
-        return list(self.directions(outputs, cells=False))
+    def directions(self, outputs=()):
+        """Return name → True where greater is better, False where less is, None where that is not known.
 
-    def directions(self, outputs=(), cells=True):
-        """Return name → True where greater is better, False where less is, None where that is not known."""
-        several = outputs if len(outputs) > 1 else (None,)
+        The names are those of the history and, cells included, of `logs`; `<output>_` before them for several outputs.
+        """
         known = {}
-        for output in several:
-            if self.scores_at_all(output, outputs):
+        for output in outputs or (None,):
+            scoring = self.scoring_of(output, outputs)
+            if scoring is not None:
                 prefix = "" if output is None else f"{output}_"
-                scoring, _ = self.of(output, outputs)
-                own = CELLS if cells and "confusion" in scoring.names else {}
-                known.update({f"{prefix}{name}": way for name, way in {**own, **scoring.greater_is_better()}.items()})
+                own = CELLS if "confusion" in scoring.names else {}
+                known.update({f"{prefix}{name}": way for name, way in {**scoring.greater_is_better(), **own}.items()})
         return known
 
     def mode(self, name, outputs=()):
         """Return "max", "min" or None for a name in `logs`, without `val_`.
 
-        A value a class goes the way of its score. As long as the outputs are not known, any may stand before.
+        A value a class goes the way of its score, and so does a score that was renamed. Where the outputs are not known
+        (None), any of them may stand before the name of a score.
         """
-        for known, greater_is_better in self.directions(outputs).items():
+        name = name.removeprefix(RENAMED)
+        for known, greater_is_better in self.directions(outputs or ()).items():
             of_class = self.average is None and name.startswith(f"{known}_")
-            of_output = not outputs and name.endswith(f"_{known}")
+            of_output = outputs is None and name.endswith(f"_{known}")
+            if known == "loss":
+                continue  # that key is Keras's own
             if greater_is_better is not None and (name == known or of_class or of_output):
                 return "max" if greater_is_better else "min"
         return None
 
+    def _known_kind(self, output, loss, outputs):
+        """The kind of task where the user or the loss is certain of it, else None."""
+        task = self.task_of(output)
+        if task != "auto":
+            return task.kind
+        own_loss = of_output(loss, output, outputs)
+        certain = not isinstance(own_loss, dict | list | tuple) and read_loss(own_loss).family == "regression"
+        return "regression" if certain else None
+
     def _scoring(self, scoring):
         return Scoring(scoring, self.average, self.zero_division)
 
-    def _split_scoring(self):
-        return {output: self._scoring(scoring) for output, scoring in self.scoring.items()}
+    def _own_scoring(self, output):
+        if not isinstance(self._by_output[output], Scoring):
+            self._by_output[output] = self._scoring(self._by_output[output])
+        return self._by_output[output]
 
-    def _by_output(self, outputs):
-        flat = isinstance(self.scoring, dict) and None in self._scorings
-        if flat and len(outputs) > 1 and set(self.scoring) <= set(outputs):
-            return self._split_scoring()
-        return self._scorings
-
-    def _scoring_of_others(self, outputs):
-        return self._by_output(outputs).get(None)
+    def _is_by_output(self, outputs):
+        return bool(self._by_output) and len(outputs) > 1 and set(self._by_output) <= set(outputs)

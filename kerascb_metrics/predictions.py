@@ -50,4 +50,12 @@ class Predictions:
 
 def _joined(name, batches):
     arrays = [batch[name] for batch in batches]
-    return None if arrays[0] is None else np.concatenate(arrays)
+    absent = sum(array is None for array in arrays)
+    if absent == len(arrays):
+        return None
+    if absent:
+        raise DataError(
+            f"Metrics: {absent} of {len(arrays)} validation batches came without {name}, the others with. Give it with "
+            "each batch or with none; a weight of 1 counts a row as it is."
+        )
+    return np.concatenate(arrays)

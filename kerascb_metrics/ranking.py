@@ -38,7 +38,7 @@ def roc_auc(y_true, y_score):
     below = y_score < 0
     if below.any():
         return _two_sided(y_score, positive, below)
-    positives = np.count_nonzero(positive)
+    positives = int(np.count_nonzero(positive))
     return _doubled_wins(y_score, positive) / (2 * positives * (len(positive) - positives))
 
 

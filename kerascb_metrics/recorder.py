@@ -18,7 +18,6 @@ class Recorder:
 
     Args:
         plan: the `Plan`: what to score on which output.
-        output: the only output to score, or None.
         use_sample_weight: whether weights count.
         error_score: what becomes of errors, see `Troubles`.
         tell: called with a sentence for each output that says how it is read.
@@ -29,12 +28,14 @@ class Recorder:
         troubles: the `Troubles`.
     """
 
-    def __init__(self, plan, output, use_sample_weight, error_score, tell):
+    def __init__(self, plan, use_sample_weight, error_score, tell):
         self.history = ScoreHistory()
         self.predictions: Any = None
         self.troubles = Troubles(error_score)
-        self._plan, self._output, self._use_sample_weight, self._tell = plan, output, use_sample_weight, tell
+        self._plan, self._use_sample_weight, self._tell = plan, use_sample_weight, tell
         self._epoch = 0
+        self._undefined: dict = {}
+        self._unweighted: list = []
         self._tasks: dict = {}
         self._entries: dict = {}
 
@@ -50,42 +51,45 @@ class Recorder:
         Returns:
             What goes to `logs`, name → float, without prefix: the same names in every epoch.
         """
-        self._epoch = epoch
+        self._epoch, self._undefined, self._unweighted = epoch, {}, []
         try:
-            values, self._entries, tallies = self._assess(collect(), loss, output_names)
+            values, entries, tallies = self._assess(collect(), loss, output_names)
         except Exception as error:  # whatever it is, it must not end a long run, unless error_score says so
-            value, tallies = self._settle(error), {}
-            values = {name: np.full(np.shape(past[-1]), value)[()] for name, past in self.history.items()}
-            self._entries = dict.fromkeys(self._entries, value)
+            value = self._settle(error)
+            values = {name: value for name, past in self.history.items() if not np.ndim(past[-1])}
+            entries, tallies = dict.fromkeys(self._entries, value), {}
+        if self._entries:  # a score that failed or is undefined may not know its keys, a class each
+            entries = {name: entries.get(name, float("nan")) for name in self._entries}
+        self._entries = entries
         self.history.append(epoch, values, tallies)
-        return self._entries
+        self.troubles.report(self._undefined, self._unweighted, epoch)
+        return entries
 
     def _assess(self, seen, loss, output_names):
-        parts = split_outputs(seen.batches, output_names, self._output, loss)
+        parts = split_outputs(seen.batches, output_names, self._plan.only, loss)
         rows = {name: Predictions.join(batches) for name, batches in parts.items()}
         outputs = [name for name in rows if name is not None]
-        self._plan.check_outputs(outputs or [None])
         self.predictions = rows.get(None, rows)
-        values, entries, tallies, undefined, unweighted = {}, {}, {}, {}, []
+        if not self._tasks:
+            self._plan.check(loss, outputs)
+        values, entries, tallies = {}, {}, {}
         for name in rows:
-            if not self._plan.scores_at_all(name, outputs):
+            if self._plan.scoring_of(name, outputs) is None:
                 continue
             prefix = "" if name is None else f"{name}_"
             found = self._assess_output(name, outputs, rows[name], of_output(loss, name, output_names), seen.complete)
             values.update({f"{prefix}{key}": value for key, value in found.values.items()})
             entries.update({f"{prefix}{key}": value for key, value in found.entries.items()})
-            undefined.update({f"{prefix}{key}": cause for key, cause in found.scores.undefined.items()})
-            unweighted += [f"{prefix}{key}" for key in found.scores.unweighted]
+            self._undefined.update({f"{prefix}{key}": cause for key, cause in found.scores.undefined.items()})
+            self._unweighted += [f"{prefix}{key}" for key in found.scores.unweighted]
             tallies[name] = found.tally
-        self.troubles.report(undefined, unweighted, self._epoch)
+        self.history.declare(self._plan.directions(outputs))
         return values, entries, tallies
 
     def _assess_output(self, name, outputs, rows, loss, complete):
-        scoring, task = self._plan.of(name, outputs)
-        reading = read_loss(loss)
+        scoring, reading = self._plan.scoring_of(name, outputs), read_loss(loss)
         if name not in self._tasks:
-            self._tasks[name] = settle_task(task, rows, reading, scoring)
-            self.history.declare(self._plan.directions(outputs))
+            self._tasks[name] = settle_task(self._plan.task_of(name), rows, reading, scoring)
             of_which = "" if name is None else f"output {name!r}: "
             self._tell(f"Metrics: {of_which}{describe(self._tasks[name], rows, reading)}.")
         return assess(
@@ -106,4 +110,8 @@ class Recorder:
         return self._settle(told)
 
     def _settle(self, error):
-        return self.troubles.settle(error, self._epoch, first=not self.history.epochs)
+        """Raise, or return what stands for the error; a first pass that cannot be scored at all always raises."""
+        first = not self.history.epochs
+        if first and not isinstance(error, ScoringError):
+            raise error
+        return self.troubles.settle(error, self._epoch, first)

@@ -27,14 +27,16 @@ def log_entries(values, class_names, kind, pos_index=1, matrices=("confusion",),
     >>> log_entries({"f1": 0.5, "confusion": np.array([[3, 1], [0, 2]])}, ("0", "1"), "binary")
     {'f1': 0.5, 'tn': 3.0, 'fp': 1.0, 'fn': 0.0, 'tp': 2.0}
     """
-    entries = {}
+    entries: dict[str, float] = {}
     for name, value in values.items():
         if name in matrices:
-            entries.update(_cells(name, value, class_names, kind, pos_index, all_cells))
-        elif np.ndim(value) == 0:
-            entries[name] = value
+            own = _cells(name, value, class_names, kind, pos_index, all_cells)
         else:
-            entries.update(_per_class({name: value}, class_names))
+            own = {name: value} if np.ndim(value) == 0 else _per_class({name: value}, class_names)
+        double = sorted(entries.keys() & own.keys())
+        if double:
+            raise ValueError(f"Metrics: two scores would both write {', '.join(double)}. Give one another name.")
+        entries.update(own)
     return entries
 
 

@@ -47,7 +47,6 @@ _BY_AVERAGE = {
 COUNTED_NAMES = {
     "accuracy": functools.partial(metrics.accuracy_score),
     "balanced_accuracy": functools.partial(metrics.balanced_accuracy_score),
-    "jaccard": functools.partial(metrics.jaccard_score),
     "matthews_corrcoef": functools.partial(metrics.matthews_corrcoef),
     **{
         f"{name}_{average}": functools.partial(function, average=average, pos_label=None)
@@ -77,13 +76,16 @@ _BRIER_NAMES = {"d2_brier_score", "neg_brier_score"}
 def takes_sample_weight(score):
     """Tell whether a scorer or metric function takes sample weights."""
     function = getattr(score, "_score_func", score)
-    return "sample_weight" in inspect.signature(function).parameters
+    try:
+        return "sample_weight" in inspect.signature(function).parameters
+    except ValueError:  # a builtin without a signature
+        return False
 
 
 def run_function(function, evidence, zero_division):
     """Call a metric function with labels, on the counts where it is known to need no more."""
     inner, options = _unwrapped(function)
-    if inner in COUNTED and "zero_division" in inspect.signature(inner).parameters:
+    if _among(inner, COUNTED) and "zero_division" in inspect.signature(inner).parameters:
         options = {"zero_division": zero_division, **options}
     weight = evidence.sample_weight
     if _by_counts(inner, options, evidence):
@@ -98,10 +100,13 @@ def run_function(function, evidence, zero_division):
     return inner(y_true, y_pred, **options)
 
 
-def run_name(name, evidence):
+def run_name(name, evidence, zero_division):
     """Run one of scikit-learn's named scorers on the rows."""
-    if name == "roc_auc" and evidence.kind == "binary":
+    if evidence.kind == "binary" and name == "roc_auc":
         return binary_auc(evidence)
+    if evidence.kind == "binary" and name == "jaccard":
+        score = functools.partial(metrics.jaccard_score, pos_label=evidence.classes[evidence.pos_index])
+        return run_function(score, evidence, zero_division)
     if evidence.kind != "regression" and evidence.missing:
         if name in _RANKING_NAMES:
             raise Undefined(one_sided(evidence))
@@ -126,8 +131,17 @@ def _run_labelled(name, evidence):
     function = getattr(metrics, function_name)
     if name in _BRIER_NAMES and (evidence.kind == "binary" or "labels" not in inspect.signature(function).parameters):
         return run_scorer(metrics.get_scorer(name), evidence)
-    y_score = evidence.y_proba[:, 1] if evidence.kind == "binary" and name == "top_k_accuracy" else evidence.y_proba
-    return sign * function(evidence.labels[0], y_score, labels=evidence.classes, sample_weight=evidence.sample_weight)
+    classes, y_score = _in_label_order(evidence, evidence.y_proba)
+    y_score = y_score[:, 1] if evidence.kind == "binary" and name == "top_k_accuracy" else y_score
+    return sign * function(evidence.labels[0], y_score, labels=classes, sample_weight=evidence.sample_weight)
+
+
+def _in_label_order(evidence, columns):
+    """Classes, and columns of them, sorted by label as scikit-learn takes them to be."""
+    if evidence.kind != "multiclass":
+        return evidence.classes, columns
+    order = np.argsort(evidence.classes)
+    return evidence.classes[order], columns[:, order]
 
 
 def _one_sided_precision(evidence):
@@ -146,12 +160,19 @@ def _unwrapped(function):
     return function, options
 
 
+def _among(function, functions):
+    """By identity: a callable need not be hashable."""
+    return any(function is known for known in functions)
+
+
 def _by_counts(function, options, evidence):
-    return function in COUNTED and evidence.kind in ("binary", "multiclass") and options.get("average") != "samples"
+    return (
+        _among(function, COUNTED) and evidence.kind in ("binary", "multiclass") and options.get("average") != "samples"
+    )
 
 
 def _by_label(function, options, evidence):
-    return function in COUNTED_BY_LABEL and evidence.kind == "multilabel" and options.get("average") != "samples"
+    return _among(function, COUNTED_BY_LABEL) and evidence.kind == "multilabel" and options.get("average") != "samples"
 
 
 @dataclass(eq=False)
@@ -179,14 +200,14 @@ class _GivenClassifier(ClassifierMixin, _Given, BaseEstimator):
         """The classes; of a multilabel problem, those of each label."""
         if self.evidence.kind == "multilabel":
             return [np.array([0, 1])] * len(self.evidence.classes)
-        return self.evidence.classes
+        return np.sort(self.evidence.classes)
 
     @available_if(lambda self: self.evidence.y_score is not None)
     def decision_function(self, X):  # noqa: N803
         """Return what ranks the rows."""
-        return self.evidence.y_score
+        return _in_label_order(self.evidence, self.evidence.y_score)[1]
 
     @available_if(lambda self: self.evidence.y_proba is not None)
     def predict_proba(self, X):  # noqa: N803
         """Return probabilities."""
-        return self.evidence.y_proba
+        return _in_label_order(self.evidence, self.evidence.y_proba)[1]

@@ -131,7 +131,7 @@ class Scoring:
                 return getattr(panel, source)()
             if source in COUNTED_NAMES:
                 return run_function(COUNTED_NAMES[source], evidence, self.zero_division)
-            return run_name(source, evidence)
+            return run_name(source, evidence, self.zero_division)
         if _is_scorer(source):
             return run_scorer(source, evidence)
         return run_function(source, evidence, self.zero_division)
@@ -197,16 +197,23 @@ def _check_source(source):
         )
     if source not in known:
         near = difflib.get_close_matches(source, known, n=3)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
         raise ValueError(
-            f"Metrics: unknown score {source!r}; {hint} The names are the panel's ({', '.join(PANEL)}), "
+            f"Metrics: unknown score {source!r}{hint} The names are the panel's ({', '.join(PANEL)}), "
             f"{_CELLS!r}, and those of sklearn.metrics.get_scorer_names()."
         )
 
 
 def _is_scorer(source):
     """A scorer takes (estimator, X, y); a metric function (y_true, y_pred)."""
-    return isinstance(source, SCORER_TYPE) or next(iter(inspect.signature(source).parameters), None) == "estimator"
+    return isinstance(source, SCORER_TYPE) or next(iter(_parameters(source)), None) in ("estimator", "clf", "model")
+
+
+def _parameters(function):
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:  # a builtin without a signature
+        return {}
 
 
 def _direction(source):

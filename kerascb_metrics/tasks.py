@@ -90,6 +90,7 @@ class Binary:
             return float(self.threshold or 0)
         # A Python float compares with float32 outputs as float32, which NumPy's own scalars do not.
         threshold = 0.5 if self.threshold is None else float(self.threshold)
+        _check_threshold(threshold)
         return float(logit(threshold)) if scale == "logit" else threshold
 
     def _targets(self, y_true):
@@ -249,6 +250,8 @@ class Multilabel:
                 f"Metrics: Multilabel(threshold=…) has {len(threshold)} thresholds, the outputs have {n_labels} "
                 "labels. Give one, or one a label."
             )
+        if scale != "margin":
+            _check_threshold(threshold)
         # A Python float compares with float32 outputs as float32; an array would not.
         return logit(threshold) if scale == "logit" else threshold.astype(dtype)
 
@@ -424,6 +427,14 @@ def _check_probabilities(y_score):
         )
 
 
+def _check_threshold(threshold):
+    if not np.all((np.asarray(threshold) >= 0) & (np.asarray(threshold) <= 1)):
+        raise DataError(
+            f"Metrics: a threshold on probabilities must lie between 0 and 1; received {threshold}. (Logits are cut "
+            "where their probability passes it.)"
+        )
+
+
 def _finite(values):
     """Return the values and None, or zeros in their place and why: nothing is scored on them then."""
     if np.issubdtype(values.dtype, np.number) and not np.isfinite(values).all():
@@ -446,6 +457,8 @@ def _some(values, limit=5):
 
 
 def _names(class_names, classes):
+    if class_names is not None and len(set(map(str, class_names))) < len(class_names):
+        raise DataError(f"Metrics: class_names must differ from each other; received {list(class_names)}.")
     if class_names is None:
         return tuple(str(label) for label in classes)
     if len(class_names) != len(classes):

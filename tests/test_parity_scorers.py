@@ -260,7 +260,20 @@ def test_functions_and_scorers_see_the_labels_of_the_targets():
     for y_true, y_pred in (seen["function"], seen["scorer"]):
         assert y_true.tolist() == targets.tolist()
         assert y_pred.tolist() == np.array([7, -3, 100, 2])[P4.argmax(axis=1)].tolist()
-    assert seen["classes"].tolist() == [7, -3, 100, 2]
+    assert seen["classes"].tolist() == [-3, 2, 7, 100]  # sorted, as scikit-learn takes them to be
+
+
+@pytest.mark.parametrize("name", ["roc_auc_ovr", "roc_auc_ovo", "neg_log_loss", "top_k_accuracy", "average_precision"])
+def test_labels_in_any_order_score_as_their_columns(name):
+    labels, columns = np.array([7, -3, 100, 2]), DATA["multiclass"][1]
+    by_label = assessed(Multiclass(labels=labels), labels[columns], P4, [name]).values[name]
+    assert by_label == pytest.approx(assessed(Multiclass(), columns, P4, [name]).values[name], abs=1e-12)
+    some = columns != 3  # a class without a true row takes another way
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        by_label = assessed(Multiclass(labels=labels), labels[columns[some]], P4[some], [name]).values[name]
+        expected = assessed(Multiclass(), columns[some], P4[some], [name]).values[name]
+    assert by_label == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
 def broken(y_true, y_pred):

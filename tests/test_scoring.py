@@ -74,8 +74,8 @@ def test_directions():
     [
         ("acuracy", r"unknown score 'acuracy'; did you mean 'accuracy'.*get_scorer_names"),
         (["f1", "recal"], r"unknown score 'recal'; did you mean .*'recall'"),
-        ({"mine": "F1"}, r"unknown score 'F1'; .*f1, precision, recall, kappa, auc, confusion"),
-        ("xyzzy", r"unknown score 'xyzzy';.*The names are"),
+        ({"mine": "F1"}, r"unknown score 'F1'.*f1, precision, recall, kappa, auc, confusion"),
+        ("xyzzy", r"unknown score 'xyzzy'.*The names are"),
         ("", r"names in scoring= must be strings|unknown score ''"),
         (["f1", "f1"], r"two scores named 'f1'.*dict"),
         ([own, functools.partial(own)], r"two scores named 'own'.*dict"),

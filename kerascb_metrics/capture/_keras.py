@@ -14,12 +14,14 @@ from keras.src.trainers.data_adapters import get_data_adapter  # `predict` takes
 
 __all__ = [
     "calling_list",
+    "fit_list_holds",
     "fit_validates",
     "fits_under_way",
     "get_data_adapter",
     "get_keras_mask",
     "is_nnx_enabled",
     "made_by_keras",
+    "state_variables",
 ]
 
 _FIT_CODE = inspect.unwrap(keras.Model.fit).__code__
@@ -61,6 +63,25 @@ def calling_list(callback):
         if isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks:
             return caller
     return None
+
+
+def state_variables(model):
+    """Return the variables that a forward pass outside training may change; frozen weights are not among them.
+
+    Keras makes no difference between a variable that was made not to be trained, a state, and a weight that is frozen.
+    """
+    state = []
+    for layer in model._flatten_layers():
+        state += layer._non_trainable_variables
+        state += [generator.state for generator in layer._seed_generators]
+    return state
+
+
+def fit_list_holds(callback, model):
+    """Tell whether `callback` stands in the list that the innermost `fit` hands on; True where that cannot be seen."""
+    frame = next(_fits(model), None)
+    listed = None if frame is None else frame.f_locals.get("callbacks")
+    return not isinstance(listed, keras.callbacks.CallbackList) or callback in listed.callbacks
 
 
 def made_by_keras(function):

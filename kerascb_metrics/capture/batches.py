@@ -48,7 +48,7 @@ class Batches:
 
     def _flush(self):
         pending, self._pending = self._pending, []
-        for part in pending:
+        for part in pending if self._error is None else []:
             try:
                 arrays = tree.map_structure(_to_numpy, part)
                 self.rows += row_count(arrays)

@@ -6,16 +6,16 @@ One iteration, so that data which reshuffles at each reading stays in step with 
 import contextlib
 import inspect
 import itertools
-import random
 import time
+from typing import Any
 
 import keras
 import numpy as np
 from keras import tree
 
 from kerascb_metrics.capture._keras import get_data_adapter, get_keras_mask
-from kerascb_metrics.capture.batches import Pass, row_count
-from kerascb_metrics.capture.tap import replaced
+from kerascb_metrics.capture.batches import Batches, Pass
+from kerascb_metrics.capture.guards import jax_state_kept, random_state_kept, replaced, state_kept
 from kerascb_metrics.exceptions import DataError
 
 # A pass longer than this, in seconds, shows Keras's progress bar.
@@ -38,64 +38,105 @@ class GivenData:
     """
 
     def __init__(self, data, batch_size=None, steps=None):
+        _check_positive("validation_batch_size", batch_size)
+        _check_positive("validation_steps", steps)
         self._data, self._batch_size, self._steps = data, batch_size, steps
         self._arrays = isinstance(data, tuple | list)
         self._built_for = self._function = None
-        self._check()
+        self._step: Any = None
+        self._check_targets()
+        if self._arrays:
+            self._array_adapter()  # Keras checks the arrays' lengths
 
     def predict(self, model, *, show_progress=False):
-        """Predict all of the data; return it as a `Pass` of one batch."""
+        """Predict all of the data, once; return it as a `Pass`."""
         counted = _Counted(self._data, self._steps)
-        source = self._array_adapter() if self._arrays else counted.source
+        batches = Batches()
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_random_state_kept())
-            stack.enter_context(_state_kept(model))
+            stack.enter_context(random_state_kept())
+            stack.enter_context(state_kept(model))
             # What `predict` leaves on the model besides.
-            stack.enter_context(
-                replaced(model, predict_step=_tapped(model.predict_step), predict_function=None, stop_predicting=False)
+            stack.enter_context(replaced(model, **self._tapped(model), stop_predicting=False))
+            vars(model)["predict_function"] = _taking(
+                model, self._function, lambda captured: batches.add([self._step.unflatten(captured)])
             )
-            self._put_function(model)
-            captured = model.predict(
-                source,
+            model.predict(
+                self._array_adapter() if self._arrays else counted.source,
                 batch_size=self._batch_size,
                 steps=self._steps,
                 verbose=0,
                 callbacks=[_LateProgress()] if show_progress else None,
             )
         counted.check()
-        batch = {name: captured.get(name) for name in ("y_true", "y_pred", "sample_weight", "mask")}
-        row_count(batch)
-        return Pass([batch])
+        return Pass(batches.finish())
 
-    def _put_function(self, model):
-        """Build once for what `compile` and `quantize` replace; they set `train_function` anew."""
+    def _tapped(self, model):
+        """The model's tapped step and function, built once for what `compile` and `quantize` replace.
+
+        They set `train_function` anew. The step stays with the function, which may look it up at every call.
+        """
         key = (model.train_function, model.run_eagerly, model.jit_compile, model.steps_per_execution)
         if self._function is None or key != self._built_for or key[0] is None:
-            model.make_predict_function(force=True)
-            self._built_for, self._function = key, model.predict_function
-        vars(model)["predict_function"] = self._function
+            self._built_for, self._step = key, _Step(model.predict_step)
+            with replaced(model, predict_step=self._step, predict_function=None):
+                model.make_predict_function(force=True)
+                self._function = model.predict_function
+        return {"predict_step": self._step, "predict_function": self._function}
 
     def _array_adapter(self):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(self._data)
         return get_data_adapter(x, y, sample_weight, batch_size=self._batch_size, steps_per_epoch=self._steps)
 
-    def _check(self):
-        if self._arrays and (len(self._data) not in (2, 3) or self._data[1] is None):
+    def _check_targets(self):
+        without = isinstance(self._data, dict | np.ndarray) or hasattr(self._data, "iloc")
+        if without or (self._arrays and (len(self._data) not in (2, 3) or self._data[1] is None)):
+            count = f" of {len(self._data)}" if self._arrays else ""
             raise DataError(
                 "Metrics: validation_data must hold targets: (x, y) or (x, y, sample_weight), or a dataset of such "
-                f"tuples; received a {type(self._data).__name__} of {len(self._data)}."
+                f"tuples; received a {type(self._data).__name__}{count}."
             )
 
 
-def _tapped(predict_step):
-    """A `predict_step` that returns a dict of what went in and came out; on JAX it takes and returns the state too."""
+def _check_positive(name, value):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError(f"Metrics: {name} must be a positive whole number; received {value!r}.")
 
-    def step(*args):
+
+def _taking(model, function, take):
+    """A predict function that hands what it captured to `take`, and a placeholder to Keras, which would join it."""
+    if keras.backend.backend() == "jax":
+        function = jax_state_kept(model, function)
+
+        def with_state(state, iterator):
+            captured, state = function(state, iterator)
+            take(captured)
+            return keras.ops.zeros((1,)), state
+
+        return with_state
+
+    def without_state(data):
+        take(function(data))
+        return keras.ops.zeros((1,))
+
+    return without_state
+
+
+class _Step:
+    """A `predict_step` that returns what went in and came out, flat and without None, as a compiled function may.
+
+    On JAX it takes and returns the state too.
+    """
+
+    def __init__(self, predict_step):
+        self._predict_step = predict_step
+        self._structure: dict = {}
+
+    def __call__(self, *args):
         *state, data = args
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if y is None:
             raise DataError("Metrics: validation_data yields no targets. Let each batch be (x, y) or (x, y, weights).")
-        result = predict_step(*state, (x,))
+        result = self._predict_step(*state, (x,))
         outputs, *new_state = result if state else (result,)
         captured = {
             "y_true": y,
@@ -103,14 +144,22 @@ def _tapped(predict_step):
             "sample_weight": sample_weight,
             "mask": tree.map_structure(get_keras_mask, outputs),
         }
-        present = {name: value for name, value in captured.items() if _present(value)}
-        return (present, *new_state) if state else present
+        flat = self._flatten(captured)
+        return (flat, *new_state) if state else flat
 
-    return step
+    def unflatten(self, flat):
+        """Put a batch in the structure it had."""
+        return {
+            name: tree.pack_sequence_as(
+                structure, [flat.get(f"{name} {i}") for i in range(len(tree.flatten(structure)))]
+            )
+            for name, structure in self._structure.items()
+        }
 
-
-def _present(value):
-    return any(leaf is not None for leaf in tree.flatten(value))
+    def _flatten(self, captured):
+        self._structure = {name: tree.map_structure(lambda leaf: 0, value) for name, value in captured.items()}
+        leaves = {f"{name} {i}": leaf for name, value in captured.items() for i, leaf in enumerate(tree.flatten(value))}
+        return {name: leaf for name, leaf in leaves.items() if leaf is not None}
 
 
 class _Counted:
@@ -132,33 +181,6 @@ class _Counted:
         for batch in itertools.islice(data, self._steps):
             self._seen += 1
             yield batch
-
-
-@contextlib.contextmanager
-def _random_state_kept():
-    """Draw nothing from the global random states: a torch DataLoader takes its seed from there at every reading."""
-    states: list = [(random.setstate, random.getstate()), (np.random.set_state, np.random.get_state())]  # noqa: NPY002
-    if keras.backend.backend() == "torch":
-        import torch
-
-        states.append((torch.set_rng_state, torch.get_rng_state()))
-    try:
-        yield
-    finally:
-        for give_back, state in states:
-            give_back(state)
-
-
-@contextlib.contextmanager
-def _state_kept(model):
-    """Give state that a forward pass may change its values back: seeds, stateful layers."""
-    before = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in model.non_trainable_variables]
-    try:
-        yield
-    finally:
-        for variable, value in zip(model.non_trainable_variables, before, strict=False):
-            if not np.array_equal(keras.ops.convert_to_numpy(variable.value), value):
-                variable.assign(value)
 
 
 class _LateProgress(keras.callbacks.Callback):

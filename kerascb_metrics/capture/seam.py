@@ -56,14 +56,18 @@ def callbacks_beside(callback):
     return [callback] if calling is None else list(calling.callbacks)
 
 
-def step_to_front(callback):
-    """Have Keras call `callback` before all others from the next hook on, so that they see what it adds to `logs`.
+def step_to(place, callback):
+    """Have Keras call `callback` at another place of its list from the next hook on; return the place it had.
 
-    In a new list, for Keras is going through the old one.
+    At the front, the others see what it adds to `logs`. In a new list, for Keras is going through the old one.
     """
     calling = _keras.calling_list(callback)
-    if calling is not None:
-        calling.callbacks = [callback, *(other for other in calling.callbacks if other is not callback)]
+    if calling is None or place is None:
+        return None
+    before = calling.callbacks.index(callback)
+    others = [other for other in calling.callbacks if other is not callback]
+    calling.callbacks = [*others[:place], callback, *others[place:]]
+    return before
 
 
 def refuse_what_cannot_be_captured(model):
@@ -102,7 +106,7 @@ class _Seam:
             return evaluate(*args, **kwargs)
         with _Arm(model, callbacks) as arm:
             logs = evaluate(*args, **kwargs)
-        collect = functools.partial(_collect, arm.batches, complete=not model.stop_evaluating, asked=kwargs)
+        collect = functools.partial(_collect, arm, asked=kwargs)
         for listener in listeners:
             logs = {**logs, **listener.on_validation_pass(collect, logs)}
         return logs
@@ -136,6 +140,8 @@ class _Arm(keras.callbacks.Callback):
         self._list = callbacks
         self._function = None
         self.batches = Batches()
+        self.passes = 0
+        self.stopped = False
 
     def __enter__(self):
         self._list.callbacks.append(self)
@@ -147,6 +153,13 @@ class _Arm(keras.callbacks.Callback):
         self._release()
         if missed and not any(error):
             self._refuse_missed()
+
+    def on_test_begin(self, logs=None):
+        self.passes += 1
+
+    def on_test_batch_end(self, batch, logs=None):
+        # Here, because a hook at the end of the pass may evaluate, which resets it.
+        self.stopped = getattr(self._own_model, "stop_evaluating", False)
 
     def on_test_batch_begin(self, batch, logs=None):
         if self._function is not None:
@@ -188,13 +201,19 @@ def _twin(model):
     return getattr(function, _TWIN)
 
 
-def _collect(batches, complete, asked):
-    """Return the `Pass`; where the data's length is known, every row must have come."""
-    seen = Pass(batches.finish(), complete)
-    shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(asked.get("y"))]
-    if complete and asked.get("steps") is None and shapes and shapes[0] and batches.rows != int(shapes[0][0]):
+def _collect(arm, asked):
+    """Return the `Pass` that an arm took; where the data's length is known, every row must have come."""
+    if arm.passes != 1:
         raise CaptureError(
-            f"Metrics: fit validates on {int(shapes[0][0])} rows, {batches.rows} were captured. Nothing was scored. "
-            f"{_REMEDY}"
+            f"Metrics: the model's `evaluate` made {arm.passes} passes over the validation data, where one is scored "
+            f"(is it overridden?). {_REMEDY}"
         )
-    return seen
+    batches, rows = arm.batches.finish(), arm.batches.rows
+    shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(asked.get("y"))]
+    known = int(shapes[0][0]) if asked.get("steps") is None and shapes and shapes[0] else None
+    complete = not arm.stopped or rows == known
+    if complete and known is not None and rows != known:
+        raise CaptureError(
+            f"Metrics: fit validates on {known} rows, {rows} were captured. Nothing was scored. {_REMEDY}"
+        )
+    return Pass(batches, complete)

@@ -1,35 +1,16 @@
 """The tap: a test step that also hands out what it gave to its metrics."""
 
-import contextlib
 import inspect
 import threading
 
 from keras import tree
 
 from kerascb_metrics.capture._keras import get_keras_mask
+from kerascb_metrics.capture.guards import replaced
 from kerascb_metrics.exceptions import CaptureError, DataError
 
 _ARGUMENTS = ("x", "y", "y_pred", "sample_weight")
 _SPIED = ("compute_metrics", "compute_loss")  # in this order of trust
-
-
-@contextlib.contextmanager
-def replaced(owner, **attributes):
-    """Give `owner` other instance attributes for a while, and its own back however the block ends.
-
-    Goes through `vars(owner)`: Keras's and torch's `__setattr__` would track what is set.
-    """
-    namespace, missing = vars(owner), object()
-    before = {name: namespace.get(name, missing) for name in attributes}
-    namespace.update(attributes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is missing:
-                namespace.pop(name, None)
-            else:
-                namespace[name] = value
 
 
 class Tap:

@@ -1,0 +1,74 @@
+"""What a pass borrows from the model and the process, given back however the pass ends."""
+
+import contextlib
+import random
+
+import keras
+import numpy as np
+
+from kerascb_metrics.capture._keras import state_variables
+
+
+@contextlib.contextmanager
+def replaced(owner, **attributes):
+    """Give `owner` other instance attributes for a while, and its own back however the block ends.
+
+    Goes through `vars(owner)`: Keras's and torch's `__setattr__` would track what is set.
+    """
+    namespace, missing = vars(owner), object()
+    before = {name: namespace.get(name, missing) for name in attributes}
+    namespace.update(attributes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is missing:
+                namespace.pop(name, None)
+            else:
+                namespace[name] = value
+
+
+@contextlib.contextmanager
+def random_state_kept():
+    """Draw nothing from the global random states: a torch DataLoader takes its seed from there at every reading."""
+    states: list = [(random.setstate, random.getstate()), (np.random.set_state, np.random.get_state())]  # noqa: NPY002
+    if keras.backend.backend() == "torch":
+        import torch
+
+        states.append((torch.set_rng_state, torch.get_rng_state()))
+    try:
+        yield
+    finally:
+        for give_back, state in states:
+            give_back(state)
+
+
+@contextlib.contextmanager
+def state_kept(model):
+    """Give state that a forward pass may change its values back: seeds, counters, stateful layers."""
+    variables = state_variables(model)
+    before = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+    try:
+        yield
+    finally:
+        if hasattr(model, "jax_state_sync"):
+            model.jax_state_sync()  # during a pass on JAX the variables hold nothing
+        for variable, value in zip(variables, before, strict=True):
+            if not np.array_equal(keras.ops.convert_to_numpy(variable.value), value):
+                variable.assign(value)
+
+
+def jax_state_kept(model, function):
+    """Wrap a JAX predict function: if it raises, the state that Keras took off the variables goes back to them.
+
+    Keras empties the variables before the first batch; where reading that batch raises, nothing else holds the weights.
+    """
+
+    def guarded(state, iterator):
+        try:
+            return function(state, iterator)
+        except Exception:
+            model._jax_state = dict(zip(("trainable_variables", "non_trainable_variables"), state, strict=True))
+            raise
+
+    return guarded
