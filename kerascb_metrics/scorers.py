@@ -107,11 +107,11 @@ def run_name(name, evidence, zero_division):
     if evidence.kind == "binary" and name == "jaccard":
         score = functools.partial(metrics.jaccard_score, pos_label=evidence.classes[evidence.pos_index])
         return run_function(score, evidence, zero_division)
+    if name == "average_precision" and evidence.kind != "regression":
+        return _average_precision(evidence)
     if evidence.kind != "regression" and evidence.missing:
         if name in _RANKING_NAMES:
             raise Undefined(one_sided(evidence))
-        if name == "average_precision":
-            return _one_sided_precision(evidence)
         if name in _LABELLED_NAMES and evidence.kind != "multilabel":
             return _run_labelled(name, evidence)
     return run_scorer(metrics.get_scorer(name), evidence)
@@ -144,8 +144,8 @@ def _in_label_order(evidence, columns):
     return evidence.classes[order], columns[:, order]
 
 
-def _one_sided_precision(evidence):
-    """Average precision as scikit-learn has it: 0 without positives, 1 with nothing else."""
+def _average_precision(evidence):
+    """Average precision as scikit-learn has it: macro over columns, 0 without positives."""
     if evidence.kind != "binary":
         return average_of_columns(metrics.average_precision_score, evidence, "macro", empty=0.0)
     if evidence.true_mass[evidence.pos_index] == 0:

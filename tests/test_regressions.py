@@ -6,7 +6,7 @@ import pytest
 from sklearn import metrics as sk
 
 from conftest import binary_rows, echo_model
-from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass
+from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass, Predictions
 
 X, Y = binary_rows(100, seed=9)
 
@@ -46,11 +46,11 @@ def test_monitors_of_keras_own_names_keep_their_direction(own):
     assert seen == ["auto"]
 
 
-@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # Keras's, of a structure that changes
-def test_weights_in_some_batches_only_are_an_error():
-    batches = [(X[:50], Y[:50]), (X[50:], Y[50:], np.ones(50))]
-    with pytest.raises(DataError, match=r"1 of 2 validation batches came without sample_weight"):
-        Metrics().evaluate(echo_model(run_eagerly=True), Batches(batches))
+@pytest.mark.parametrize("part", ["sample_weight", "mask"])
+def test_a_part_in_some_batches_only_is_an_error(part):
+    batch = {"y_true": Y[:50], "y_pred": X[:50], "sample_weight": None, "mask": None}
+    with pytest.raises(DataError, match=f"1 of 2 validation batches came without {part}"):
+        Predictions.join([batch, {**batch, part: np.ones(50)}])
 
 
 def test_an_evaluate_that_makes_two_passes_is_refused():
