@@ -1,0 +1,107 @@
+"""What the tasks check and read alike: targets as class indices, outputs that are probabilities, finite values."""
+
+import numpy as np
+
+from kerascb_metrics.exceptions import DataError
+
+# A mean of probabilities may round to one unit past 1.
+_SLACK = 1e-6
+
+
+def class_of(y_true):
+    """Class indices of one-hot rows."""
+    if not (np.isin(y_true, [0, 1]).all() and (y_true.sum(axis=1) == 1).all()):
+        raise DataError(
+            "Metrics: targets of the outputs' own shape must be one-hot for one class a row: a single 1, else 0. If a "
+            "row may have any number of labels, pass task='multilabel'."
+        )
+    return y_true.argmax(axis=1)
+
+
+def binary_targets(y_true, what="a binary", remedy="task='multiclass'"):
+    """Class indices of 0/1 or −1/1 targets, and the two labels."""
+    lowest = -1 if (y_true == -1).any() else 0
+    _check_values(y_true, {lowest, 1}, f"{what} task needs targets 0 and 1 (or −1 and 1)", remedy)
+    return (y_true == 1).astype(np.int64), np.array([lowest, 1])
+
+
+def class_indices(y_true, classes, ignore_class):
+    """Return the column of each target, and which rows are not of the class to ignore."""
+    keep = np.ones(len(y_true), bool) if ignore_class is None else y_true != ignore_class
+    order = np.argsort(classes)
+    found = np.searchsorted(classes, y_true, sorter=order)
+    indices = order[np.minimum(found, len(classes) - 1)]
+    strange = (classes[indices] != y_true) & keep
+    if strange.any():
+        raise DataError(
+            f"Metrics: the model has {len(classes)} classes ({some(classes)}), the targets hold "
+            f"{some(y_true[strange])}. Number the targets by output column, or name the columns' own labels with "
+            "task=Multiclass(labels=[…])."
+        )
+    return indices, keep
+
+
+def _check_values(y_true, allowed, what, remedy):
+    if not np.isin(y_true, list(allowed)).all():
+        strange = y_true[~np.isin(y_true, list(allowed))]
+        raise DataError(
+            f"Metrics: {what}; received {some(strange)} among the targets. If they are right, pass {remedy}."
+        )
+
+
+def check_probabilities(y_score):
+    """Raise `DataError` for outputs that are no probabilities."""
+    lowest, highest = y_score.min(initial=0), y_score.max(initial=0)
+    if lowest < 0 or highest > 1 + _SLACK:
+        raise DataError(
+            f"Metrics: the outputs are read as probabilities but reach from {lowest:.4g} to {highest:.4g}. If they are "
+            "logits, say so in the loss (from_logits=True) or in the task, as in task=Binary(from_logits=True)."
+        )
+
+
+def check_threshold(threshold):
+    """Raise `DataError` for thresholds, one or several, that no probability can pass or fail."""
+    if not np.all((np.asarray(threshold) >= 0) & (np.asarray(threshold) <= 1)):
+        raise DataError(
+            f"Metrics: a threshold on probabilities must lie between 0 and 1; received {threshold}. (Logits are cut "
+            "where their probability passes it.)"
+        )
+
+
+def finite(values):
+    """Return the values and None, or zeros in their place and why: nothing is scored on them then."""
+    if np.issubdtype(values.dtype, np.number) and not np.isfinite(values).all():
+        count = np.count_nonzero(~np.isfinite(values))
+        return np.zeros_like(values), f"{count} of {values.size} outputs are NaN or infinite"
+    return values, None
+
+
+def zero_one(values):
+    """Tell whether all values are 0 or 1."""
+    return bool(np.isin(values, [0, 1]).all())
+
+
+def whole(values):
+    """Tell whether all values are labels or whole numbers."""
+    return values.dtype.kind in "iubSU" or bool((values == np.round(values)).all())
+
+
+def some(values, limit=5):
+    """Show the first few distinct values.
+
+    >>> some(np.array([3, 1, 1, 2]), limit=2)
+    '1, 2, …'
+    """
+    unique = np.unique(values)
+    return f"{', '.join(map(str, unique[:limit]))}{', …' if len(unique) > limit else ''}"
+
+
+def names_of(class_names, classes):
+    """Return the name of each class, its label where the user gives none."""
+    if class_names is not None and len(set(map(str, class_names))) < len(class_names):
+        raise DataError(f"Metrics: class_names must differ from each other; received {list(class_names)}.")
+    if class_names is None:
+        return tuple(str(label) for label in classes)
+    if len(class_names) != len(classes):
+        raise DataError(f"Metrics: there are {len(classes)} classes; received {len(class_names)} class_names.")
+    return tuple(str(name) for name in class_names)
