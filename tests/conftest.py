@@ -66,3 +66,17 @@ def binary_rows(rows=101, seed=0, logits=False):
     z = rng.normal(size=rows) + 1.5 * (y - 0.5)
     x = z if logits else 1 / (1 + np.exp(-z))
     return x.astype("float32")[:, None], y
+
+
+class Batches(keras.utils.PyDataset):
+    """A data set of given batches."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, place):
+        return self.batches[place]

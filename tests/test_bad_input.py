@@ -4,40 +4,17 @@ import custom_steps as steps
 import keras
 import numpy as np
 import pytest
+from short_fits import X, Y, binary, fit, ours
 from sklearn.metrics import f1_score
 
-from conftest import BACKEND, binary_rows, echo_model
+from conftest import BACKEND, echo_model
 from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass, Multilabel
-
-X, Y = binary_rows(40)
 
 
 @pytest.fixture(scope="module")
 def model():
     """Echoes its input. Its loss takes anything, where PyTorch's binary cross-entropy raises first."""
     return echo_model(loss="mse")
-
-
-def binary(**options):
-    return Metrics(task="binary", verbose=False, **options)
-
-
-def fit(model, metrics, callbacks=(), epochs=1, validation_data=(X, Y), **options):
-    return model.fit(
-        X[:8],
-        Y[:8],
-        batch_size=8,
-        validation_data=validation_data,
-        epochs=epochs,
-        verbose=0,
-        callbacks=[metrics, *callbacks],
-        **options,
-    )
-
-
-def ours(warned):
-    """Our own of the warnings recorded (pytest.warns records even those that are ignored)."""
-    return [warning for warning in warned if str(warning.message).startswith("Metrics: ")]
 
 
 # Targets and outputs.

@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from short_fits import X, Y, binary, fit, ours
 from sklearn.metrics import cohen_kappa_score, f1_score, log_loss, roc_auc_score
 
-from conftest import binary_rows, echo_model
-from kerascb_metrics import Metrics, ScoringError, UndefinedScoreWarning
+from conftest import echo_model
+from kerascb_metrics import ScoringError, UndefinedScoreWarning
 
-X, Y = binary_rows(40)
 PANEL = ("f1", "precision", "recall", "kappa", "auc", "confusion")
 
 
@@ -22,28 +22,6 @@ def model(echo):
     """Echoes its input. Its loss takes anything, where PyTorch's binary cross-entropy raises first."""
     yield echo
     echo.get_layer("echo").set_weights([np.ones((1, 1), "float32")])
-
-
-def binary(**options):
-    return Metrics(task="binary", verbose=False, **options)
-
-
-def fit(model, metrics, callbacks=(), epochs=1, validation_data=(X, Y), **options):
-    return model.fit(
-        X[:8],
-        Y[:8],
-        batch_size=8,
-        validation_data=validation_data,
-        epochs=epochs,
-        verbose=0,
-        callbacks=[metrics, *callbacks],
-        **options,
-    )
-
-
-def ours(warned):
-    """Our own of the warnings recorded (pytest.warns records even those that are ignored)."""
-    return [warning for warning in warned if str(warning.message).startswith("Metrics: ")]
 
 
 class Kernels(keras.callbacks.Callback):

@@ -11,7 +11,7 @@ from keras import layers, losses, ops
 from scipy.special import softmax
 from sklearn import metrics as sk
 
-from conftest import BACKEND, RowCounter
+from conftest import BACKEND, Batches, RowCounter
 from kerascb_metrics import Binary, Metrics, Multiclass
 
 N, BATCH = 16, 8
@@ -172,20 +172,8 @@ def ignoring(ignored):
     return classes((outputs, y), losses.SparseCategoricalCrossentropy(ignore_class=ignored), keep=y != ignored)
 
 
-class Ragged(keras.utils.PyDataset):
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, index):
-        return self.batches[index]
-
-
 def as_pydataset(batches):
-    return {"validation_data": Ragged(batches)}
+    return {"validation_data": Batches(batches)}
 
 
 def as_generator(batches):

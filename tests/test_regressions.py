@@ -5,24 +5,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from conftest import binary_rows, echo_model
+from conftest import Batches, binary_rows, echo_model
 from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass, Predictions
 
 X, Y = binary_rows(100, seed=9)
-
-
-class Batches(keras.utils.PyDataset):
-    """A data set of given batches."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, place):
-        return self.batches[place]
 
 
 def fit(metrics, model=None, data=(X, Y), **options):
