@@ -28,7 +28,7 @@ class Assessment:
 def settle_task(task, rows, loss, scoring):
     """Return the task of a pass, inferred where it is "auto", and checked against the scores asked for."""
     settled = infer_task(rows, loss) if task == "auto" else task
-    scoring.check(settled.kind)
+    scoring.check(settled.kind, loss.name)
     return settled
 
 

@@ -166,12 +166,21 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         """
         key = self._prefix + name
         mode = None if name.startswith(self._prefix) else self._mode_of(key)
+        directions = self._plan.directions(self._outputs or ())
+        if self._plan.is_by_class(name, self._outputs or ()):
+            raise ValueError(
+                f"Metrics: with average=None {name!r} has a value a class. Monitor one of them, as in {name + '_1'!r}."
+            )
+        if mode is None and name in directions:
+            raise ValueError(
+                f"Metrics: whether a greater {name!r} is better is not known, as of any bare function. Make a scorer "
+                f"of it with make_scorer(…, greater_is_better=…), or write monitor={key!r} and mode= yourself."
+            )
         if mode is None:
-            directions = self._plan.directions(self._outputs or ())
             known = [known for known, greater in directions.items() if greater is not None]
             raise ValueError(
                 f"Metrics: {name!r} is no score of this callback with a known direction; those are: "
-                f"{', '.join(known) or 'none'}. Write monitor={key!r} and mode= yourself."
+                f"{', '.join(known) or 'none'}. For another write monitor={key!r} and mode= yourself."
             )
         self._handed_out.add(key)
         return {"monitor": key, "mode": mode}
@@ -196,6 +205,10 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         >>> Metrics(["precision", "recall"]).evaluate(model, (x, y))
         {'precision': 0.5, 'recall': 1.0}
         """
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
+            )
         recorder = Recorder(self._plan, self.use_sample_weight, "raise", tell=lambda message: None)
         recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model), 0, *_facts(model))
         return {name: values[0] for name, values in recorder.history.items()}
@@ -292,7 +305,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     def _tell(self, message):
         """Say it as Keras's own callbacks do, on a line of its own below the progress bar."""
         if not self._silent:
-            print(f"\n{message}")
+            which = "" if self.wants_pass else f" ({self._prefix}…)"
+            print(f"\nMetrics{which}: {message}")
 
     def _mode_of(self, monitor):
         """Return "max", "min", or None, of a key in `logs`."""

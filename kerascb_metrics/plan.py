@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerascb_metrics.losses import read_loss
+from kerascb_metrics.losses import LossReading, read_loss
 from kerascb_metrics.outputs import of_output
 from kerascb_metrics.records import CELLS
 from kerascb_metrics.scoring import Scoring
@@ -75,9 +75,11 @@ class Plan:
                 f"are {', '.join(map(str, outputs)) or 'one only'}."
             )
         for output in outputs or (None,):
-            scoring, kind = self.scoring_of(output, outputs), self._known_kind(output, loss, outputs)
+            own_loss, scoring = of_output(loss, output, outputs), self.scoring_of(output, outputs)
+            reading = LossReading() if isinstance(own_loss, dict | list | tuple) else read_loss(own_loss)
+            kind = self._known_kind(output, reading)
             if scoring is not None and kind is not None:
-                scoring.check(kind)
+                scoring.check(kind, reading.name)
 
     def directions(self, outputs=()):
         """Return name → True where greater is better, False where less is, None where that is not known.
@@ -92,6 +94,11 @@ class Plan:
                 own = CELLS if "confusion" in scoring.names else {}
                 known.update({f"{prefix}{name}": way for name, way in {**scoring.greater_is_better(), **own}.items()})
         return known
+
+    def is_by_class(self, name, outputs=()):
+        """Tell whether a score has a value a class, and so no single one to monitor."""
+        bare = next((known for known in self.directions(outputs) if name == known), name)
+        return self.average is None and bare.split("_")[-1] in ("f1", "precision", "recall")
 
     def mode(self, name, outputs=()):
         """Return "max", "min" or None for a name in `logs`, without `val_`.
@@ -109,14 +116,12 @@ class Plan:
                 return "max" if greater_is_better else "min"
         return None
 
-    def _known_kind(self, output, loss, outputs):
+    def _known_kind(self, output, reading):
         """The kind of task where the user or the loss is certain of it, else None."""
         task = self.task_of(output)
         if task != "auto":
             return task.kind
-        own_loss = of_output(loss, output, outputs)
-        certain = not isinstance(own_loss, dict | list | tuple) and read_loss(own_loss).family == "regression"
-        return "regression" if certain else None
+        return "regression" if reading.family == "regression" else None
 
     def _scoring(self, scoring):
         return Scoring(scoring, self.average, self.zero_division)

@@ -18,7 +18,13 @@ def class_of(y_true):
     return y_true.argmax(axis=1)
 
 
-def binary_targets(y_true, what="a binary", remedy="task='multiclass'"):
+_BINARY_REMEDY = (
+    "task=Binary(pos_label=…) with the positive one of two other labels, task='multiclass' with a column a class, or "
+    "task='regression'"
+)
+
+
+def binary_targets(y_true, what="a binary", remedy=_BINARY_REMEDY):
     """Class indices of 0/1 or −1/1 targets, and the two labels."""
     lowest = -1 if (y_true == -1).any() else 0
     _check_values(y_true, {lowest, 1}, f"{what} task needs targets 0 and 1 (or −1 and 1)", remedy)
@@ -61,10 +67,10 @@ def check_probabilities(y_score):
 
 def check_threshold(threshold):
     """Raise `DataError` for thresholds, one or several, that no probability can pass or fail."""
-    if not np.all((np.asarray(threshold) >= 0) & (np.asarray(threshold) <= 1)):
+    if not np.all((np.asarray(threshold) >= 0) & (np.asarray(threshold) < 1)):
         raise DataError(
-            f"Metrics: a threshold on probabilities must lie between 0 and 1; received {threshold}. (Logits are cut "
-            "where their probability passes it.)"
+            f"Metrics: a threshold on probabilities must lie between 0 and 1, below 1; received {threshold}. (Logits "
+            "are cut where their probability passes it.)"
         )
 
 

@@ -91,7 +91,7 @@ class Recorder:
         if name not in self._tasks:
             self._tasks[name] = settle_task(self._plan.task_of(name), rows, reading, scoring)
             of_which = "" if name is None else f"output {name!r}: "
-            self._tell(f"Metrics: {of_which}{describe(self._tasks[name], rows, reading)}.")
+            self._tell(f"{of_which}{describe(self._tasks[name], rows, reading)}.")
         return assess(
             rows if self._use_sample_weight else rows.unweighted(),
             reading,

@@ -44,8 +44,9 @@ def _per_class(values, class_names):
     return {
         f"{name}_{of}": float(item)
         for name, value in values.items()
-        if np.shape(value) == (len(class_names),)
-        for of, item in zip(class_names, value, strict=True)
+        if np.ndim(value) == 1
+        # A function of the user's own may return as many values as it likes: they are numbered then.
+        for of, item in zip(class_names if len(value) == len(class_names) else range(len(value)), value, strict=True)
     }
 
 

@@ -37,6 +37,20 @@ COUNTED_BY_LABEL = {
     metrics.precision_score,
     metrics.recall_score,
 }
+# Functions that rank or weigh scores: on labels they return numbers that look right and are not. The scorer to name.
+NEED_SCORES = {
+    "average_precision_score": "average_precision",
+    "brier_score_loss": "neg_brier_score",
+    "d2_brier_score": "d2_brier_score",
+    "d2_log_loss_score": "d2_log_loss_score",
+    "hinge_loss": None,
+    "label_ranking_average_precision_score": None,
+    "label_ranking_loss": None,
+    "log_loss": "neg_log_loss",
+    "ndcg_score": None,
+    "roc_auc_score": "roc_auc",
+    "top_k_accuracy_score": "top_k_accuracy",
+}
 _BY_AVERAGE = {
     "f1": metrics.f1_score,
     "jaccard": metrics.jaccard_score,
@@ -80,6 +94,13 @@ def takes_sample_weight(score):
         return "sample_weight" in inspect.signature(function).parameters
     except ValueError:  # a builtin without a signature
         return False
+
+
+def needs_scores(function):
+    """Return the name of a scikit-learn function that needs scores where a metric function gets labels, else None."""
+    inner, _ = _unwrapped(function)
+    name = getattr(inner, "__name__", None)
+    return name if name in NEED_SCORES and inner is getattr(metrics, name, None) else None
 
 
 def run_function(function, evidence, zero_division):

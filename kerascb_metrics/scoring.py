@@ -9,7 +9,16 @@ import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from kerascb_metrics.panel import AVERAGES, PANEL, Panel, Undefined
-from kerascb_metrics.scorers import COUNTED_NAMES, SCORER_TYPE, run_function, run_name, run_scorer, takes_sample_weight
+from kerascb_metrics.scorers import (
+    COUNTED_NAMES,
+    NEED_SCORES,
+    SCORER_TYPE,
+    needs_scores,
+    run_function,
+    run_name,
+    run_scorer,
+    takes_sample_weight,
+)
 
 _CELLS = "confusion_cells"
 _MATRICES = ("confusion", _CELLS)
@@ -78,12 +87,14 @@ class Scoring:
         """Return name → True, as scorers are by convention, or None where the direction is not known."""
         return {name: _direction(source) for name, source in self.sources.items()}
 
-    def check(self, kind):
-        """Raise `ValueError` where the scores cannot be had for a task."""
-        if kind == "regression" and any(source in PANEL for source in self._asked(kind).values()):
+    def check(self, kind, loss="none"):
+        """Raise `ValueError` where the scores cannot be had for a kind of task, read from the loss of that name."""
+        of_panel = [name for name, source in self._asked(kind).items() if isinstance(source, str) and source in PANEL]
+        if kind == "regression" and of_panel:
             raise ValueError(
-                "Metrics: a regression task has no panel. Name regression scores, as in scoring=['r2', "
-                "'neg_mean_absolute_error'], or the task, if it is another, as in task='binary'."
+                f"Metrics: a regression task has no panel, and so no {', '.join(of_panel)} (the loss is {loss}). Name "
+                "regression scores, as in scoring=['r2', 'neg_mean_absolute_error']; or name the task if it is another "
+                "one, as in task='binary'."
             )
         if kind == "multilabel" and "kappa" in self._asked(kind).values():
             raise ValueError("Metrics: kappa is not defined for a multilabel task. Leave it out of scoring=.")
@@ -174,9 +185,18 @@ def _name_of(score):
     name = getattr(inner, "__name__", None)
     if callable(score) and name and name.isidentifier():
         return name
+    if not callable(score):
+        _check_source(score)  # which raises
     raise ValueError(
-        f"Metrics: the score {score!r} has no name to record it under. Pass a dict, scoring={{'name': …}}."
+        f"Metrics: the score {_shown(score)} has no name to record it under. Pass a dict, scoring={{'name': …}}."
     )
+
+
+def _shown(value):
+    """A value in a message: arrays and the like by their type only."""
+    text = repr(value)
+    kind = type(value).__name__
+    return f"{text} ({kind})" if len(text) <= 80 and "\n" not in text else f"a {kind}"
 
 
 def _check_name(name, names):
@@ -187,13 +207,20 @@ def _check_name(name, names):
 
 
 def _check_source(source):
+    name = needs_scores(source)
+    if name is not None:
+        scorer = f"{NEED_SCORES[name]!r}, or " if NEED_SCORES[name] else ""
+        raise ValueError(
+            f"Metrics: {name} needs scores, and a metric function is called with labels. Name the scorer: {scorer}"
+            f"make_scorer({name}, response_method='predict_proba')."
+        )
     if callable(source):
         return
     known = [*PANEL, _CELLS, *get_scorer_names()]
     if not isinstance(source, str):
         raise ValueError(
-            f"Metrics: a score must be a name, a scorer or a metric function; received {source!r} "
-            f"({type(source).__name__})."
+            f"Metrics: a score must be a name, a scorer or a metric function; received {_shown(source)}. For data of "
+            "its own pass validation_data=(x, y)."
         )
     if source not in known:
         near = difflib.get_close_matches(source, known, n=3)

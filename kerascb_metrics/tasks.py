@@ -34,7 +34,8 @@ class Binary:
             None: 0.5, or 0 for margins. (`np.round` puts exactly 0.5 in class 0; so do we.)
         from_logits: "auto" (as the loss says), True or False.
         pos_label: the target value whose precision, recall and F1 are meant. One other than −1, 0 and 1 is the class of
-            high outputs, and whatever other value the targets hold is the other class.
+            high outputs, and whatever other value the targets hold is the other class. (Strings can come from a step
+            of your own only: Keras's losses take numbers.)
         class_names: names of class 0 and class 1 in pictures and reports.
 
     >>> Binary(threshold=0.3)
@@ -150,7 +151,7 @@ class Multiclass:
         if rows.y_pred.ndim < 2 or rows.y_pred.shape[-1] < 2:
             raise DataError(
                 f"Metrics: a multiclass task needs outputs (N, C) with C of 2 or more; received {rows.y_pred.shape}. "
-                "For one column pass task='binary'."
+                "For one column pass task='binary', or task=Binary(pos_label=…) for labels other than 0 and 1."
             )
         scale = _scale(self, loss)
         n_classes = rows.y_pred.shape[-1]

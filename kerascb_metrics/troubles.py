@@ -43,7 +43,8 @@ class Troubles:
                 UndefinedScoreWarning,
             )
         if unweighted:
-            self.say("unweighted", f"{', '.join(unweighted)} take no sample weights: scored without them.")
+            names = ", ".join(unweighted)
+            self.say("unweighted", f"scores that take no sample weights are scored without them: {names}.")
 
     def say(self, topic, message, category=UserWarning):
         """Warn, if nothing was said on the topic in this fit."""

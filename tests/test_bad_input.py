@@ -158,7 +158,7 @@ def test_fit_without_validation(model):
         ({"scoring": "?"}, r"unknown score '\?'.*f1, precision.*'confusion_cells'.*get_scorer_names"),
         ({"scoring": ["f1", "f1"]}, r"two scores named 'f1'. Pass a dict"),
         ({"scoring": []}, r"scoring is empty. Leave it out for the panel"),
-        ({"scoring": 3}, r"has no name to record it under. Pass a dict"),
+        ({"scoring": 3}, r"must be a name, a scorer or a metric function; received 3 \(int\)"),
         ({"scoring": {"a": 3}}, r"must be a name, a scorer or a metric function; received 3 \(int\)"),
         ({"scoring": {3: "f1"}}, r"names in scoring= must be strings; received 3"),
         ({"scoring": lambda y_true, y_pred: 0.0}, r"has no name to record it under. Pass a dict"),

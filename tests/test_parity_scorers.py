@@ -221,7 +221,6 @@ LABELS = {kind: theirs(metrics.make_scorer(lambda y_true, y_pred: y_pred), kind)
 @pytest.mark.parametrize(
     ("kind", "function", "takes_weight"),
     [
-        ("binary", metrics.average_precision_score, True),
         ("multiclass", metrics.adjusted_rand_score, False),
         ("multilabel", metrics.accuracy_score, True),
         ("multilabel", metrics.hamming_loss, True),

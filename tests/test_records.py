@@ -219,7 +219,7 @@ def test_a_report_of_nothing_says_nothing():
 
 def test_scores_that_ignore_weights_are_told_once():
     troubles = Troubles("raise")
-    with pytest.warns(UserWarning, match="max_error, own take no sample weights"):
+    with pytest.warns(UserWarning, match="scored without them: max_error, own"):
         troubles.report({}, ["max_error", "own"], 0)
     troubles.report({}, ["max_error", "own"], 1)
 

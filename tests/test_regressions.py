@@ -1,5 +1,7 @@
 """Traps that were fallen into once: each test names what went wrong."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -82,6 +84,38 @@ def test_a_pass_cut_short_is_known_also_when_a_hook_evaluates(batch, cut):
         assert metrics.f1s == [sk.f1_score(Y, X[:, 0] > 0.5)]
 
 
+@pytest.mark.parametrize("function", [sk.roc_auc_score, sk.log_loss, functools.partial(sk.ndcg_score, k=3)])
+def test_functions_that_need_scores_are_refused(function):
+    with pytest.raises(ValueError, match=r"needs scores, and a metric function is called with labels.*make_scorer"):
+        Metrics({"score": function})
+
+
+def test_monitors_of_values_a_class():
+    metrics = Metrics(average=None)
+    assert metrics.monitor("f1_1") == {"monitor": "val_f1_1", "mode": "max"}
+    with pytest.raises(ValueError, match=r"average=None 'f1' has a value a class.*'f1_1'"):
+        metrics.monitor("f1")
+
+
+def test_values_of_a_function_of_many_are_numbered():
+    metrics = Metrics({"share": lambda y_true, y_pred: np.array([0.25, 0.5, 1.0])})
+    run = fit(metrics)
+    assert [run.history[f"val_share_{place}"] for place in range(3)] == [[0.25], [0.5], [1.0]]
+
+
+@pytest.mark.parametrize(("arguments", "told"), [(((X, Y), echo_model), "received a tuple first")])
+def test_evaluate_wants_the_model_first(arguments, told):
+    with pytest.raises(TypeError, match=told):
+        Metrics().evaluate(*arguments)
+
+
+@pytest.mark.parametrize("scoring", [(X, Y), [["f1", "recall"]]])
+def test_data_in_the_place_of_scores(scoring):
+    received = r"(a ndarray|\['f1', 'recall'\] \(list\))"
+    with pytest.raises(ValueError, match=rf"received {received}\. For data of its own pass validation_data="):
+        Metrics(scoring)
+
+
 def test_lists_stay_in_step_with_the_epochs():
     def fails_at_first(y_true, y_pred):
         fails_at_first.calls += 1
@@ -143,7 +177,7 @@ def test_two_scores_of_one_key_are_refused():
         fit(Metrics(task=Binary(class_names=["cat", "cat"])))
 
 
-@pytest.mark.parametrize("threshold", [50, -0.2, float("nan")])
+@pytest.mark.parametrize("threshold", [50, 1, -0.2, float("nan")])
 def test_a_threshold_off_the_scale_is_refused(threshold):
     with pytest.raises(DataError, match="between 0 and 1"):
         fit(Metrics(task=Binary(threshold=threshold)))

@@ -92,7 +92,7 @@ class GivenData:
         if without or (self._arrays and (len(self._data) not in (2, 3) or self._data[1] is None)):
             count = f" of {len(self._data)}" if self._arrays else ""
             raise DataError(
-                "Metrics: validation_data must hold targets: (x, y) or (x, y, sample_weight), or a dataset of such "
+                "Metrics: the data to score must hold targets: (x, y) or (x, y, sample_weight), or a dataset of such "
                 f"tuples; received a {type(self._data).__name__}{count}."
             )
 
