@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import tree
 
 from kerascb_metrics.exceptions import DataError
@@ -58,7 +59,11 @@ class Batches:
 
 
 def _to_numpy(leaf):
-    return None if leaf is None else keras.ops.convert_to_numpy(leaf)
+    if leaf is None:
+        return None
+    if keras.backend.backend() == "torch" and keras.ops.is_tensor(leaf) and str(leaf.dtype) != "torch.bfloat16":
+        return np.array(leaf.numpy(force=True))  # Keras's own way there warns at every call, at ten times the cost
+    return keras.ops.convert_to_numpy(leaf)
 
 
 def row_count(arrays):

@@ -193,9 +193,9 @@ def _twin(model):
     It is kept on that function: whatever makes Keras build a new one (`compile`, `quantize`, …) has ours rebuilt too,
     every Metrics shares it, and it is freed along. Keras's own is made lazily and so never compiled beside it.
     """
-    refuse_what_cannot_be_captured(model)
     function = model.test_function
     if not hasattr(function, _TWIN):
+        refuse_what_cannot_be_captured(model)
         backend = importlib.import_module(f"kerascb_metrics.capture._{keras.backend.backend()}")
         setattr(function, _TWIN, backend.build(model))
     return getattr(function, _TWIN)

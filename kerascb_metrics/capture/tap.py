@@ -44,17 +44,17 @@ class Tap:
 
     def _spy(self, name):
         original = getattr(self._model, name)
+        own_names = list(inspect.signature(original).parameters)  # once: it costs as much as a small step
 
         def spy(*args, **kwargs):
             calls = getattr(self._seen, "calls", None)
             if calls is not None:
-                calls[name].append(self._handed_over(original, args, kwargs))
+                calls[name].append(self._handed_over(_by_keras_names(own_names, args, kwargs)))
             return original(*args, **kwargs)
 
         return spy
 
-    def _handed_over(self, method, args, kwargs):
-        given = _by_keras_names(method, args, kwargs)
+    def _handed_over(self, given):
         y_true, y_pred = given.get("y"), given.get("y_pred")
         _refuse_ragged(tree.flatten((y_true, y_pred)))
         return {
@@ -80,9 +80,8 @@ def _refuse_ragged(leaves):
             )
 
 
-def _by_keras_names(method, args, kwargs):
+def _by_keras_names(own_names, args, kwargs):
     """Bind by position, because overrides rename the parameters."""
-    own_names = list(inspect.signature(method).parameters)
     given = dict(zip(_ARGUMENTS, args, strict=False))
     for name, value in kwargs.items():
         position = own_names.index(name) if name in own_names else len(_ARGUMENTS)
