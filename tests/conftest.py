@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-settings.register_profile("repo", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("repo", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("repo")
 
 BACKEND = keras.backend.backend()
