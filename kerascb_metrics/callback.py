@@ -165,23 +165,9 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         {'monitor': 'val_f1', 'mode': 'max'}
         """
         key = self._prefix + name
-        mode = None if name.startswith(self._prefix) else self._mode_of(key)
-        directions = self._plan.directions(self._outputs or ())
-        if self._plan.is_by_class(name, self._outputs or ()):
-            raise ValueError(
-                f"Metrics: with average=None {name!r} has a value a class. Monitor one of them, as in {name + '_1'!r}."
-            )
-        if mode is None and name in directions:
-            raise ValueError(
-                f"Metrics: whether a greater {name!r} is better is not known, as of any bare function. Make a scorer "
-                f"of it with make_scorer(…, greater_is_better=…), or write monitor={key!r} and mode= yourself."
-            )
-        if mode is None:
-            known = [known for known, greater in directions.items() if greater is not None]
-            raise ValueError(
-                f"Metrics: {name!r} is no score of this callback with a known direction; those are: "
-                f"{', '.join(known) or 'none'}. For another write monitor={key!r} and mode= yourself."
-            )
+        if name.startswith(self._prefix):
+            raise ValueError(f"Metrics: give monitor() the score's own name, {name.removeprefix(self._prefix)!r}.")
+        mode = self._plan.mode_to_monitor(name, self._outputs)
         self._handed_out.add(key)
         return {"monitor": key, "mode": mode}
 

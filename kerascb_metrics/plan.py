@@ -95,10 +95,28 @@ class Plan:
                 known.update({f"{prefix}{name}": way for name, way in {**scoring.greater_is_better(), **own}.items()})
         return known
 
-    def is_by_class(self, name, outputs=()):
-        """Tell whether a score has a value a class, and so no single one to monitor."""
-        bare = next((known for known in self.directions(outputs) if name == known), name)
-        return self.average is None and bare.split("_")[-1] in ("f1", "precision", "recall")
+    def mode_to_monitor(self, name, outputs=()):
+        """Return "max" or "min" for a score to be monitored; raise `ValueError`, with the way out, for any other.
+
+        Arguments as in `mode`.
+        """
+        mode, directions = self.mode(name, outputs), self.directions(outputs or ())
+        if name in self._by_class(outputs or ()):
+            raise ValueError(
+                f"Metrics: with average=None {name!r} has a value a class. Monitor one of them, as in {name + '_1'!r}."
+            )
+        if mode is None and name in directions:
+            raise ValueError(
+                f"Metrics: whether a greater {name!r} is better is not known, as of any bare function. Make a scorer "
+                "of it with make_scorer(…, greater_is_better=…), or write monitor= and mode= yourself."
+            )
+        if mode is None:
+            known = [known for known, greater in directions.items() if greater is not None]
+            raise ValueError(
+                f"Metrics: {name!r} is no score of this callback with a known direction; those are: "
+                f"{', '.join(known) or 'none'}. For another write monitor= and mode= yourself."
+            )
+        return mode
 
     def mode(self, name, outputs=()):
         """Return "max", "min" or None for a name in `logs`, without `val_`.
@@ -115,6 +133,15 @@ class Plan:
             if greater_is_better is not None and (name == known or of_class or of_output):
                 return "max" if greater_is_better else "min"
         return None
+
+    def _by_class(self, outputs):
+        """The names of the scores that have a value a class, and so no single one to monitor."""
+        scorings = {output: self.scoring_of(output, outputs) for output in outputs or (None,)}
+        return {
+            name if output is None else f"{output}_{name}"
+            for output, scoring in scorings.items()
+            for name in (scoring.by_class if scoring is not None else ())
+        }
 
     def _known_kind(self, output, reading):
         """The kind of task where the user or the loss is certain of it, else None."""

@@ -57,11 +57,11 @@ _BY_AVERAGE = {
     "precision": metrics.precision_score,
     "recall": metrics.recall_score,
 }
-# Scorer names that are a counted function with these options.
+# Scorer names that are a counted function, with options or without.
 COUNTED_NAMES = {
-    "accuracy": functools.partial(metrics.accuracy_score),
-    "balanced_accuracy": functools.partial(metrics.balanced_accuracy_score),
-    "matthews_corrcoef": functools.partial(metrics.matthews_corrcoef),
+    "accuracy": metrics.accuracy_score,
+    "balanced_accuracy": metrics.balanced_accuracy_score,
+    "matthews_corrcoef": metrics.matthews_corrcoef,
     **{
         f"{name}_{average}": functools.partial(function, average=average, pos_label=None)
         for name, function in _BY_AVERAGE.items()
@@ -166,12 +166,14 @@ def _in_label_order(evidence, columns):
 
 
 def _average_precision(evidence):
-    """Average precision as scikit-learn has it: macro over columns, 0 without positives."""
+    """Average precision as scikit-learn has it: macro over columns, 0 without positives; binary, of `pos_label`."""
     if evidence.kind != "binary":
         return average_of_columns(metrics.average_precision_score, evidence, "macro", empty=0.0)
     if evidence.true_mass[evidence.pos_index] == 0:
         raise Undefined(one_sided(evidence), 0.0)
-    return run_scorer(metrics.get_scorer("average_precision"), evidence)
+    ranks = evidence.y_score if evidence.pos_index == 1 else -evidence.y_score
+    positive = evidence.y_true == evidence.pos_index
+    return metrics.average_precision_score(positive, ranks, sample_weight=evidence.sample_weight)
 
 
 def _unwrapped(function):

@@ -74,6 +74,12 @@ class Scoring:
         return tuple(self.sources)
 
     @property
+    def by_class(self):
+        """The names of the scores that have a value a class, whatever the task."""
+        ratios = [name for name, source in self.sources.items() if source in ("f1", "precision", "recall")]
+        return ratios if self.average is None else []
+
+    @property
     def matrices(self):
         """The names of the confusion matrices."""
         return {name for name, source in self.sources.items() if isinstance(source, str) and source in _MATRICES}

@@ -95,6 +95,9 @@ def test_monitors_of_values_a_class():
     assert metrics.monitor("f1_1") == {"monitor": "val_f1_1", "mode": "max"}
     with pytest.raises(ValueError, match=r"average=None 'f1' has a value a class.*'f1_1'"):
         metrics.monitor("f1")
+    assert Metrics({"macro_f1": "f1_macro"}, average=None).monitor("macro_f1")["mode"] == "max"  # one value
+    with pytest.raises(ValueError, match="the score's own name, 'f1'"):
+        Metrics().monitor("val_f1")
 
 
 def test_values_of_a_function_of_many_are_numbered():
@@ -183,8 +186,10 @@ def test_a_threshold_off_the_scale_is_refused(threshold):
         fit(Metrics(task=Binary(threshold=threshold)))
 
 
-def test_jaccard_follows_pos_label():
-    values = Metrics(["f1", "jaccard"], task=Binary(pos_label=0)).evaluate(echo_model(), (X, Y))
+def test_binary_names_follow_pos_label():
+    scores = ["f1", "jaccard", "average_precision"]
+    values = Metrics(scores, task=Binary(pos_label=0)).evaluate(echo_model(), (X, Y))
+    assert values["average_precision"] == sk.average_precision_score(1 - Y, -X[:, 0])
     assert values["jaccard"] == sk.jaccard_score(Y, X[:, 0] > 0.5, pos_label=0)
     assert values["f1"] == sk.f1_score(Y, X[:, 0] > 0.5, pos_label=0)
 
