@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from kerascb_metrics.inference import infer_task
 from kerascb_metrics.records import history_entries, log_entries
-from kerascb_metrics.report import Tally
 from kerascb_metrics.scoring import Scores
+from kerascb_metrics.tally import Tally
 
 
 @dataclass(frozen=True)

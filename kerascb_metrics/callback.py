@@ -7,8 +7,9 @@ import keras
 from kerascb_metrics import capture
 from kerascb_metrics.arguments import check_choice, check_error_score, check_given
 from kerascb_metrics.history import ScoreHistory
+from kerascb_metrics.keys import Keys
 from kerascb_metrics.monitors import give_modes, take_back
-from kerascb_metrics.plan import RENAMED, Plan
+from kerascb_metrics.plan import Plan
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.recorder import Recorder
 
@@ -105,13 +106,13 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self.wants_pass = validation_data is None
         check_given(self)
         self._plan = Plan(scoring, task, average, zero_division, output)
-        self._prefix = "val_" if prefix is None else prefix
-        self._handed_out: set[str] = set()
+        self._keys = Keys("val_" if prefix is None else prefix, self._plan)
         self._given_modes: list = []
         self._start_afresh()
 
     def _start_afresh(self):
         self._epoch = 0
+        self._own: dict[str, float] = {}
         self._given: Any = None
         self._place: int | None = None
         self._recorder = Recorder(self._plan, self.use_sample_weight, self.error_score, self._tell)
@@ -164,12 +165,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         >>> Metrics().monitor("f1")
         {'monitor': 'val_f1', 'mode': 'max'}
         """
-        key = self._prefix + name
-        if name.startswith(self._prefix):
-            raise ValueError(f"Metrics: give monitor() the score's own name, {name.removeprefix(self._prefix)!r}.")
-        mode = self._plan.mode_to_monitor(name, self._outputs)
-        self._handed_out.add(key)
-        return {"monitor": key, "mode": mode}
+        return self._keys.monitor(name, self._outputs)
 
     def evaluate(
         self, model: keras.Model, data: Any, *, batch_size: int | None = None, steps: int | None = None
@@ -208,15 +204,17 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         peers = capture.callbacks_beside(self)
         if self._outputs is not None:
             self._plan.check(getattr(self.model, "loss", None), self._outputs)
-        self._refuse_double_names(peers)
-        self._refuse_unknown_monitors()
+        self._keys.refuse_double(
+            [peer._keys for peer in peers if isinstance(peer, Metrics) and peer is not self], self._outputs
+        )
+        self._keys.refuse_unknown(self._outputs)
         if self.wants_pass:
             capture.install(self.model)
             self._warn_if_idle()
         else:
             self._given = capture.GivenData(self.validation_data, self.validation_batch_size, self.validation_steps)
             self._place = capture.step_to(0, self)
-        self._given_modes = give_modes(peers, self._mode_of)
+        self._given_modes = give_modes(peers, lambda key: self._keys.mode_of(key, self._outputs))
 
     def on_epoch_begin(self, epoch, logs=None):
         """Note the epoch, and see that the seam is still in place."""
@@ -226,15 +224,15 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def on_validation_pass(self, collect, logs):
         """Score and record the rows of fit's own pass; return what joins its logs."""
-        return self._record(collect, logs)
+        # `fit` puts "val_" before every key that `evaluate` returns.
+        entries = self._record(collect, {self._keys.prefix + key for key in logs})
+        return {key.removeprefix(self._keys.prefix): value for key, value in entries.items()}
 
     def on_epoch_end(self, epoch, logs=None):
-        """Score the given data, if there is any and its turn has come."""
-        if self.wants_pass or not capture.is_due(epoch, self.validation_freq):
-            return
-        taken = {key.removeprefix(self._prefix) for key in logs if key.startswith(self._prefix)}
-        entries = self._record(lambda: self._given.predict(self.model, show_progress=not self._silent), taken)
-        logs.update({self._prefix + name: value for name, value in entries.items()})
+        """Score the given data, if there is any and its turn has come; note what else was logged."""
+        if not self.wants_pass and capture.is_due(epoch, self.validation_freq):
+            logs.update(self._record(lambda: self._given.predict(self.model, show_progress=not self._silent), logs))
+        self._recorder.note(epoch, {key: value for key, value in logs.items() if key not in self._own})
 
     def on_train_end(self, logs=None):
         """Leave the model and the other callbacks as they were found."""
@@ -250,10 +248,10 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def _record(self, collect, taken):
         entries = self._recorder.record(collect, self._epoch, *_facts(self.model))
-        free = {self._free_name(name, taken): value for name, value in entries.items()}
-        renamed = {self._prefix + name for name in set(entries) - set(free)}
+        self._own = self._keys.apart(entries, taken, self._recorder.troubles.say)
+        renamed = {self._keys.prefix + name for name in entries} - set(self._own)
         take_back([callback for callback in self._given_modes if callback.monitor in renamed])  # Keras's own names
-        return free
+        return self._own
 
     def _warn_if_idle(self):
         if not capture.fit_validates(self.model):
@@ -291,53 +289,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     def _tell(self, message):
         """Say it as Keras's own callbacks do, on a line of its own below the progress bar."""
         if not self._silent:
-            which = "" if self.wants_pass else f" ({self._prefix}…)"
+            which = "" if self.wants_pass else f" ({self._keys.prefix}…)"
             print(f"\nMetrics{which}: {message}")
-
-    def _mode_of(self, monitor):
-        """Return "max", "min", or None, of a key in `logs`."""
-        monitor = str(monitor)
-        own = monitor.startswith(self._prefix)
-        return self._plan.mode(monitor.removeprefix(self._prefix), self._outputs) if own else None
-
-    def _free_name(self, name, logs):
-        """A name that Keras's compiled metrics do not use: theirs is never overwritten."""
-        if name not in logs:
-            return name
-        key, free = self._prefix + name, RENAMED + name
-        remedy = f"Name it yourself, as in scoring={{'exact_{name}': …}}."
-        if key in self._handed_out:
-            raise ValueError(
-                f"Metrics: metrics.monitor({name!r}) was given out as {key!r}, but that is the key of a compiled Keras "
-                f"metric, or of another Metrics. {remedy}"
-            )
-        self._recorder.troubles.say(
-            ("name", name),
-            f"{key!r} is the key of a compiled Keras metric, or of another Metrics; this one's own is "
-            f"{self._prefix + free!r}. {remedy}",
-        )
-        return free
-
-    def _refuse_unknown_monitors(self):
-        """A name was given out before the outputs of the model were known."""
-        unknown = [key for key in self._handed_out if self._mode_of(key) is None]
-        if unknown:
-            raise ValueError(
-                f"Metrics: metrics.monitor gave out {', '.join(sorted(unknown))}, but this fit's scores are "
-                f"{', '.join(self._plan.directions(self._outputs or ()))}."
-            )
-
-    def _refuse_double_names(self, peers):
-        outputs = self._outputs or ()
-        for other in peers:
-            if other is self or not isinstance(other, Metrics) or other._prefix != self._prefix:
-                continue
-            double = sorted(set(self._plan.directions(outputs)) & set(other._plan.directions(outputs)))
-            if double:
-                raise ValueError(
-                    f"Metrics: two Metrics of this fit would both write {', '.join(double)} under {self._prefix!r}. "
-                    "Name them apart, as in scoring={'f1_at_0.3': 'f1'}."
-                )
 
 
 def _facts(model):

@@ -7,6 +7,8 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 
+from kerascb_metrics.curves import curve
+
 # Past this many cells a dense count table costs more than sorting the pairs.
 _DENSE_CELLS = 2**22
 
@@ -61,6 +63,7 @@ class Evidence:
         y_true, y_pred: (N,) class indices; multilabel (N, L) 0/1; regression (N,) or (N, K) values.
         y_score: what ranks the rows: binary (N,), multiclass (N, C), multilabel (N, L); None where nothing does.
         scale: what `y_score` is: "probability", "logit" or "margin".
+        threshold: above it a score is a label, one for all or one a label; None for several classes.
         classes: the label of each index, as the targets have it.
         class_names: the names of classes (or labels) in keys and pictures.
         pos_index: the index of the positive class of a binary task.
@@ -73,6 +76,7 @@ class Evidence:
     y_pred: np.ndarray
     y_score: np.ndarray | None = None
     scale: str = "probability"
+    threshold: float | np.ndarray | None = None
     classes: np.ndarray = field(default_factory=lambda: np.empty(0))
     class_names: tuple = ()
     pos_index: int = 1
@@ -96,16 +100,8 @@ class Evidence:
 
     @cached_property
     def label_cells(self):
-        """A multilabel problem of 3 L rows with the same TP, FP and FN a label: (y_true, y_pred, weights).
-
-        Precision, recall, F and Jaccard see nothing else, at every average but "samples".
-        """
-        tables = self.label_tables
-        n_labels = len(tables)
-        eye, none = sparse.identity(n_labels, np.int8, "csr"), sparse.csr_matrix((n_labels, n_labels), dtype=np.int8)
-        y_true = sparse.vstack([eye, none, eye], "csr")
-        y_pred = sparse.vstack([eye, eye, none], "csr")
-        return y_true, y_pred, np.concatenate([tables[:, 1, 1], tables[:, 0, 1], tables[:, 1, 0]])
+        """The cells of the label tables, see `label_cells`."""
+        return label_cells(self.label_tables)
 
     @cached_property
     def labels(self):
@@ -121,6 +117,19 @@ class Evidence:
             return None
         proba = expit(self.y_score.astype(np.float64)) if self.scale == "logit" else self.y_score
         return np.column_stack([1 - proba, proba]) if self.kind == "binary" else proba
+
+    @cached_property
+    def curves(self):
+        """Class name → its `Curve`, of the classes that can be ranked; a binary task's positive class."""
+        if self.y_score is None:
+            return {}
+        if self.kind == "binary":
+            ranks = self.y_score if self.pos_index == 1 else -self.y_score
+            columns = {self.class_names[self.pos_index]: (self.y_true == self.pos_index, ranks)}
+        else:
+            columns = {name: (self.hot[:, i], self.y_score[:, i]) for i, name in enumerate(self.class_names)}
+        ranked = {name: column for name, column in columns.items() if name not in self.missing}
+        return {name: curve(*column, self.sample_weight) for name, column in ranked.items()}
 
     @cached_property
     def missing(self):
@@ -145,3 +154,15 @@ class Evidence:
     def hot(self):
         """True labels as (N, C) or (N, L) indicators."""
         return self.y_true if self.kind == "multilabel" else self.y_true[:, None] == np.arange(len(self.classes))
+
+
+def label_cells(tables):
+    """Make of L × 2 × 2 tables a multilabel problem of 3 L rows with the same TP, FP and FN: (y_true, y_pred, weights).
+
+    Precision, recall, F and Jaccard see nothing else, at every average but "samples".
+    """
+    n_labels = len(tables)
+    eye, none = sparse.identity(n_labels, np.int8, "csr"), sparse.csr_matrix((n_labels, n_labels), dtype=np.int8)
+    y_true = sparse.vstack([eye, none, eye], "csr")
+    y_pred = sparse.vstack([eye, eye, none], "csr")
+    return y_true, y_pred, np.concatenate([tables[:, 1, 1], tables[:, 0, 1], tables[:, 1, 0]])

@@ -5,12 +5,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from kerascb_metrics.tally import Tally
+
 
 class ScoreHistory(Mapping):
     """A mapping from score name to the list of its values, one a scored epoch.
 
     Attributes:
         epochs: the scored epochs, counted from 0 as Keras counts them in `on_epoch_end`.
+        logs: what Keras itself logged in each of them (`loss`, `val_loss`, compiled metrics), name → float.
+        settings: what was scored and how, name → text or number, for files and pages.
 
     >>> history = ScoreHistory({"f1": True})
     >>> history.append(0, {"f1": 0.5})
@@ -23,6 +27,8 @@ class ScoreHistory(Mapping):
 
     def __init__(self, greater_is_better: dict[str, bool | None] | None = None) -> None:
         self.epochs: list[int] = []
+        self.logs: list[dict[str, float]] = []
+        self.settings: dict = {}
         self._values: dict[str, list] = {}
         self._tallies: list[dict] = []
         self._greater_is_better = dict(greater_is_better or {})
@@ -56,6 +62,7 @@ class ScoreHistory(Mapping):
             past.append(values[name] if name in values else _blank_like(past[-1]))
         self.epochs.append(epoch)
         self._tallies.append(tallies or {})
+        self.logs.append({})
 
     def best(self, name: str, mode: str | None = None) -> tuple[int, float]:
         """Return `(epoch, value)` of the best value of a score; ties go to the earliest epoch, nan is passed over.
@@ -76,44 +83,68 @@ class ScoreHistory(Mapping):
         place = -max(ranked)[1]
         return self.epochs[place], values[place]
 
-    def report(self, epoch: int = -1, *, output: str | None = None, output_dict: bool = False) -> str | dict:
+    def report(self, epoch: int | str = -1, *, output: str | None = None, output_dict: bool = False) -> str | dict:
         """Return `sklearn.metrics.classification_report` of a scored epoch.
 
         Args:
-            epoch: one of `epochs`; −1: the last.
+            epoch: one of `epochs`; −1: the last; "best": of the first score that has a best.
             output: which output of a model of several.
             output_dict: whether to return a dict instead of text.
         """
-        tallies = self._tallies[self._place(epoch)]
+        return self.tally(epoch, output).report(output_dict)
+
+    def tally(self, epoch: int | str = -1, output: str | None = None) -> Tally:
+        """Return the counts and curves of a scored epoch: what its report and its pictures are made of.
+
+        Args:
+            epoch, output: as in `report`.
+        """
+        place = self.place(epoch)
+        tallies = self._tallies[place]
         if tallies and output not in tallies:
             raise ValueError(f"output must be one of {', '.join(map(repr, tallies))}; received {output!r}.")
         tally = tallies.get(output)
         if tally is None:
             raise ValueError(
-                f"epoch {epoch} has no classification report: a regression, or a pass with undefined scores."
+                f"epoch {self.epochs[place]} has no counts, so no pictures and no classification report: a "
+                "regression, or a pass with undefined scores."
             )
-        return tally.report(output_dict)
+        return tally
 
     def _is_class_of(self, name, base):
         return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))
 
-    def _place(self, epoch):
+    def place(self, epoch: int | str) -> int:
+        """Return where a scored epoch stands in the lists; −1: the last; "best": of the first score that has a best."""
+        if epoch == "best":
+            return self.epochs.index(self.best(self.headline)[0])
         if epoch == -1 and self.epochs:
             return len(self.epochs) - 1
         if epoch not in self.epochs:
-            raise ValueError(f"epoch {epoch} was not scored; the scored epochs are {self.epochs}.")
+            raise ValueError(f"epoch {epoch!r} was not scored; the scored epochs are {self.epochs}.")
         return self.epochs.index(epoch)
+
+    @property
+    def headline(self) -> str:
+        """The name of the first score that has a best: a single number, with a known direction."""
+        for name, values in self.items():
+            if not any(np.ndim(value) for value in values) and self._direction(name) is not None:
+                return name
+        raise ValueError("no score here has a best: a single number an epoch of which it is known which way is better.")
 
     def mode(self, name: str) -> str:
         """Return "max" or "min", as Keras names the direction of a score."""
-        bases = [base for base in self._greater_is_better if name == base or self._is_class_of(name, base)]
-        greater_is_better = self._greater_is_better[max(bases, key=len)] if bases else None
+        greater_is_better = self._direction(name)
         if greater_is_better is None:
             raise ValueError(
                 f"whether a greater {name!r} is better is not known. Pass mode='max' or mode='min', or make a scorer "
                 "with sklearn.metrics.make_scorer(…, greater_is_better=…)."
             )
         return "max" if greater_is_better else "min"
+
+    def _direction(self, name):
+        bases = [base for base in self._greater_is_better if name == base or self._is_class_of(name, base)]
+        return self._greater_is_better[max(bases, key=len)] if bases else None
 
 
 def _blank_like(value):

@@ -65,6 +65,11 @@ class Recorder:
         self.troubles.report(self._undefined, self._unweighted, epoch)
         return entries
 
+    def note(self, epoch, logs):
+        """Note what else was logged in an epoch, if it was scored."""
+        if epoch in self.history.epochs[-1:]:
+            self.history.logs[-1].update({key: float(value) for key, value in logs.items() if np.ndim(value) == 0})
+
     def _assess(self, seen, loss, output_names):
         parts = split_outputs(seen.batches, output_names, self._plan.only, loss)
         rows = {name: Predictions.join(batches) for name, batches in parts.items()}
@@ -91,7 +96,9 @@ class Recorder:
         if name not in self._tasks:
             self._tasks[name] = settle_task(self._plan.task_of(name), rows, reading, scoring)
             of_which = "" if name is None else f"output {name!r}: "
-            self._tell(f"{of_which}{describe(self._tasks[name], rows, reading)}.")
+            sentence = f"{of_which}{describe(self._tasks[name], rows, reading)}."
+            self.history.settings["task"] = " ".join(filter(None, [self.history.settings.get("task"), sentence]))
+            self._tell(sentence)
         return assess(
             rows if self._use_sample_weight else rows.unweighted(),
             reading,

@@ -79,6 +79,7 @@ class Binary:
             y_pred=(y_score > self._cut(scale)).astype(np.int64),
             y_score=y_score,
             scale=scale,
+            threshold=self._cut(scale),
             classes=classes,
             class_names=names_of(self.class_names, classes),
             pos_index=list(classes).index(self.pos_label),
@@ -231,13 +232,15 @@ class Multilabel:
         outputs, undefined = finite(flat.y_pred)
         if scale == "probability":
             check_probabilities(outputs)
+        threshold = self._cuts(scale, n_labels, outputs.dtype)
         classes = np.arange(n_labels)
         return Evidence(
             kind="multilabel",
             y_true=y_true,
-            y_pred=(outputs > self._cuts(scale, n_labels, outputs.dtype)).astype(np.int64),
+            y_pred=(outputs > threshold).astype(np.int64),
             y_score=outputs,
             scale=scale,
+            threshold=threshold,
             classes=classes,
             class_names=names_of(self.class_names, classes),
             sample_weight=flat.sample_weight,

@@ -1,0 +1,106 @@
+"""What is kept of an epoch's rows: counts and curves, and scikit-learn's classification report from them."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+from sklearn.metrics import classification_report
+
+from kerascb_metrics.evidence import Counts, label_cells
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What is kept of the rows of one epoch, however many there were: enough for its report and its pictures.
+
+    Attributes:
+        kind: "binary", "multiclass" or "multilabel".
+        class_names: the name of each class or label.
+        counts: the `Counts` of the pairs (true, predicted); multilabel the tables L × 2 × 2.
+        zero_division: as in scikit-learn.
+        pos_index: the positive class of a binary task.
+        scale: what the outputs are, and so the thresholds: "probability", "logit" or "margin".
+        threshold: above it a row is positive, on that scale; a number, one a label, or None for several classes.
+        curves: class name → its `Curve`, where a score ranked the rows and the class can be ranked. A binary task has
+            one, of the positive class.
+    """
+
+    kind: str
+    class_names: tuple
+    counts: Counts | np.ndarray
+    zero_division: float = 0.0
+    pos_index: int = 1
+    scale: str = "probability"
+    threshold: Any = None
+    curves: dict = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, evidence, zero_division):
+        """Take them out of an `Evidence`; None for a regression, or a pass that could not be scored."""
+        if evidence.kind == "regression" or evidence.undefined:
+            return None
+        return cls(
+            evidence.kind,
+            evidence.class_names,
+            evidence.label_tables if evidence.kind == "multilabel" else evidence.counts,
+            zero_division,
+            evidence.pos_index,
+            evidence.scale,
+            evidence.threshold,
+            evidence.curves,
+        )
+
+    def thresholds(self, name):
+        """Return the thresholds of a class's curve, as probabilities of the class; margins as they are."""
+        thresholds, turned = self.curves[name].thresholds, self.kind == "binary" and self.pos_index == 0
+        if self.scale == "logit":
+            return expit(thresholds)  # those of a turned class are turned already
+        return 1 + thresholds if turned and self.scale == "probability" else thresholds
+
+    def matrix(self):
+        """Return the confusion matrix: C × C, rows true, columns predicted; multilabel L × 2 × 2."""
+        return self.counts if isinstance(self.counts, np.ndarray) else self.counts.matrix()
+
+    def report(self, output_dict=False):
+        """Return `sklearn.metrics.classification_report`, with whole supports where the rows have no weights.
+
+        A multilabel report has no "samples avg": that one depends on more than counts.
+        """
+        y_true, y_pred, weight = self._cells
+        report = classification_report(
+            y_true,
+            y_pred,
+            labels=range(len(self.class_names)),
+            target_names=self.class_names,
+            sample_weight=weight,
+            output_dict=output_dict,
+            zero_division=self.zero_division,
+        )
+        if output_dict:
+            report.pop("samples avg", None)
+            return self._whole_supports(report)
+        report = re.sub(r"\n +samples avg.*", "", report)
+        return re.sub(r"\d+\.0$", _whole, report, flags=re.MULTILINE) if self._counted else report
+
+    @property
+    def _cells(self):
+        if isinstance(self.counts, np.ndarray):
+            return label_cells(self.counts)
+        return self.counts.y_true, self.counts.y_pred, self.counts.weight
+
+    @property
+    def _counted(self):
+        return np.issubdtype(self._cells[2].dtype, np.integer)
+
+    def _whole_supports(self, report):
+        if self._counted:
+            for row in report.values():
+                if isinstance(row, dict):
+                    row["support"] = int(row["support"])
+        return report
+
+
+def _whole(number):
+    return number[0][:-2].rjust(len(number[0]))
