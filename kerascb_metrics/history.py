@@ -97,7 +97,8 @@ class ScoreHistory(Mapping):
         """Return the counts and curves of a scored epoch: what its report and its pictures are made of.
 
         Args:
-            epoch, output: as in `report`.
+            epoch: as in `report`.
+            output: as in `report`.
         """
         place = self.place(epoch)
         tallies = self._tallies[place]
