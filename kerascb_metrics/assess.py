@@ -43,7 +43,7 @@ def assess(rows, loss, task, scoring, *, complete=True, on_error):
         complete: whether the pass saw all of its data; if not, every score is nan.
         on_error: called with (name, error) for a score that raised; returns the value to record, or raises.
     """
-    evidence = task.read(rows, loss)
+    evidence = replace(task.read(rows, loss), wants_precision=scoring.wants_precision)
     if not len(evidence.y_true):
         evidence = replace(evidence, undefined="no row is left to score")
     elif evidence.sample_weight is not None and not evidence.sample_weight.any():

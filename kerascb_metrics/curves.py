@@ -51,14 +51,51 @@ class Curve:
         predicted = self.tps + self.fps
         return np.divide(self.tps, predicted, out=np.ones(len(predicted)), where=predicted > 0)
 
+    @classmethod
+    def rising(cls, thresholds, tps, fps):
+        """Make a curve of thresholds from the lowest, where every row scores at or above, to the highest."""
+        thresholds = np.append(thresholds.astype(np.float64), np.inf)[::-1]
+        return cls(thresholds, np.append(tps, 0)[::-1], np.append(fps, 0)[::-1])
 
-def curve(y_true, y_score, sample_weight=None, points=1000):
-    """Return the `Curve` of one class, thinned to about as many points."""
-    order = np.argsort(-y_score.astype(np.float64), kind="stable")
-    ranked = y_score[order].astype(np.float64)
-    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    kept = last[np.unique(np.linspace(0, len(last) - 1, min(points, len(last))).astype(int))]
-    weight = np.ones(len(ranked), np.int64) if sample_weight is None else sample_weight[order]
-    positive = y_true[order].astype(bool)
-    tps, fps = np.cumsum(weight * positive)[kept], np.cumsum(weight * ~positive)[kept]
-    return Curve(np.append(np.inf, ranked[kept]), np.append(0, tps), np.append(0, fps))
+
+class Points:
+    """Chooses the points of a curve that are kept, while its rows go by from the lowest score to the highest.
+
+    Evenly spaced by rows and by the rows of the rarer class, so that neither axis has gaps; and closer and closer
+    towards the top, where precision moves most.
+
+    Args:
+        n: rows.
+        ones: rows of the rarer class.
+    """
+
+    def __init__(self, n, ones):
+        self._by_rows, self._by_ones = -(-n // 500), -(-ones // 400)
+        self._top = n - 2 ** np.arange(n.bit_length())
+        self._found = []
+
+    def wanted(self, rows, length, ones, where):
+        """Return places in a block at which points are wanted.
+
+        Args:
+            rows: rows before the block.
+            length: rows in it.
+            ones: ones before the block.
+            where: the places of the ones in it.
+        """
+        top = self._top[(self._top >= rows) & (self._top < rows + length)] - rows
+        return np.concatenate(
+            [
+                np.arange(-rows % self._by_rows, length, self._by_rows),
+                where[-ones % self._by_ones :: self._by_ones],
+                top,
+            ]
+        )
+
+    def add(self, thresholds, rows, ones):
+        """Keep points: their thresholds, and the rows and ones before them."""
+        self._found.append((thresholds, rows, ones))
+
+    def found(self):
+        """Return all points: thresholds, rows before, ones before."""
+        return tuple(np.concatenate(column) for column in zip(*self._found, strict=True))

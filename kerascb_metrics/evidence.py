@@ -5,9 +5,10 @@ from functools import cached_property
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit
+from scipy.special import expit, softmax
 
-from kerascb_metrics.curves import curve
+from kerascb_metrics.blocks import blocks
+from kerascb_metrics.ranking import rank, rank_columns
 
 # Past this many cells a dense count table costs more than sorting the pairs.
 _DENSE_CELLS = 2**22
@@ -37,15 +38,15 @@ class Counts:
         array([[1, 0],
                [1, 1]])
         """
-        pairs = y_true.astype(np.int64) * n_classes + y_pred
-        if n_classes**2 <= _DENSE_CELLS:
-            counts = np.bincount(pairs, minlength=n_classes**2)
-            cells = np.flatnonzero(counts)
-            weight = counts[cells] if sample_weight is None else np.bincount(pairs, sample_weight)[cells]
-        else:
+        if n_classes**2 > _DENSE_CELLS:
+            pairs = y_true.astype(np.int64) * n_classes + y_pred
             cells, inverse, counts = np.unique(pairs, return_inverse=True, return_counts=True)
             weight = counts if sample_weight is None else np.bincount(inverse, sample_weight)
-        return cls(cells // n_classes, cells % n_classes, weight, n_classes)
+            return cls(cells // n_classes, cells % n_classes, weight, n_classes)
+        counts = _cell_counts(y_true, y_pred, n_classes)
+        cells = np.flatnonzero(counts)
+        weight = counts if sample_weight is None else _cell_weights(y_true, y_pred, n_classes, sample_weight)
+        return cls(cells // n_classes, cells % n_classes, weight[cells], n_classes)
 
     def matrix(self):
         """Return the C × C table, rows true, columns predicted."""
@@ -54,27 +55,48 @@ class Counts:
         return table
 
 
+def _cell_counts(y_true, y_pred, n_classes):
+    if y_true.dtype == bool == y_pred.dtype:  # eight times as fast as to count cells
+        true, predicted, both = (int(np.count_nonzero(which)) for which in (y_true, y_pred, y_true & y_pred))
+        return np.array([len(y_true) - true - predicted + both, predicted - both, true - both, both])
+    pairs = _pairs(y_true, y_pred, n_classes)
+    return sum((np.bincount(pair, minlength=n_classes**2) for _, pair in pairs), np.zeros(n_classes**2, np.int64))
+
+
+def _cell_weights(y_true, y_pred, n_classes, sample_weight):
+    pairs = _pairs(y_true, y_pred, n_classes)
+    return sum((np.bincount(pair, sample_weight[block], n_classes**2) for block, pair in pairs), np.zeros(n_classes**2))
+
+
+def _pairs(y_true, y_pred, n_classes):
+    for block in blocks(y_true):
+        yield block, y_true[block].astype(np.int64) * n_classes + y_pred[block]
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """Rows as a task reads them: positions flattened, masked ones gone, labels decided.
 
     Attributes:
         kind: "binary", "multiclass", "multilabel" or "regression".
-        y_true, y_pred: (N,) class indices; multilabel (N, L) 0/1; regression (N,) or (N, K) values.
-        y_score: what ranks the rows: binary (N,), multiclass (N, C), multilabel (N, L); None where nothing does.
-        scale: what `y_score` is: "probability", "logit" or "margin".
+        y_true, y_pred: binary (N,) bool; multiclass (N,) class indices; multilabel (N, L) bool; regression (N,) or
+            (N, K) values.
+        outputs: binary (N,), multiclass (N, C), multilabel (N, L); None for a regression.
+        scale: what `outputs` are: "probability", "logit" or "margin".
         threshold: above it a score is a label, one for all or one a label; None for several classes.
         classes: the label of each index, as the targets have it.
         class_names: the names of classes (or labels) in keys and pictures.
         pos_index: the index of the positive class of a binary task.
         sample_weight: (N,) float64, or None.
         undefined: None, or why nothing can be scored (outputs that are not finite, no rows …).
+        wants_precision: whether average precision will be asked for, so that one sort serves it too.
+        shared: what several scores are made of, see `ratios`.
     """
 
     kind: str
     y_true: np.ndarray
     y_pred: np.ndarray
-    y_score: np.ndarray | None = None
+    outputs: np.ndarray | None = None
     scale: str = "probability"
     threshold: float | np.ndarray | None = None
     classes: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -82,6 +104,8 @@ class Evidence:
     pos_index: int = 1
     sample_weight: np.ndarray | None = None
     undefined: str | None = None
+    wants_precision: bool = False
+    shared: dict = field(default_factory=dict)
 
     @cached_property
     def counts(self):
@@ -91,12 +115,17 @@ class Evidence:
     @cached_property
     def label_tables(self):
         """The L × 2 × 2 tables [[tn, fp], [fn, tp]] of a multilabel task."""
-        pairs = 2 * self.y_true.astype(np.int8) + self.y_pred
-        weight = self.sample_weight
-        counted = [
-            np.count_nonzero(pairs == cell, axis=0) if weight is None else weight @ (pairs == cell) for cell in range(4)
-        ]
-        return np.stack(counted, axis=1).reshape(-1, 2, 2)
+        tables = np.zeros((len(self.classes), 4), np.int64 if self.sample_weight is None else np.float64)
+        for block in blocks(self.y_true):
+            cells = 2 * self.y_true[block].view(np.int8) + self.y_pred[block]
+            for cell in range(4):
+                tables[:, cell] += self._sum_of_rows(cells == cell, block)
+        return tables.reshape(-1, 2, 2)
+
+    def _sum_of_rows(self, which, block):
+        if self.sample_weight is None:
+            return np.count_nonzero(which, axis=0)
+        return self.sample_weight[block] @ which
 
     @cached_property
     def label_cells(self):
@@ -104,32 +133,65 @@ class Evidence:
         return label_cells(self.label_tables)
 
     @cached_property
+    def class_cells(self):
+        """The cells of the count table in the targets' own labels: (y_true, y_pred, weights)."""
+        return self.classes[self.counts.y_true], self.classes[self.counts.y_pred], self.counts.weight
+
+    @cached_property
     def labels(self):
         """`(y_true, y_pred)` in the targets' own labels, for metric functions and scorers."""
-        if self.kind in ("multilabel", "regression"):
+        if self.kind == "regression":
             return self.y_true, self.y_pred
-        return self.classes[self.y_true], self.classes[self.y_pred]
+        if self.kind == "multilabel":
+            return self.y_true.astype(np.int64), self.y_pred.astype(np.int64)
+        return np.take(self.classes, self.y_true.astype(np.intp)), np.take(self.classes, self.y_pred.astype(np.intp))
+
+    @cached_property
+    def y_score(self):
+        """What ranks the rows, in the shape of the outputs; None where nothing does.
+
+        Several classes are ranked by probability: softmax is not monotone in each column, so raw logits are not it.
+        """
+        if self.kind == "multiclass" and self.scale == "logit":
+            return _softmax(self.outputs)
+        return self.outputs
 
     @cached_property
     def y_proba(self):
         """Probabilities as `predict_proba` gives them, (N, C) or (N, L); None where the outputs are margins."""
-        if self.y_score is None or self.scale == "margin":
+        if self.outputs is None or self.scale == "margin":
             return None
-        proba = expit(self.y_score.astype(np.float64)) if self.scale == "logit" else self.y_score
+        if self.kind == "multiclass":
+            return self.y_score
+        proba = expit(self.outputs.astype(np.float64)) if self.scale == "logit" else self.outputs
         return np.column_stack([1 - proba, proba]) if self.kind == "binary" else proba
 
     @cached_property
-    def curves(self):
-        """Class name → its `Curve`, of the classes that can be ranked; a binary task's positive class."""
-        if self.y_score is None:
+    def rankings(self):
+        """Class index → its `Ranking`, of the classes that can be ranked; of a binary task the positive class alone."""
+        y_score = rankable(self.y_score)
+        if self.kind != "binary":
+            some = np.flatnonzero(~self.one_sided)
+            return rank_columns(self.is_of, y_score, some, self.sample_weight, precision=self.wants_precision)
+        if self.missing:
             return {}
+        y_score = y_score if self.pos_index == 1 else -y_score
+        own = rank(self.is_of(self.pos_index), y_score, self.sample_weight, precision=self.wants_precision)
+        return {self.pos_index: own}
+
+    @property
+    def curves(self):
+        """Class name → its `Curve`, where the rows were ranked."""
+        rankings = vars(self).get("rankings", {})
+        return {self.class_names[index]: ranking.curve for index, ranking in rankings.items()}
+
+    def is_of(self, index):
+        """Tell which rows are of a class, or have a label."""
+        if self.kind == "multilabel":
+            return np.ascontiguousarray(self.y_true[:, index])
         if self.kind == "binary":
-            ranks = self.y_score if self.pos_index == 1 else -self.y_score
-            columns = {self.class_names[self.pos_index]: (self.y_true == self.pos_index, ranks)}
-        else:
-            columns = {name: (self.hot[:, i], self.y_score[:, i]) for i, name in enumerate(self.class_names)}
-        ranked = {name: column for name, column in columns.items() if name not in self.missing}
-        return {name: curve(*column, self.sample_weight) for name, column in ranked.items()}
+            return self.y_true if index else ~self.y_true
+        return self.y_true == index
 
     @cached_property
     def missing(self):
@@ -139,21 +201,28 @@ class Evidence:
     @cached_property
     def one_sided(self):
         """For each class or label, whether its true rows have no weight, or all of it."""
-        share = self.true_mass
-        total = len(self.y_true) if self.sample_weight is None else self.sample_weight.sum()
-        return (share == 0) | (share == total)
+        here = self.true_mass > 0
+        elsewhere = self.label_tables[:, 0].any(axis=1) if self.kind == "multilabel" else here.sum() > here
+        return ~(here & elsewhere)
 
     @cached_property
     def true_mass(self):
         """The weight of the rows of each true class or label."""
         if self.kind == "multilabel":
             return self.label_tables[:, 1].sum(axis=1)
-        return np.bincount(self.y_true, self.sample_weight, minlength=len(self.classes))
+        return np.bincount(self.counts.y_true, self.counts.weight, minlength=len(self.classes))
 
-    @cached_property
-    def hot(self):
-        """True labels as (N, C) or (N, L) indicators."""
-        return self.y_true if self.kind == "multilabel" else self.y_true[:, None] == np.arange(len(self.classes))
+
+def rankable(y_score):
+    """Scores in a dtype that is ranked."""
+    return y_score if y_score.dtype in (np.float32, np.float64) else y_score.astype(np.float64)
+
+
+def _softmax(outputs):
+    proba = np.empty(outputs.shape, np.float64)
+    for block in blocks(outputs):
+        proba[block] = softmax(outputs[block].astype(np.float64), axis=1)
+    return proba
 
 
 def label_cells(tables):

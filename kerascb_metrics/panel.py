@@ -6,8 +6,9 @@ from functools import cached_property
 import numpy as np
 from sklearn import metrics
 
-from kerascb_metrics.evidence import Evidence
-from kerascb_metrics.ranking import roc_auc
+from kerascb_metrics.evidence import Evidence, rankable
+from kerascb_metrics.ranking import auc_of_rows, rank
+from kerascb_metrics.ratios import ratios
 
 PANEL = ("f1", "precision", "recall", "kappa", "auc", "confusion")
 AVERAGES = ("binary", "micro", "macro", "weighted", "samples", None)
@@ -61,31 +62,23 @@ class Panel:
         if evidence.kind == "binary":
             return binary_auc(evidence)
         average = "macro" if self.average == "binary" else self.average
-        return average_of_columns(metrics.roc_auc_score, evidence, average)
+        return auc_of_columns(evidence, average)
 
     def confusion(self):
         """The confusion matrix, C × C, rows true, columns predicted; multilabel L × 2 × 2."""
         evidence = self.evidence
         return evidence.label_tables if evidence.kind == "multilabel" else self._matrix
 
-    @cached_property
-    def _ratios(self):
-        evidence = self.evidence
-        options: dict = {"average": self.average, "zero_division": self.zero_division}
-        if evidence.kind != "multilabel":
-            y_true, y_pred, weight = evidence.counts.y_true, evidence.counts.y_pred, evidence.counts.weight
-            options["labels"] = range(len(evidence.classes)) if self.average is None else None
-            if self.average == "binary":
-                options["pos_label"] = evidence.pos_index
-        elif self.average == "samples":
-            y_true, y_pred, weight = evidence.y_true, evidence.y_pred, evidence.sample_weight
-        else:
-            y_true, y_pred, weight = evidence.label_cells
-        return metrics.precision_recall_fscore_support(y_true, y_pred, sample_weight=weight, **options)
-
     def _ratio(self, index, undefined, cause):
-        value = self._ratios[index]
-        names = [name for name, gone in zip(self.evidence.class_names, undefined & self._counted, strict=True) if gone]
+        evidence, by_class = self.evidence, self.average is None and self.evidence.kind != "multilabel"
+        value = ratios(
+            evidence,
+            average=self.average,
+            zero_division=self.zero_division,
+            labels=evidence.classes if by_class else None,
+            pos_label=evidence.classes[evidence.pos_index] if self.average == "binary" else 1,
+        )[index]
+        names = [name for name, gone in zip(evidence.class_names, undefined & self._counted, strict=True) if gone]
         if names and self.average not in ("samples", "micro"):
             raise Undefined(f"class {', '.join(names[:5])}{', …' if len(names) > 5 else ''} is {cause}", value)
         return value
@@ -122,42 +115,53 @@ def one_sided(evidence):
 
 
 def binary_auc(evidence):
-    """ROC AUC of a binary task: from one sort, or with weights by scikit-learn."""
+    """ROC AUC of a binary task."""
     if evidence.missing:
         raise Undefined(one_sided(evidence))
-    if evidence.sample_weight is None and evidence.y_score.dtype in (np.float32, np.float64):
-        return roc_auc(evidence.y_true, evidence.y_score)
-    return metrics.roc_auc_score(evidence.y_true, evidence.y_score, sample_weight=evidence.sample_weight)
+    return evidence.rankings[evidence.pos_index].auc
 
 
-def average_of_columns(score, evidence, average, empty=float("nan")):
-    """A ranking score one-vs-rest, or of labels, by scikit-learn; `Undefined` where a column is one-sided.
-
-    scikit-learn's own one-vs-rest is this too, past its check that rows sum to one, which half-precision softmax
-    fails.
+def auc_of_columns(evidence, average):
+    """ROC AUC one-vs-rest, or of labels, averaged as scikit-learn does; `Undefined` where a column is one-sided.
 
     Args:
-        score: `roc_auc_score` or `average_precision_score`.
         evidence: of a multiclass or multilabel task.
-        average: as in scikit-learn.
-        empty: the value of a column without true rows.
+        average: as in `sklearn.metrics.roc_auc_score`.
     """
-    hot, weight = evidence.hot, evidence.sample_weight
     if average == "samples":
-        rows = hot.sum(axis=1)
-        if ((rows == 0) | (rows == hot.shape[1])).any():
+        rows = evidence.y_true.sum(axis=1)
+        if ((rows == 0) | (rows == evidence.y_true.shape[1])).any():
             raise Undefined("a row has none of the labels, or all")
-    if average in ("micro", "samples") or not evidence.missing:
-        return score(hot, evidence.y_score, average=average, sample_weight=weight)
-    values = np.full(hot.shape[1], np.nan)
-    for column in np.flatnonzero(~evidence.one_sided):
-        values[column] = score(hot[:, column], evidence.y_score[:, column], sample_weight=weight)
+        return auc_of_rows(evidence.y_true, evidence.y_score, evidence.sample_weight)
+    if average == "micro":
+        return _auc_of_all(evidence)
+    values = np.full(len(evidence.classes), np.nan)
+    for index, ranking in evidence.rankings.items():
+        values[index] = ranking.auc
+    return average_of_classes(values, evidence, average)
+
+
+def _auc_of_all(evidence):
+    """Every (row, column) a row of its own."""
+    y_score, weight = rankable(evidence.y_score), evidence.sample_weight
+    positive = np.stack([evidence.is_of(index) for index in range(len(evidence.classes))], axis=1)
+    weight = None if weight is None else np.repeat(weight, len(evidence.classes))
+    return rank(positive.ravel(), y_score.ravel(), weight).auc
+
+
+def average_of_classes(values, evidence, average):
+    """Average a ranking score over classes; `Undefined` where a class is one-sided.
+
+    Args:
+        values: one a class; nan, or scikit-learn's own value, where it is one-sided.
+        evidence: of a multiclass or multilabel task.
+        average: "macro", "weighted" or None.
+    """
     mass = evidence.true_mass
-    values[mass == 0] = empty
     if average == "weighted" and mass.any():
-        value = np.average(values[mass > 0], weights=mass[mass > 0])
-        if not np.isnan(value):
-            return value  # a class without weight has none in the average
+        value = np.average(values[mass > 0], weights=mass[mass > 0])  # a class without weight has none in the average
     else:
         value = values if average is None else values.mean()
-    raise Undefined(one_sided(evidence), value)
+    if evidence.missing and (average != "weighted" or np.isnan(value)):
+        raise Undefined(one_sided(evidence), value)
+    return value

@@ -55,7 +55,7 @@ def _joined(name, batches):
         return None
     if absent:
         raise DataError(
-            f"Metrics: {absent} of {len(arrays)} validation batches came without {name}, the others with. Give it with "
-            "each batch or with none; a weight of 1 counts a row as it is."
+            f"Metrics: some validation batches came without {name}, others with. Give it with each batch or with none; "
+            "a weight of 1 counts a row as it is."
         )
-    return np.concatenate(arrays)
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

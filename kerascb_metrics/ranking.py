@@ -1,103 +1,119 @@
-"""Exact ROC AUC from one sort.
+"""What depends on the order of the scores: areas under ROC curves, average precision, the curves themselves.
 
-The bits of a non-negative float order as the float does. So score and label are packed into one unsigned integer,
-score first, and one plain sort of these replaces the argsort, the gathers and the thresholds of the usual way.
+Each class is ranked once, by one sort (`packing.py`; with weights `weighing.py`), for all that is asked of it.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+from scipy.stats import rankdata
 
-# Rows a step: what it touches stays in the processor's cache.
-_BLOCK = 1 << 16
-_BITS = {np.dtype(np.float32): np.uint32, np.dtype(np.float64): np.uint64}
+from kerascb_metrics.curves import Curve
+from kerascb_metrics.packing import LookedUp, Packed
+from kerascb_metrics.weighing import Weighed
+
+# Below this share of positives it costs less to look them up among the sorted scores.
+_RARE = 1 / 128
+# Bytes of columns that are laid out one after the other at a time.
+_TILE = 64 << 20
 
 
-def roc_auc(y_true, y_score):
-    """Return the area under the ROC curve of a binary task: the share of (positive, negative) pairs in order.
+@dataclass(frozen=True)
+class Ranking:
+    """One class ranked against the others.
 
-    Ties count half, as in `sklearn.metrics.roc_auc_score`. The pairs are counted in integers, and divided once: the
-    result is the float nearest to the exact ratio.
+    Attributes:
+        auc: area under the ROC curve: the share of (positive, negative) pairs in order, ties half.
+        average_precision: the sum over thresholds of the step in recall times the precision; None if not asked for.
+        curve: the thinned `Curve`.
+    """
+
+    auc: float
+    average_precision: float | None
+    curve: Curve
+
+
+def rank(positive, y_score, sample_weight=None, *, precision=False):
+    """Rank the rows of one class, as `sklearn.metrics.roc_auc_score` and `average_precision_score` do.
+
+    Without weights pairs are counted in integers, and divided once: the area is the float nearest to the exact ratio.
 
     Args:
-        y_true: (N,) array of 0 and 1, both present.
+        positive: (N,) bool, both values present, with some weight.
         y_score: (N,) float32 or float64, finite; half precision fits into float32 exactly.
+        sample_weight: None, or (N,) float64.
+        precision: whether average precision is wanted too.
 
     Returns:
-        A Python float.
+        A `Ranking`.
 
     Raises:
         ValueError: for another dtype, or a score that is not finite, which packing would turn into a number.
 
-    >>> roc_auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8], "float32"))
+    >>> rank(np.array([False, False, True, True]), np.array([0.1, 0.4, 0.35, 0.8], "float32")).auc
     0.75
     """
-    if y_score.dtype not in _BITS:
-        raise ValueError(f"y_score must be float32 or float64; received {y_score.dtype}.")
-    if not np.isfinite(y_score).all():
-        raise ValueError("y_score holds NaN or infinite values.")
-    y_score, positive = _narrowed(y_score), y_true.astype(bool)
-    below = y_score < 0
-    if below.any():
-        return _two_sided(y_score, positive, below)
-    positives = int(np.count_nonzero(positive))
-    return _doubled_wins(y_score, positive) / (2 * positives * (len(positive) - positives))
+    if sample_weight is not None:
+        order = Weighed(positive, y_score, sample_weight)
+    elif np.count_nonzero(positive) < len(positive) * _RARE:
+        order = LookedUp(positive, y_score)
+    else:
+        order = Packed(positive, y_score)
+    auc, curve = order.auc_and_curve()
+    return Ranking(auc, order.average_precision() if precision else None, curve)
 
 
-def _narrowed(y_score):
-    """Float32 where it holds every score exactly: half the bytes to sort."""
-    if y_score.dtype == np.float64:
-        # What overflows comes back as inf, unequal to what it was.
-        with np.errstate(over="ignore"):
-            narrow = y_score.astype(np.float32)
-        if np.array_equal(narrow, y_score):
-            return narrow
-    return y_score
+def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
+    """Rank some columns of (N, C) scores, each against its own column of truth; return column → `Ranking`.
+
+    Args:
+        hot: called with a column's number for its truth, (N,) bool.
+        y_score: (N, C).
+        columns: the numbers of the columns to rank.
+        sample_weight: as in `rank`.
+        precision: as in `rank`.
+    """
+    rankings = {}
+    at_once = max(1, _TILE // max(1, len(y_score) * y_score.itemsize))
+    for start in range(0, len(columns), at_once):
+        some = columns[start : start + at_once]
+        # A column of a C-ordered array is spread over all of it: laid out for itself it is read once.
+        for column, scores in zip(some, np.ascontiguousarray(y_score[:, some].T), strict=True):
+            rankings[int(column)] = rank(hot(column), scores, sample_weight, precision=precision)
+    return rankings
 
 
-def _two_sided(y_score, positive, below):
-    """Scores of both signs: within each side by size, which is in reverse below zero, and all across."""
-    wins, counts = 0, []
-    for side, sign in ((below, -1), (~below, 1)):
-        label = positive[side]
-        ahead = int(np.count_nonzero(label))
-        behind = len(label) - ahead
-        won = _doubled_wins(np.abs(y_score[side]), label) if ahead and behind else 0
-        wins += won if sign > 0 else 2 * ahead * behind - won
-        counts.append((ahead, behind))
-    (ahead_below, behind_below), (ahead_above, behind_above) = counts
-    wins += 2 * ahead_above * behind_below
-    return wins / (2 * (ahead_below + ahead_above) * (behind_below + behind_above))
+def auc_of_pairs(y_true, y_score, weighted=False):
+    """Area under the ROC curve, one class against one, averaged, as `roc_auc_score(multi_class="ovo")` has it.
+
+    Args:
+        y_true: (N,) class indices, each class present.
+        y_score: (N, C) float32 or float64, finite.
+        weighted: whether a pair of classes counts by its rows, as in `average="weighted"`; else all count alike.
+    """
+    n_classes = y_score.shape[1]
+    rows = [np.flatnonzero(y_true == index) for index in range(n_classes)]
+    total = mass = 0.0
+    for a in range(n_classes):
+        for b in range(a + 1, n_classes):
+            both = np.concatenate([rows[a], rows[b]])
+            of_a = np.arange(len(both)) < len(rows[a])
+            area = (rank(of_a, y_score[both, a]).auc + rank(~of_a, y_score[both, b]).auc) / 2
+            weight = len(both) if weighted else 1
+            total, mass = total + weight * area, mass + weight
+    return total / mass
 
 
-def _doubled_wins(y_score, positive):
-    """Twice the number of (positive, negative) pairs in order, ties half: a Python int, exact at any size."""
-    keys = _sorted_keys(y_score, positive)
-    places, positives, ties = 0, 0, 0
-    for start in range(0, len(keys), _BLOCK):
-        block = keys[start : start + _BLOCK]
-        found = np.flatnonzero(block & 1)
-        places += int(found.sum()) + start * len(found)
-        positives += len(found)
-        # A negative next to a positive of the same score: the keys differ in the label's bit alone.
-        reach = keys[start : start + _BLOCK + 1]
-        ties += _tied_pairs(keys, start + np.flatnonzero((reach[:-1] ^ reach[1:]) == 1))
-    # Of the rows before a positive, all but the positives are negatives; in a tie the negatives come first.
-    return 2 * (places - positives * (positives - 1) // 2) - ties
+def auc_of_rows(y_true, y_score, sample_weight=None):
+    """Area under the ROC curve of each row's labels, averaged over rows, as `average="samples"` has it.
 
-
-def _sorted_keys(y_score, positive):
-    keys = np.empty(len(y_score), _BITS[y_score.dtype])
-    for start in range(0, len(keys), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        # `abs` folds −0.0 onto 0.0; the sign bit is free then, and shifts out.
-        np.left_shift(np.abs(y_score[block]).view(keys.dtype), 1, out=keys[block])
-        keys[block] |= positive[block]
-    keys.sort()
-    return keys
-
-
-def _tied_pairs(keys, last_negatives):
-    """The (negative, positive) pairs of equal score, given where each such group's last negative stands."""
-    score = keys[last_negatives]
-    negatives = last_negatives + 1 - np.searchsorted(keys, score)
-    positives = np.searchsorted(keys, score | 1, side="right") - last_negatives - 1
-    return sum(map(int.__mul__, negatives.tolist(), positives.tolist()))
+    Args:
+        y_true: (N, L) 0 and 1, both in each row.
+        y_score: (N, L), finite.
+        sample_weight: None, or (N,).
+    """
+    positive = y_true.astype(bool)
+    ahead = positive.sum(axis=1)
+    places = np.where(positive, rankdata(y_score, axis=1), 0).sum(axis=1)  # ties at the middle of theirs
+    areas = (places - ahead * (ahead + 1) / 2) / (ahead * (positive.shape[1] - ahead))
+    return float(np.average(areas, weights=sample_weight))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerascb_metrics.blocks import blocks
 from kerascb_metrics.exceptions import DataError
 
 # A mean of probabilities may round to one unit past 1.
@@ -25,19 +26,26 @@ _BINARY_REMEDY = (
 
 
 def binary_targets(y_true, what="a binary", remedy=_BINARY_REMEDY):
-    """Class indices of 0/1 or −1/1 targets, and the two labels."""
-    lowest = -1 if (y_true == -1).any() else 0
-    _check_values(y_true, {lowest, 1}, f"{what} task needs targets 0 and 1 (or −1 and 1)", remedy)
-    return (y_true == 1).astype(np.int64), np.array([lowest, 1])
+    """Which of 0/1 or −1/1 targets are 1, and the two labels."""
+    lowest = -1 if y_true.dtype.kind in "if" and y_true.min(initial=0) == -1 else 0
+    positive, known = np.empty(y_true.shape, bool), 0
+    for block in blocks(y_true):
+        np.equal(y_true[block], 1, out=positive[block])
+        known += np.count_nonzero(positive[block]) + np.count_nonzero(y_true[block] == lowest)
+    if known != y_true.size:
+        strange = y_true[~np.isin(y_true, [lowest, 1])]
+        raise DataError(
+            f"Metrics: {what} task needs targets 0 and 1 (or −1 and 1); received {some(strange)} among the targets. If "
+            f"they are right, pass {remedy}."
+        )
+    return positive, np.array([lowest, 1])
 
 
 def class_indices(y_true, classes, ignore_class):
     """Return the column of each target, and which rows are not of the class to ignore."""
     keep = np.ones(len(y_true), bool) if ignore_class is None else y_true != ignore_class
-    order = np.argsort(classes)
-    found = np.searchsorted(classes, y_true, sorter=order)
-    indices = order[np.minimum(found, len(classes) - 1)]
-    strange = (classes[indices] != y_true) & keep
+    indices, known = _numbered(y_true, len(classes)) if _are_numbers(classes) else _found(y_true, classes)
+    strange = ~known & keep
     if strange.any():
         raise DataError(
             f"Metrics: the model has {len(classes)} classes ({some(classes)}), the targets hold "
@@ -47,22 +55,47 @@ def class_indices(y_true, classes, ignore_class):
     return indices, keep
 
 
-def _check_values(y_true, allowed, what, remedy):
-    if not np.isin(y_true, list(allowed)).all():
-        strange = y_true[~np.isin(y_true, list(allowed))]
-        raise DataError(
-            f"Metrics: {what}; received {some(strange)} among the targets. If they are right, pass {remedy}."
-        )
+def _are_numbers(classes):
+    return classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes)))
 
 
-def check_probabilities(y_score):
-    """Raise `DataError` for outputs that are no probabilities."""
-    lowest, highest = y_score.min(initial=0), y_score.max(initial=0)
-    if lowest < 0 or highest > 1 + _SLACK:
+def _numbered(y_true, n_classes):
+    """Targets that number the columns themselves: no search, and a byte a row for up to 256 classes."""
+    if y_true.dtype.kind not in "biuf":
+        return _found(y_true, np.arange(n_classes))
+    known = (y_true >= 0) & (y_true < n_classes)
+    indices = np.where(known, y_true, 0).astype(np.min_scalar_type(n_classes - 1))
+    return indices, known & (indices == y_true)
+
+
+def _found(y_true, classes):
+    order = np.argsort(classes)
+    found = np.searchsorted(classes, y_true, sorter=order)
+    indices = order[np.minimum(found, len(classes) - 1)]
+    return indices, classes[indices] == y_true
+
+
+def checked_outputs(outputs, scale):
+    """Return the outputs and None; or zeros in their place and why, where some are not finite: nothing is scored then.
+
+    Raises:
+        DataError: for a scale of "probability", where outputs are none.
+    """
+    lowest, highest = _reach(outputs)
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        return finite(outputs)
+    if scale == "probability" and (lowest < 0 or highest > 1 + _SLACK):
         raise DataError(
             f"Metrics: the outputs are read as probabilities but reach from {lowest:.4g} to {highest:.4g}. If they are "
             "logits, say so in the loss (from_logits=True) or in the task, as in task=Binary(from_logits=True)."
         )
+    return outputs, None
+
+
+def _reach(values):
+    """The lowest and the highest value, in one pass; nan where there is one."""
+    reached = [(values[block].min(), values[block].max()) for block in blocks(values)]
+    return (np.min(reached), np.max(reached)) if reached else (0, 0)
 
 
 def check_threshold(threshold):

@@ -9,8 +9,10 @@ from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from kerascb_metrics.evidence import Evidence
-from kerascb_metrics.panel import Undefined, average_of_columns, binary_auc, one_sided
+from kerascb_metrics.evidence import Evidence, rankable
+from kerascb_metrics.panel import Undefined, auc_of_columns, average_of_classes, binary_auc, one_sided
+from kerascb_metrics.ranking import auc_of_pairs
+from kerascb_metrics.ratios import RATIOS, ratios
 
 SCORER_TYPE = type(metrics.make_scorer(metrics.accuracy_score))
 
@@ -68,13 +70,13 @@ COUNTED_NAMES = {
         for average in ("micro", "macro", "weighted", "samples")
     },
 }
-# Undefined where a class has no true row: scikit-learn gives nan or raises, depending on its release.
-_RANKING_NAMES = {
-    "roc_auc",
-    "roc_auc_ovo",
-    "roc_auc_ovo_weighted",
-    "roc_auc_ovr",
-    "roc_auc_ovr_weighted",
+# Names of the area under ROC curves, and their averages.
+_RANKED_NAMES = {
+    "roc_auc": "macro",
+    "roc_auc_ovo": "macro",
+    "roc_auc_ovo_weighted": "weighted",
+    "roc_auc_ovr": "macro",
+    "roc_auc_ovr_weighted": "weighted",
 }
 # Names that need to be told all classes where one has no true row in a pass: the function's name and its sign.
 _LABELLED_NAMES = {
@@ -109,10 +111,12 @@ def run_function(function, evidence, zero_division):
     if _among(inner, COUNTED) and "zero_division" in inspect.signature(inner).parameters:
         options = {"zero_division": zero_division, **options}
     weight = evidence.sample_weight
-    if _by_counts(inner, options, evidence):
-        counts = evidence.counts
-        y_true, y_pred, weight = evidence.classes[counts.y_true], evidence.classes[counts.y_pred], counts.weight
-    elif _by_label(inner, options, evidence):
+    counted, by_label = _by_counts(inner, options, evidence), _by_label(inner, options, evidence)
+    if _among(inner, RATIOS) and (counted or by_label):
+        return ratios(evidence, **{"average": "binary", **options})[RATIOS[inner]]
+    if counted:
+        y_true, y_pred, weight = evidence.class_cells
+    elif by_label:
         y_true, y_pred, weight = evidence.label_cells
     else:
         y_true, y_pred = evidence.labels
@@ -123,18 +127,15 @@ def run_function(function, evidence, zero_division):
 
 def run_name(name, evidence, zero_division):
     """Run one of scikit-learn's named scorers on the rows."""
-    if evidence.kind == "binary" and name == "roc_auc":
-        return binary_auc(evidence)
     if evidence.kind == "binary" and name == "jaccard":
         score = functools.partial(metrics.jaccard_score, pos_label=evidence.classes[evidence.pos_index])
         return run_function(score, evidence, zero_division)
     if name == "average_precision" and evidence.kind != "regression":
         return _average_precision(evidence)
-    if evidence.kind != "regression" and evidence.missing:
-        if name in _RANKING_NAMES:
-            raise Undefined(one_sided(evidence))
-        if name in _LABELLED_NAMES and evidence.kind != "multilabel":
-            return _run_labelled(name, evidence)
+    if _is_ranked(name, evidence):
+        return _roc_auc(name, evidence)
+    if name in _LABELLED_NAMES and evidence.kind in ("binary", "multiclass") and evidence.missing:
+        return _run_labelled(name, evidence)
     return run_scorer(metrics.get_scorer(name), evidence)
 
 
@@ -165,15 +166,37 @@ def _in_label_order(evidence, columns):
     return evidence.classes[order], columns[:, order]
 
 
+def _is_ranked(name, evidence):
+    """Tell whether a name is an area that `ranking.py` serves; what scikit-learn refuses, it shall refuse itself."""
+    if name not in _RANKED_NAMES or evidence.kind == "regression":
+        return False
+    if name == "roc_auc":  # of the raw outputs; not defined for several classes
+        return evidence.kind != "multiclass"
+    of_pairs = "ovo" in name and evidence.kind == "multiclass"
+    return evidence.y_proba is not None and not (of_pairs and evidence.sample_weight is not None)
+
+
+def _roc_auc(name, evidence):
+    if evidence.kind == "binary":
+        return binary_auc(evidence)
+    if evidence.kind == "multilabel" or "ovo" not in name:
+        return auc_of_columns(evidence, _RANKED_NAMES[name])
+    if evidence.missing:
+        raise Undefined(one_sided(evidence))
+    return auc_of_pairs(evidence.y_true, rankable(evidence.y_score), weighted=name.endswith("weighted"))
+
+
 def _average_precision(evidence):
     """Average precision as scikit-learn has it: macro over columns, 0 without positives; binary, of `pos_label`."""
-    if evidence.kind != "binary":
-        return average_of_columns(metrics.average_precision_score, evidence, "macro", empty=0.0)
-    if evidence.true_mass[evidence.pos_index] == 0:
-        raise Undefined(one_sided(evidence), 0.0)
-    ranks = evidence.y_score if evidence.pos_index == 1 else -evidence.y_score
-    positive = evidence.y_true == evidence.pos_index
-    return metrics.average_precision_score(positive, ranks, sample_weight=evidence.sample_weight)
+    found = {index: ranking.average_precision for index, ranking in evidence.rankings.items()}
+    if evidence.kind == "binary":
+        if evidence.true_mass[evidence.pos_index] == 0:
+            raise Undefined(one_sided(evidence), 0.0)
+        return found.get(evidence.pos_index, 1.0)  # every row is positive
+    values = np.where(evidence.true_mass == 0, 0.0, np.nan)
+    for index, value in found.items():
+        values[index] = value
+    return average_of_classes(values, evidence, "macro")
 
 
 def _unwrapped(function):

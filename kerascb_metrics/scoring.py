@@ -89,6 +89,11 @@ class Scoring:
         """Whether a confusion matrix of any size goes to `logs` cell by cell."""
         return _CELLS in self.sources.values()
 
+    @property
+    def wants_precision(self):
+        """Whether average precision is among the scores."""
+        return "average_precision" in self.sources.values()
+
     def greater_is_better(self):
         """Return name → True, as scorers are by convention, or None where the direction is not known."""
         return {name: _direction(source) for name, source in self.sources.items()}

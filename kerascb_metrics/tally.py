@@ -21,7 +21,7 @@ class Tally:
         counts: the `Counts` of the pairs (true, predicted); multilabel the tables L × 2 × 2.
         zero_division: as in scikit-learn.
         pos_index: the positive class of a binary task.
-        scale: what the outputs are, and so the thresholds: "probability", "logit" or "margin".
+        scale: what ranked the rows, and so what the thresholds are: "probability", "logit" or "margin".
         threshold: above it a row is positive, on that scale; a number, one a label, or None for several classes.
         curves: class name → its `Curve`, where a score ranked the rows and the class can be ranked. A binary task has
             one, of the positive class.
@@ -47,7 +47,7 @@ class Tally:
             evidence.label_tables if evidence.kind == "multilabel" else evidence.counts,
             zero_division,
             evidence.pos_index,
-            evidence.scale,
+            "probability" if evidence.kind == "multiclass" and evidence.scale == "logit" else evidence.scale,
             evidence.threshold,
             evidence.curves,
         )

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import logit, softmax
+from scipy.special import logit
 
+from kerascb_metrics.blocks import blocks
 from kerascb_metrics.evidence import Evidence
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.positions import flatten
 from kerascb_metrics.readings import (
     binary_targets,
-    check_probabilities,
     check_threshold,
+    checked_outputs,
     class_indices,
     class_of,
     finite,
@@ -69,15 +70,13 @@ class Binary:
         flat = flatten(rows, columns=2 if two_columns else 1)
         one_hot = flat.y_true.ndim == 2
         y_true, classes = self._targets(class_of(flat.y_true) if one_hot else flat.y_true)
-        outputs, undefined = finite(flat.y_pred)
-        if scale == "probability":
-            check_probabilities(outputs)
+        outputs, undefined = checked_outputs(flat.y_pred, scale)
         y_score = _one_score(outputs, scale) if two_columns else outputs
         return Evidence(
             kind="binary",
             y_true=y_true,
-            y_pred=(y_score > self._cut(scale)).astype(np.int64),
-            y_score=y_score,
+            y_pred=y_score > self._cut(scale),
+            outputs=y_score,
             scale=scale,
             threshold=self._cut(scale),
             classes=classes,
@@ -118,7 +117,7 @@ class Binary:
             )
         unseen = f"not {self.pos_label}" if isinstance(self.pos_label, str) else self.pos_label - 1
         other = others[0] if len(others) else unseen
-        return (y_true == self.pos_label).astype(np.int64), np.array([other, self.pos_label])
+        return y_true == self.pos_label, np.array([other, self.pos_label])
 
 
 @dataclass(frozen=True)
@@ -163,15 +162,13 @@ class Multiclass:
         else:
             y_true, keep = class_indices(flat.y_true, classes, loss.ignore_class)
             y_true, flat = y_true[keep], flat.keep(keep)
-        outputs, undefined = finite(flat.y_pred)
-        if scale == "probability":
-            check_probabilities(outputs)
+        outputs, undefined = checked_outputs(flat.y_pred, scale)
         return Evidence(
             kind="multiclass",
             y_true=y_true,
-            y_pred=outputs.argmax(axis=1),
-            y_score=softmax(outputs.astype(np.float64), axis=1) if scale == "logit" else outputs,
-            scale="probability" if scale == "logit" else scale,
+            y_pred=_highest(outputs),
+            outputs=outputs,
+            scale=scale,
             classes=classes,
             class_names=names_of(self.class_names, classes),
             sample_weight=flat.sample_weight,
@@ -229,16 +226,14 @@ class Multilabel:
         n_labels = rows.y_pred.shape[-1]
         flat = flatten(rows, columns=n_labels)
         y_true, _ = binary_targets(flat.y_true, "a multilabel", "task='regression'")
-        outputs, undefined = finite(flat.y_pred)
-        if scale == "probability":
-            check_probabilities(outputs)
+        outputs, undefined = checked_outputs(flat.y_pred, scale)
         threshold = self._cuts(scale, n_labels, outputs.dtype)
         classes = np.arange(n_labels)
         return Evidence(
             kind="multilabel",
             y_true=y_true,
-            y_pred=(outputs > threshold).astype(np.int64),
-            y_score=outputs,
+            y_pred=outputs > threshold,
+            outputs=outputs,
             scale=scale,
             threshold=threshold,
             classes=classes,
@@ -341,3 +336,11 @@ def _one_score(columns, scale):
     if scale == "probability":
         return columns[:, 1]
     return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)
+
+
+def _highest(outputs):
+    """The column of the highest output of each row, ties to the first; a byte a row for up to 256 columns."""
+    highest = np.empty(len(outputs), np.min_scalar_type(outputs.shape[1] - 1))
+    for block in blocks(outputs):
+        highest[block] = outputs[block].argmax(axis=1)
+    return highest

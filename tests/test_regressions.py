@@ -37,7 +37,7 @@ def test_monitors_of_keras_own_names_keep_their_direction(own):
 @pytest.mark.parametrize("part", ["sample_weight", "mask"])
 def test_a_part_in_some_batches_only_is_an_error(part):
     batch = {"y_true": Y[:50], "y_pred": X[:50], "sample_weight": None, "mask": None}
-    with pytest.raises(DataError, match=f"1 of 2 validation batches came without {part}"):
+    with pytest.raises(DataError, match=f"some validation batches came without {part}"):
         Predictions.join([batch, {**batch, part: np.ones(50)}])
 
 
@@ -189,7 +189,7 @@ def test_a_threshold_off_the_scale_is_refused(threshold):
 def test_binary_names_follow_pos_label():
     scores = ["f1", "jaccard", "average_precision"]
     values = Metrics(scores, task=Binary(pos_label=0)).evaluate(echo_model(), (X, Y))
-    assert values["average_precision"] == sk.average_precision_score(1 - Y, -X[:, 0])
+    assert values["average_precision"] == pytest.approx(sk.average_precision_score(1 - Y, -X[:, 0]), abs=1e-12)
     assert values["jaccard"] == sk.jaccard_score(Y, X[:, 0] > 0.5, pos_label=0)
     assert values["f1"] == sk.f1_score(Y, X[:, 0] > 0.5, pos_label=0)
 

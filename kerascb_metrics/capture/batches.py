@@ -14,7 +14,8 @@ class Pass:
     """The rows of one pass over the data.
 
     Attributes:
-        batches: in order, each a dict `y_true, y_pred, sample_weight, mask` of NumPy arrays or None.
+        batches: in order, each a dict `y_true, y_pred, sample_weight, mask` of NumPy arrays or None; batches alike are
+            one.
         complete: False where the pass was cut short.
     """
 
@@ -25,13 +26,17 @@ class Pass:
 class Batches:
     """Collects captured parts, in order, as NumPy arrays.
 
-    A part is copied when the next one arrives: that holds two on the device at most, and stalls nothing. Parts that
-    cannot be scored are an error of the scores, not of the validation pass, so it is kept for `finish`.
+    A part is copied to its place when the next one arrives: that holds two on the device at most, and stalls nothing.
+    Parts that cannot be scored are an error of the scores, not of the validation pass, so it is kept for `finish`.
+
+    Args:
+        expected: how many rows will come, where that is known.
     """
 
-    def __init__(self):
+    def __init__(self, expected=None):
         self.rows = 0
-        self._done = []
+        self._expected = expected
+        self._runs = []
         self._pending = []
         self._error = None
 
@@ -39,44 +44,105 @@ class Batches:
         """Take the parts of one call of the test function, in row order."""
         self._flush()
         self._pending = parts
+        if keras.backend.backend() == "jax":
+            for leaf in tree.flatten(parts):
+                if leaf is not None:
+                    leaf.copy_to_host_async()
 
     def finish(self):
         """Return the parts as the batches of a `Pass`; raise `DataError` if one of them could not be one."""
         self._flush()
         if self._error is not None:
             raise self._error
-        return self._done
+        return [run.joined() for run in self._runs]
 
     def _flush(self):
         pending, self._pending = self._pending, []
         for part in pending if self._error is None else []:
             try:
-                arrays = tree.map_structure(_to_numpy, part)
-                self.rows += row_count(arrays)
-                self._done.append(arrays)
+                self._take(part)
             except DataError as error:
                 self._error = error
 
+    def _take(self, part):
+        leaves = [(path, _to_numpy(leaf)) for path, leaf in tree.flatten_with_path(part)]
+        count = row_count(leaves)
+        if not (self._runs and self._runs[-1].takes(leaves)):
+            left = 0 if self._expected is None else self._expected - self.rows
+            self._runs.append(_Run(part, leaves, max(count, left)))
+        self._runs[-1].add(leaves, count)
+        self.rows += count
+
+
+class _Run:
+    """Batches alike in structure, dtypes and all axes but the first, joined as they come.
+
+    Where the number of rows is not known the arrays grow twofold in place, which costs address space, not memory.
+    """
+
+    def __init__(self, part, leaves, expected):
+        self._structure, self._kinds = tree.map_structure(lambda leaf: None, part), _kinds(leaves)
+        self._columns = [
+            None if leaf is None else np.empty((expected, *leaf.shape[1:]), leaf.dtype) for _, leaf in leaves
+        ]
+        self._rows, self._room = 0, expected
+
+    def takes(self, leaves):
+        """Tell whether a batch is like the others."""
+        return _kinds(leaves) == self._kinds
+
+    def add(self, leaves, count):
+        """Copy a batch to its place."""
+        start, self._rows = self._rows, self._rows + count
+        if self._rows > self._room:
+            self._resize(max(self._rows, 2 * self._room))
+        for column, (_, leaf) in zip(self._columns, leaves, strict=True):
+            if leaf is not None:
+                column[start : self._rows] = leaf
+
+    def joined(self):
+        """Return the batches as one; takes no more."""
+        if self._room > self._rows:
+            self._resize(self._rows)
+        return tree.pack_sequence_as(self._structure, self._columns)
+
+    def _resize(self, rows):
+        self._room = rows
+        for column in self._columns:
+            if column is not None:
+                column.resize((rows, *column.shape[1:]), refcheck=False)  # nobody else has it yet
+
+
+def _kinds(leaves):
+    """What batches must have in common to be joined: the structure, the dtypes, the shapes of a row."""
+    return [(path, None if leaf is None else (leaf.dtype, leaf.shape[1:])) for path, leaf in leaves]
+
 
 def _to_numpy(leaf):
+    """An array of the leaf's values; it may share the leaf's memory."""
     if leaf is None:
         return None
     if keras.backend.backend() == "torch" and keras.ops.is_tensor(leaf) and str(leaf.dtype) != "torch.bfloat16":
-        return np.array(leaf.numpy(force=True))  # Keras's own way there warns at every call, at ten times the cost
+        return leaf.numpy(force=True)  # Keras's own way there warns at every call, at ten times the cost
+    if keras.backend.backend() == "jax":
+        return np.asarray(leaf)
     return keras.ops.convert_to_numpy(leaf)
 
 
-def row_count(arrays):
-    """The rows of a part; raises where its targets, outputs, weights and mask disagree."""
-    shapes = {name: [leaf.shape for leaf in tree.flatten(value) if leaf is not None] for name, value in arrays.items()}
-    if not shapes["y_true"]:
+def row_count(leaves):
+    """The rows of a part, given as (path, array); raises where its targets, outputs, weights and mask disagree."""
+    shapes = [(path[0], leaf.shape) for path, leaf in leaves if leaf is not None]
+    if not any(name == "y_true" for name, _ in shapes):
         raise DataError(
             "Metrics: there are no validation targets to score against (received y=None). Pass "
             "validation_data=(x_val, y_val), or a dataset that yields (x, y) pairs."
         )
-    counts = {shape[0] if shape else None for group in shapes.values() for shape in group}
+    counts = {shape[0] if shape else None for _, shape in shapes}
     if len(counts) != 1 or None in counts:
-        received = ", ".join(f"{name} {group}" for name, group in shapes.items() if group)
+        by_name = {name: [shape for other, shape in shapes if other == name] for name, _ in shapes}
+        received = ", ".join(
+            f"{name} {by_name[name]}" for name in ("y_true", "y_pred", "sample_weight", "mask") if name in by_name
+        )
         raise DataError(
             "Metrics: in each validation batch targets, outputs, weights and mask must have the same number of rows; "
             f"received shapes {received}."

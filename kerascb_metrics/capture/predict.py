@@ -51,7 +51,7 @@ class GivenData:
     def predict(self, model, *, show_progress=False):
         """Predict all of the data, once; return it as a `Pass`."""
         counted = _Counted(self._data, self._steps)
-        batches = Batches()
+        batches = Batches(self._known_rows)
         with contextlib.ExitStack() as stack:
             stack.enter_context(random_state_kept())
             stack.enter_context(state_kept(model))
@@ -82,6 +82,12 @@ class GivenData:
                 model.make_predict_function(force=True)
                 self._function = model.predict_function
         return {"predict_step": self._step, "predict_function": self._function}
+
+    @property
+    def _known_rows(self):
+        if not self._arrays or self._steps is not None:
+            return None
+        return len(tree.flatten(self._data[0])[0])
 
     def _array_adapter(self):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(self._data)

@@ -104,9 +104,10 @@ class _Seam:
         listeners = _listeners(callbacks)
         if not listeners:
             return evaluate(*args, **kwargs)
-        with _Arm(model, callbacks) as arm:
+        known = _known_rows(kwargs)
+        with _Arm(model, callbacks, known) as arm:
             logs = evaluate(*args, **kwargs)
-        collect = functools.partial(_collect, arm, asked=kwargs)
+        collect = functools.partial(_collect, arm, known)
         for listener in listeners:
             logs = {**logs, **listener.on_validation_pass(collect, logs)}
         return logs
@@ -134,12 +135,12 @@ class _Arm(keras.callbacks.Callback):
     whatever these call on the model (`evaluate`, `test_on_batch`, a whole fit) find the model as Keras left it.
     """
 
-    def __init__(self, model, callbacks):
+    def __init__(self, model, callbacks, known_rows):
         super().__init__()
         self._own_model = model  # `self.model` would sync the state on JAX at every access
         self._list = callbacks
         self._function = None
-        self.batches = Batches()
+        self.batches = Batches(known_rows)
         self.passes = 0
         self.stopped = False
 
@@ -201,7 +202,13 @@ def _twin(model):
     return getattr(function, _TWIN)
 
 
-def _collect(arm, asked):
+def _known_rows(asked):
+    """The rows that `evaluate` will go over, where its arguments tell."""
+    shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(asked.get("y"))]
+    return int(shapes[0][0]) if asked.get("steps") is None and shapes and shapes[0] else None
+
+
+def _collect(arm, known):
     """Return the `Pass` that an arm took; where the data's length is known, every row must have come."""
     if arm.passes != 1:
         raise CaptureError(
@@ -209,8 +216,6 @@ def _collect(arm, asked):
             f"(is it overridden?). {_REMEDY}"
         )
     batches, rows = arm.batches.finish(), arm.batches.rows
-    shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(asked.get("y"))]
-    known = int(shapes[0][0]) if asked.get("steps") is None and shapes and shapes[0] else None
     complete = not arm.stopped or rows == known
     if complete and known is not None and rows != known:
         raise CaptureError(
