@@ -24,13 +24,15 @@ class Weighed:
 
     def auc_and_curve(self):
         """As `Packed.auc_and_curve`, in float64."""
-        n, positives = len(self._order), np.count_nonzero(self._positive)
-        points, wins = Points(n, int(min(positives, n - positives))), 0.0
+        n, positives = len(self._order), int(np.count_nonzero(self._positive))
+        points, ones, wins = Points(n, min(positives, n - positives)), 0, 0.0
         for rows, ends, tps, fps in self._sums():
             tp, fp = np.diff(tps), np.diff(fps)
             wins += float(tp @ (fps[:-1] + fp / 2))
-            # A group with rows of the class counts as one of `Points`' ones.
-            wanted = points.wanted(rows, int(ends[-1]) + 1, 0, ends[tp > 0])
+            # A group with rows of the rarer class counts as one of its rows.
+            where = ends[(tp if 2 * positives <= n else fp) > 0]
+            wanted = points.wanted(rows, int(ends[-1]) + 1, ones, where)
+            ones += len(where)
             kept = np.unique(np.searchsorted(ends, wanted))
             points.add(self._scores[rows + ends[kept]], tps[kept], fps[kept])
         thresholds, tp_before, fp_before = points.found()

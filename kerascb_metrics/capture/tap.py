@@ -40,7 +40,7 @@ class Tap:
         self._seen.weights = {}
         result = test_step(*args)
         calls, self._seen.calls = self._seen.calls, None
-        return result, _only_call(calls)
+        return result, _captured(*_only_call(calls))
 
     def _spy(self, name):
         original = getattr(self._model, name)
@@ -55,20 +55,24 @@ class Tap:
         return spy
 
     def _handed_over(self, given):
-        y_true, y_pred = given.get("y"), given.get("y_pred")
-        _refuse_ragged(tree.flatten((y_true, y_pred)))
-        return {
-            "y_true": y_true,
-            "y_pred": y_pred,
-            "sample_weight": tree.map_structure(self._first_seen, given.get("sample_weight")),
-            "mask": tree.map_structure(get_keras_mask, y_pred),
-        }
+        return given.get("y"), given.get("y_pred"), mapped(self._first_seen, given.get("sample_weight"))
 
     def _first_seen(self, leaf):
         """The leaf as it was when the step first handed it over: `compute_loss` comes before `compute_metrics`."""
         if leaf is None:
             return None
         return self._seen.weights.setdefault(id(leaf), (leaf, self._copy(leaf)))[1]
+
+
+def _captured(y_true, y_pred, sample_weight):
+    _refuse_ragged(tree.flatten((y_true, y_pred)))
+    mask = mapped(get_keras_mask, y_pred)
+    return {"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight, "mask": mask}
+
+
+def mapped(function, value):
+    """`tree.map_structure`, at a tenth of its cost for the one leaf that it mostly is."""
+    return tree.map_structure(function, value) if isinstance(value, dict | list | tuple) else function(value)
 
 
 def _refuse_ragged(leaves):
