@@ -5,13 +5,15 @@ score first, and one plain sort of these replaces the argsort, the gathers and t
 The label says "of the class that has fewer rows": less is looked at after the sort.
 """
 
+from typing import Any
+
 import numpy as np
 
 from kerascb_metrics import blocks as cut
 from kerascb_metrics.blocks import blocks
 from kerascb_metrics.curves import Curve, Points
 
-_BITS = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
+_BITS: dict[np.dtype, Any] = {np.dtype(np.float32): np.uint32, np.dtype(np.float64): np.uint64}
 
 
 class Packed:
@@ -93,7 +95,7 @@ class _Run:
 
     def __init__(self, keys, positive, turned, below_zero):
         self._below_zero, bits = below_zero, _BITS[keys.dtype]
-        self._top = bits.type(np.iinfo(bits).max >> 1)
+        self._top = bits(np.iinfo(bits).max >> 1)
         self.keys = keys.view(bits)
         self._pack(keys, positive, turned)
         self.keys.sort()

@@ -53,6 +53,7 @@ def rank(positive, y_score, sample_weight=None, *, precision=False):
     >>> rank(np.array([False, False, True, True]), np.array([0.1, 0.4, 0.35, 0.8], "float32")).auc
     0.75
     """
+    order: Packed | LookedUp | Weighed
     if sample_weight is not None:
         order = Weighed(positive, y_score, sample_weight)
     elif np.count_nonzero(positive) < len(positive) * _RARE:

@@ -28,10 +28,11 @@ _BINARY_REMEDY = (
 def binary_targets(y_true, what="a binary", remedy=_BINARY_REMEDY):
     """Which of 0/1 or −1/1 targets are 1, and the two labels."""
     lowest = -1 if y_true.dtype.kind in "if" and y_true.min(initial=0) == -1 else 0
-    positive, known = np.empty(y_true.shape, bool), 0
+    positive = np.empty(y_true.shape, bool)
+    known = 0
     for block in blocks(y_true):
         np.equal(y_true[block], 1, out=positive[block])
-        known += np.count_nonzero(positive[block]) + np.count_nonzero(y_true[block] == lowest)
+        known += int(np.count_nonzero(positive[block])) + int(np.count_nonzero(y_true[block] == lowest))
     if known != y_true.size:
         strange = y_true[~np.isin(y_true, [lowest, 1])]
         raise DataError(

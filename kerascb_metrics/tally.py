@@ -53,10 +53,10 @@ class Tally:
         )
 
     def thresholds(self, name):
-        """Return the thresholds of a class's curve, as probabilities of the class; margins as they are."""
+        """Return the thresholds of a class's curve, as probabilities of the class; inf and margins as they are."""
         thresholds, turned = self.curves[name].thresholds, self.kind == "binary" and self.pos_index == 0
-        if self.scale == "logit":
-            return expit(thresholds)  # those of a turned class are turned already
+        if self.scale == "logit":  # those of a turned class are turned already
+            return np.append(np.inf, expit(thresholds[1:]))
         return 1 + thresholds if turned and self.scale == "probability" else thresholds
 
     def matrix(self):

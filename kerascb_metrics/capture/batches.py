@@ -1,6 +1,7 @@
 """Batches on their way from the device to NumPy."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -81,7 +82,7 @@ class _Run:
 
     def __init__(self, part, leaves, expected):
         self._structure, self._kinds = tree.map_structure(lambda leaf: None, part), _kinds(leaves)
-        self._columns = [
+        self._columns: Any = [
             None if leaf is None else np.empty((expected, *leaf.shape[1:]), leaf.dtype) for _, leaf in leaves
         ]
         self._rows, self._room = 0, expected

@@ -1,0 +1,61 @@
+"""Three positives in a hundred: why F1 and not accuracy, and which threshold to take.
+
+Accuracy hardly moves while the model learns to find the rare class, F1 does. Saves two pictures in examples/pictures:
+the scores over the epochs, and precision, recall and F1 of the best epoch against the threshold.
+
+python examples/imbalanced.py      (needs the extra "plot")
+"""
+
+from pathlib import Path
+
+import keras
+from sklearn.datasets import make_classification
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from kerascb_metrics import Binary, Metrics
+
+keras.utils.set_random_seed(0)
+x, y = make_classification(
+    10_000, 20, n_informative=6, n_clusters_per_class=3, weights=[0.97], flip_y=0.01, class_sep=1.2, random_state=3
+)
+x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=0.5, stratify=y, random_state=0)
+scaler = StandardScaler().fit(x_train)
+
+model = keras.Sequential(
+    [keras.Input((20,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(1, activation="sigmoid")]
+)
+model.compile(keras.optimizers.Adam(0.005), "binary_crossentropy")
+
+metrics = Metrics(
+    ["f1", "precision", "recall", "average_precision", "accuracy"], task=Binary(class_names=["usual", "rare"])
+)
+model.fit(
+    scaler.transform(x_train),
+    y_train,
+    validation_data=(scaler.transform(x_val), y_val),
+    batch_size=32,
+    epochs=15,
+    verbose=0,
+    callbacks=[metrics],
+)
+
+history = metrics.history
+print(
+    f"{y_val.mean():.1%} of {len(y_val)} validation rows are rare: to call none so is {1 - y_val.mean():.4f} right.\n"
+)
+print("epoch" + "".join(f"{name:>19}" for name in history))
+for place in range(0, len(history.epochs), 2):
+    print(f"{history.epochs[place]:5d}" + "".join(f"{values[place]:19.4f}" for values in history.values()))
+
+best, f1 = history.best("f1")
+print(f"\nbest F1 {f1:.4f}, in epoch {best}:\n\n{history.report(best)}")
+
+pictures = Path(__file__).parent / "pictures"
+pictures.mkdir(exist_ok=True)
+history.plot().figure_.savefig(pictures / "scores.png", dpi=90)
+threshold = history.plot_threshold("best")
+threshold.figure_.savefig(pictures / "threshold.png", dpi=110)
+cut, highest = threshold.best
+print(f"with a threshold of {cut:.3f} instead of 0.5 that epoch's F1 would be {highest:.4f}")
+print(f"pictures: {pictures}/scores.png, threshold.png")

@@ -1,0 +1,65 @@
+"""Segmentation: a class for each pixel, the pixels on the edges left out by the loss's `ignore_class`.
+
+Small images are drawn here: discs and squares on a noisy ground. Each pixel that the loss counts is one row of the
+confusion matrix, which is saved in examples/pictures.
+
+python examples/segmentation.py      (needs the extra "plot")
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from scipy.ndimage import maximum_filter, minimum_filter
+
+from kerascb_metrics import Metrics, Multiclass
+
+SIZE, EDGE = 24, 255
+NAMES = ["ground", "disc", "square"]
+
+
+def draw(images, rng):
+    """Return images (N, 24, 24, 1) and the class of each pixel (N, 24, 24), edges as 255."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    classes = np.zeros((images, SIZE, SIZE), int)
+    for image in classes:
+        for shape in rng.permutation([1, 2]):
+            y, x = rng.integers(5, SIZE - 5, 2)
+            away = np.abs([rows - y, columns - x])
+            image[(np.hypot(*away) if shape == 1 else away.max(axis=0)) < rng.uniform(4, 7)] = shape
+    pixels = (classes > 0) + rng.normal(0, 0.5, classes.shape)
+    edges = [maximum_filter(image, 2) != minimum_filter(image, 2) for image in classes]
+    return pixels[..., None].astype("float32"), np.where(edges, EDGE, classes)
+
+
+keras.utils.set_random_seed(0)
+x, y = draw(600, np.random.default_rng(0))
+
+model = keras.Sequential(
+    [
+        keras.Input((SIZE, SIZE, 1)),
+        keras.layers.Conv2D(16, 5, padding="same", activation="relu"),
+        keras.layers.Conv2D(16, 5, dilation_rate=2, padding="same", activation="relu"),
+        keras.layers.Conv2D(16, 5, padding="same", activation="relu"),
+        keras.layers.Conv2D(len(NAMES), 1),
+    ]
+)
+model.compile(
+    keras.optimizers.Adam(0.004), keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=EDGE)
+)
+
+metrics = Metrics({"f1": "f1", "iou": "jaccard_macro", "confusion": "confusion"}, task=Multiclass(class_names=NAMES))
+model.fit(x, y, validation_split=0.25, epochs=12, batch_size=16, verbose=0, callbacks=[metrics])
+
+history = metrics.history
+print("epoch   macro F1   mean IoU")
+for epoch, f1, iou in zip(history.epochs, history["f1"], history["iou"], strict=True):
+    print(f"{epoch:5d}{f1:11.4f}{iou:11.4f}")
+
+counted = int(history.tally().matrix().sum())
+print(f"\n{counted} of {y[450:].size} validation pixels count, the others lie on edges.\n\n{history.report('best')}")
+
+pictures = Path(__file__).parent / "pictures"
+pictures.mkdir(exist_ok=True)
+history.plot_confusion("best", normalize="true").figure_.savefig(pictures / "segmentation.png", dpi=90)
+print(f"picture: {pictures}/segmentation.png")

@@ -1,0 +1,88 @@
+// ROC and precision-recall curves of one class, and the counts at one of their points.
+
+const SIDE = 300, MARGIN = 40, EDGE = 10;
+
+const across = (value) => MARGIN + value * (SIDE - MARGIN - EDGE);
+const upward = (value) => SIDE - MARGIN - value * (SIDE - MARGIN - EDGE);
+
+// curve: {thresholds, tps, fps, own}; the first threshold is null: above every score.
+function countsAt(curve, at) {
+  const [positives, negatives] = [curve.tps.at(-1), curve.fps.at(-1)];
+  const [tp, fp] = [curve.tps[at], curve.fps[at]];
+  return { tp, fp, fn: positives - tp, tn: negatives - fp };
+}
+
+// undefinedValue: what scikit-learn's zero_division says of a precision where nothing is predicted; null is nan.
+function ratiosAt(curve, at, undefinedValue) {
+  const { tp, fp, fn } = countsAt(curve, at);
+  const precision = tp + fp > 0 ? tp / (tp + fp) : undefinedValue;
+  return { precision, recall: tp / (tp + fn), f1: (2 * tp) / (2 * tp + fp + fn) };
+}
+
+function highestF1(curve) {
+  const all = curve.tps.map((_, at) => ratiosAt(curve, at, 0).f1);
+  return all.indexOf(Math.max(...all));
+}
+
+// The same threshold on another curve: its lowest point that is not below it.
+function pointAt(curve, threshold) {
+  if (threshold === null) return 0;
+  return curve.thresholds.findLastIndex((other) => other === null || other >= threshold);
+}
+
+function rocPoints(curve) {
+  const [positives, negatives] = [curve.tps.at(-1), curve.fps.at(-1)];
+  return curve.tps.map((tp, at) => [curve.fps[at] / negatives, tp / positives]);
+}
+
+// As scikit-learn has it, precision is 1 where nothing is predicted.
+function recallPoints(curve) {
+  return curve.tps.map((_, at) => {
+    const { precision, recall } = ratiosAt(curve, at, 1);
+    return [recall, precision];
+  });
+}
+
+function placed([x, y]) {
+  return [across(x), upward(y)];
+}
+
+// Precision between two points is not known to be between theirs: steps, as scikit-learn draws them.
+function steps(points) {
+  return points.flatMap((point, i) => (i ? [[points[i - 1][0], point[1]], point] : [point]));
+}
+
+function unitAxes(xName, yName) {
+  const drawn = ticks(0, 1, 5).flatMap(({ value, text }) => [
+    svg("path", { class: "grid", d: `M${across(value)} ${upward(0)}V${upward(1)}M${across(0)} ${upward(value)}H${across(1)}` }),
+    svg("text", { x: across(value), y: upward(0) + 14, "text-anchor": "middle" }, text),
+    svg("text", { x: across(0) - 5, y: upward(value) + 4, "text-anchor": "end" }, text),
+  ]);
+  const middle = upward(0.5);
+  return [...drawn,
+    svg("path", { class: "axis", d: `M${across(0)} ${upward(1)}V${upward(0)}H${across(1)}` }),
+    svg("text", { x: across(0.5), y: SIDE - 6, "text-anchor": "middle" }, xName),
+    svg("text", { x: 11, y: middle, "text-anchor": "middle", transform: `rotate(-90 11 ${middle})` }, yName)];
+}
+
+// chart: {title, x, y, points, line, chance}: `line` are the points as they are joined, `chance` two ends of a line.
+function unitChart(chart, at) {
+  const [x, y] = placed(chart.points[at]);
+  const drawing = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", "aria-label": chart.title },
+    ...unitAxes(chart.x, chart.y),
+    svg("path", { class: "chance", d: pathOf(chart.chance.map(placed)) }),
+    svg("path", { class: "line", d: pathOf(chart.line.map(placed)) }),
+    svg("circle", { class: "here", cx: x, cy: y, r: 5 }));
+  return el("figure", {}, el("figcaption", {}, el("strong", {}, chart.title)), drawing);
+}
+
+function curveCharts(curve, name, at) {
+  const [roc, recall] = [rocPoints(curve), recallPoints(curve)];
+  const share = curve.tps.at(-1) / (curve.tps.at(-1) + curve.fps.at(-1));
+  return [
+    unitChart({ title: `ROC of ${name}`, x: "false positive rate", y: "true positive rate",
+      points: roc, line: roc, chance: [[0, 0], [1, 1]] }, at),
+    unitChart({ title: `Precision and recall of ${name}`, x: "recall", y: "precision",
+      points: recall, line: steps(recall), chance: [[0, share], [1, share]] }, at),
+  ];
+}
