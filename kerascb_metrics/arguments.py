@@ -2,6 +2,8 @@
 
 import inspect
 import numbers
+import os
+from pathlib import Path
 
 from kerascb_metrics import capture
 
@@ -41,6 +43,14 @@ def check_error_score(error_score):
     """Raise `ValueError` for what is neither a policy nor a number."""
     if isinstance(error_score, bool) or not isinstance(error_score, numbers.Real):
         check_choice("error_score", error_score, ("raise_first", "raise"), " or a number")
+
+
+def check_log_file(log_file):
+    """Raise `ValueError` for what is no name of a log file."""
+    if not isinstance(log_file, str | os.PathLike | None):
+        raise ValueError(f"Metrics: log_file must be a path such as 'scores.jsonl', or None; received {log_file!r}.")
+    if log_file is not None and Path(log_file).suffix.lower() != ".jsonl":
+        raise ValueError(f"Metrics: log_file must end in .jsonl, for it has a line an epoch; received {log_file!r}.")
 
 
 def check_choice(name, value, choices, more=""):

@@ -1,17 +1,21 @@
 """`Metrics`: wires collect, interpret, tally, score and record to Keras's hooks. It computes nothing."""
 
+import os
+from html import escape
 from typing import Any
 
 import keras
 
 from kerascb_metrics import capture
-from kerascb_metrics.arguments import check_choice, check_error_score, check_given
+from kerascb_metrics.arguments import check_choice, check_error_score, check_given, check_log_file
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.keys import Keys
+from kerascb_metrics.log_file import LogFile, open_log, place_before_savers
 from kerascb_metrics.monitors import give_modes, take_back
 from kerascb_metrics.plan import Plan
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.recorder import Recorder
+from kerascb_metrics.settings import score_names, settings_of
 
 
 class Metrics(capture.PassListener, keras.callbacks.Callback):
@@ -39,6 +43,12 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         prefix: how its keys in `logs` begin, as in "test_"; None: "val_".
         error_score: "raise_first" raises in the first scored epoch, and later records nan with one warning;
             "raise" always raises; a number is recorded with one warning.
+        log_file: a path, "scores.jsonl", to which each scored epoch is written, and is on the disk before the next
+            one begins; `ScoreHistory.load` reads it. A fit that begins at a later epoch than 0 (`initial_epoch`,
+            `BackupAndRestore`) goes on with the file: `history` begins with its epochs before that one, and those
+            from it on are replaced. A fit that begins at 0 leaves an earlier file beside it, as "scores.1.jsonl",
+            and warns. With a log file `Metrics` is called before `BackupAndRestore` and `ModelCheckpoint`, wherever
+            it is listed, so that no fit resumes ahead of the file.
         verbose: "auto" says once how the outputs are read, unless `fit` is silent; True or False.
 
     Attributes:
@@ -49,6 +59,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     Raises:
         ValueError: for an unknown name or value of an argument, here; for names that another `Metrics` of the same
             fit also writes, when training starts.
+        OSError: when training starts, for a `log_file` that cannot be written. Later that is one warning, and the run
+            goes on.
         CaptureError: at the start of training or the first validation, for what cannot be captured.
         DataError: at the first validation, for targets, outputs or weights that cannot be scored.
 
@@ -82,12 +94,14 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         validation_freq: int | list[int] = 1,
         prefix: str | None = None,
         error_score: str | float = "raise_first",
+        log_file: str | os.PathLike | None = None,
         verbose: bool | str = "auto",
     ) -> None:
         super().__init__()
         check_choice("use_sample_weight", use_sample_weight, (True, False))
         check_choice("verbose", verbose, ("auto", True, False))
         check_error_score(error_score)
+        check_log_file(log_file)
         if not isinstance(output, str | None):
             raise ValueError(f"Metrics: output must be the name of an output, or None; received {output!r}.")
         self.scoring = scoring
@@ -97,6 +111,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self.use_sample_weight = use_sample_weight
         self.output = output
         self.error_score = error_score
+        self.log_file = log_file
         self.verbose = verbose
         self.validation_data = validation_data
         self.validation_batch_size = validation_batch_size
@@ -115,9 +130,21 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._own: dict[str, float] = {}
         self._given: Any = None
         self._place: int | None = None
+        self._log: LogFile | None = None
         self._recorder = Recorder(self._plan, self.use_sample_weight, self.error_score, self._tell)
+        self.history.settings.update(settings_of(self))
 
     # What a user reads.
+
+    def __repr__(self):
+        names = ", ".join(self.history or score_names(self._plan, self._outputs or ())) or "scores by output"
+        return f"Metrics({self._keys.prefix}…: {names}; {len(self.history.epochs)} epochs)"
+
+    def __str__(self):
+        return str(self.history) if self.history.epochs else repr(self)
+
+    def _repr_html_(self):
+        return self.history._repr_html_() if self.history.epochs else f"<code>{escape(repr(self))}</code>"
 
     @property
     def history(self) -> ScoreHistory:
@@ -208,7 +235,10 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
             [peer._keys for peer in peers if isinstance(peer, Metrics) and peer is not self], self._outputs
         )
         self._keys.refuse_unknown(self._outputs)
+        self._log = open_log(self, peers, self._recorder.troubles.say)
         if self.wants_pass:
+            if self._log is not None:
+                self._place = capture.step_to(place_before_savers(self, peers), self)
             capture.install(self.model)
             self._warn_if_idle()
         else:
@@ -217,8 +247,10 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._given_modes = give_modes(peers, lambda key: self._keys.mode_of(key, self._outputs))
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Note the epoch, and see that the seam is still in place."""
+        """Note the epoch, take up what is on file before the first, and see that the seam is still in place."""
         self._epoch = epoch
+        if self._log is not None:
+            self._log.take_up(self._recorder, epoch)  # not known before: BackupAndRestore sets it in on_train_begin
         if self.wants_pass:
             capture.install(self.model)
 
@@ -229,21 +261,24 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         return {key.removeprefix(self._keys.prefix): value for key, value in entries.items()}
 
     def on_epoch_end(self, epoch, logs=None):
-        """Score the given data, if there is any and its turn has come; note what else was logged."""
+        """Score the given data, if there is any and its turn has come; note what else was logged; write to the file."""
         if not self.wants_pass and capture.is_due(epoch, self.validation_freq):
             logs.update(self._record(lambda: self._given.predict(self.model, show_progress=not self._silent), logs))
         self._recorder.note(epoch, {key: value for key, value in logs.items() if key not in self._own})
+        if self._log is not None and epoch in self.history.epochs[-1:]:
+            self._log.write(self.history)
 
     def on_train_end(self, logs=None):
         """Leave the model and the other callbacks as they were found."""
         if self.wants_pass:
             capture.remove(self.model)
-        else:
-            capture.step_to(self._place, self)
+        capture.step_to(self._place, self)
         take_back(self._given_modes)
         self._given_modes = []
         self._given = None
-        if not self.history.epochs:
+        if self._log is not None:
+            self._log.take_up(self._recorder)  # of a fit that had no epoch left to train
+        if len(self.history.epochs) == self._recorder.taken_up:
             self._say_idle("no epoch of this fit was scored. See validation_freq.")
 
     def _record(self, collect, taken):

@@ -67,10 +67,11 @@ class Points:
     Args:
         n: rows.
         ones: rows of the rarer class.
+        most: about how many points.
     """
 
-    def __init__(self, n, ones):
-        self._by_rows, self._by_ones = -(-n // 500), -(-ones // 400)
+    def __init__(self, n, ones, most):
+        self._by_rows, self._by_ones = -(-2 * n // most), -(-5 * ones // (2 * most))
         self._top = n - 2 ** np.arange(n.bit_length())
         self._found = []
 

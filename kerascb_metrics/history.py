@@ -2,13 +2,20 @@
 
 import math
 from collections.abc import Mapping
+from html import escape
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
+from kerascb_metrics.display import Displays
+from kerascb_metrics.files import load, save, write_whole
+from kerascb_metrics.page import report_page
+from kerascb_metrics.tables import columns, html_table, text_table
 from kerascb_metrics.tally import Tally
 
 
-class ScoreHistory(Mapping):
+class ScoreHistory(Displays, Mapping):
     """A mapping from score name to the list of its values, one a scored epoch.
 
     Attributes:
@@ -50,6 +57,12 @@ class ScoreHistory(Mapping):
 
     def __repr__(self):
         return f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})"
+
+    def __str__(self):
+        return text_table(self) if self.epochs else repr(self)
+
+    def _repr_html_(self):
+        return html_table(self) if self.epochs else f"<code>{escape(repr(self))}</code>"
 
     def declare(self, greater_is_better):
         """Say of more scores whether greater is better: name → True, False or None."""
@@ -111,6 +124,72 @@ class ScoreHistory(Mapping):
                 "regression, or a pass with undefined scores."
             )
         return tally
+
+    def save_report(self, path: str | PathLike, *, title: str | None = None) -> None:
+        """Write the whole record as one HTML page: charts, matrices, curves, reports; it loads nothing.
+
+        Args:
+            path: the file, such as "report.html"; written whole or not at all.
+            title: its heading.
+
+        Raises:
+            OSError: for a path that cannot be written to, which it names.
+            ValueError: if no epoch was scored.
+        """
+        write_whole(path, report_page(self, title).encode(errors="replace"))
+
+    # Files and frames.
+
+    def save(self, path: str | PathLike) -> None:
+        """Write everything to a file, atomically: at every moment it has its old content, or all of the new.
+
+        Args:
+            path: ends in ".json", or in ".jsonl" for a line an epoch, which hold all that the history does: scores
+                and matrices with their dtypes, logs, directions, settings, counts and curves. Or in ".csv", for
+                spreadsheets: the scores that are single numbers, then `logs`. It does NOT hold matrices, arrays,
+                counts, curves, directions and settings, nor which columns were scores.
+
+        Raises:
+            ValueError: for another ending, or a score or setting that is neither number nor array nor text.
+            OSError: names the path.
+        """
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike) -> "ScoreHistory":
+        """Read what `save`, or `Metrics(log_file=…)`, has written; nothing of the file is executed.
+
+        A .jsonl file whose last line is damaged, as by a power cut, is read without it, with a warning. Of a .csv
+        file every column comes back as a score, for which `best` asks for `mode=`.
+
+        Raises:
+            ValueError: names the path, and the line, of a file that is damaged, of another kind, or of a later format.
+            OSError: names the path.
+
+        >>> import os, tempfile
+        >>> history = ScoreHistory({"f1": True})
+        >>> history.append(0, {"f1": 0.5, "confusion": np.array([[3, 1], [0, 2]])})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "scores.json")
+        ...     history.save(path)
+        ...     dict(ScoreHistory.load(path))
+        {'f1': [0.5], 'confusion': [array([[3, 1], [0, 2]])]}
+        """
+        return load(cls(), path)
+
+    def to_frame(self) -> Any:
+        """Return a `pandas.DataFrame`: a row an epoch, indexed by it; the scores that are single numbers, then `logs`.
+
+        A log that has the name of a score is the column `logs_<name>`; what an epoch has no value for is nan. Needs
+        pandas, in the extra of that name.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "ScoreHistory.to_frame needs pandas: pip install 'kerascb_metrics[pandas]', or pip install pandas."
+            ) from error
+        return pd.DataFrame(columns(self), index=pd.Index(self.epochs, name="epoch", dtype="int64"))
 
     def _is_class_of(self, name, base):
         return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))

@@ -30,10 +30,10 @@ class Packed:
         self._ones = self._n - self._positives if self._turned else self._positives
         self._runs = _runs(y_score, positive, self._turned)
 
-    def auc_and_curve(self):
-        """Return the area under the ROC curve, correctly rounded, and the thinned `Curve`, from one sweep."""
+    def auc_and_curve(self, most):
+        """Return the area under the ROC curve, correctly rounded, and a `Curve` of about `most` points, from one sweep."""
         places = ties = rows = ones = 0
-        points = Points(self._n, self._ones)
+        points = Points(self._n, self._ones, most)
         for run in self._runs:
             for block in _whole_groups(run.keys):
                 where, count, their_places, their_ties = _look_at(block)
@@ -71,13 +71,13 @@ class LookedUp:
     def __init__(self, positive, y_score):
         self._sorted, self._own = np.sort(y_score), np.sort(y_score[positive])
 
-    def auc_and_curve(self):
+    def auc_and_curve(self, most):
         """As `Packed.auc_and_curve`."""
         n, positives = len(self._sorted), len(self._own)
         below, up_to = (np.searchsorted(self._sorted, self._own, side) for side in ("left", "right"))
         # Counted against all rows; the pairs of positives among themselves come to half of their square.
         wins = int(below.sum()) + int(up_to.sum()) - positives**2
-        wanted = Points(n, positives).wanted(0, n, 0, below)
+        wanted = Points(n, positives, most).wanted(0, n, 0, below)
         thresholds = np.unique(self._sorted[wanted])
         rows = n - np.searchsorted(self._sorted, thresholds)
         tps = positives - np.searchsorted(self._own, thresholds)

@@ -100,8 +100,8 @@ class Plan:
 
         Arguments as in `mode`.
         """
-        mode, directions = self.mode(name, outputs), self.directions(outputs or ())
-        if name in self._by_class(outputs or ()):
+        mode, directions = self.mode(name, outputs), self.directions(self._supposed(outputs))
+        if name in self._by_class(self._supposed(outputs)):
             raise ValueError(
                 f"Metrics: with average=None {name!r} has a value a class. Monitor one of them, as in {name + '_1'!r}."
             )
@@ -125,7 +125,7 @@ class Plan:
         (None), any of them may stand before the name of a score.
         """
         name = name.removeprefix(RENAMED)
-        for known, greater_is_better in self.directions(outputs or ()).items():
+        for known, greater_is_better in self.directions(self._supposed(outputs)).items():
             of_class = self.average is None and name.startswith(f"{known}_")
             of_output = outputs is None and name.endswith(f"_{known}")
             if known == "loss":
@@ -133,6 +133,10 @@ class Plan:
             if greater_is_better is not None and (name == known or of_class or of_output):
                 return "max" if greater_is_better else "min"
         return None
+
+    def _supposed(self, outputs):
+        """The outputs; where they are not known (None), those that a nested `scoring=` names."""
+        return tuple(self._by_output) if outputs is None and self._whole is None else outputs or ()
 
     def _by_class(self, outputs):
         """The names of the scores that have a value a class, and so no single one to monitor."""

@@ -14,6 +14,8 @@ from kerascb_metrics.weighing import Weighed
 
 # Below this share of positives it costs less to look them up among the sorted scores.
 _RARE = 1 / 128
+# Of each epoch so many points are kept at most, of a curve and of all curves; but of each curve some.
+POINTS, _ALL_POINTS, _FEWEST_POINTS = 1000, 20_000, 50
 # Bytes of columns that are laid out one after the other at a time.
 _TILE = 64 << 20
 
@@ -33,7 +35,7 @@ class Ranking:
     curve: Curve
 
 
-def rank(positive, y_score, sample_weight=None, *, precision=False):
+def rank(positive, y_score, sample_weight=None, *, precision=False, most=POINTS):
     """Rank the rows of one class, as `sklearn.metrics.roc_auc_score` and `average_precision_score` do.
 
     Without weights pairs are counted in integers, and divided once: the area is the float nearest to the exact ratio.
@@ -43,6 +45,7 @@ def rank(positive, y_score, sample_weight=None, *, precision=False):
         y_score: (N,) float32 or float64, finite; half precision fits into float32 exactly.
         sample_weight: None, or (N,) float64.
         precision: whether average precision is wanted too.
+        most: about how many points of the curve are kept.
 
     Returns:
         A `Ranking`.
@@ -60,12 +63,14 @@ def rank(positive, y_score, sample_weight=None, *, precision=False):
         order = LookedUp(positive, y_score)
     else:
         order = Packed(positive, y_score)
-    auc, curve = order.auc_and_curve()
+    auc, curve = order.auc_and_curve(most)
     return Ranking(auc, order.average_precision() if precision else None, curve)
 
 
 def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
     """Rank some columns of (N, C) scores, each against its own column of truth; return column → `Ranking`.
+
+    Of more than 20 columns the curves are kept in fewer points, so that what an epoch leaves stays bounded.
 
     Args:
         hot: called with a column's number for its truth, (N,) bool.
@@ -75,12 +80,13 @@ def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
         precision: as in `rank`.
     """
     rankings = {}
+    most = min(POINTS, max(_FEWEST_POINTS, _ALL_POINTS // max(1, len(columns))))
     at_once = max(1, _TILE // max(1, len(y_score) * y_score.itemsize))
     for start in range(0, len(columns), at_once):
         some = columns[start : start + at_once]
         # A column of a C-ordered array is spread over all of it: laid out for itself it is read once.
         for column, scores in zip(some, np.ascontiguousarray(y_score[:, some].T), strict=True):
-            rankings[int(column)] = rank(hot(column), scores, sample_weight, precision=precision)
+            rankings[int(column)] = rank(hot(column), scores, sample_weight, precision=precision, most=most)
     return rankings
 
 

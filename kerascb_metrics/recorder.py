@@ -10,6 +10,7 @@ from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.losses import read_loss
 from kerascb_metrics.outputs import of_output, split_outputs
 from kerascb_metrics.predictions import Predictions
+from kerascb_metrics.settings import score_names
 from kerascb_metrics.troubles import Troubles
 
 
@@ -26,12 +27,14 @@ class Recorder:
         history: the `ScoreHistory`.
         predictions: the last scored pass's `Predictions`, by output where there are several; or None.
         troubles: the `Troubles`.
+        taken_up: how many epochs of the history are those of an earlier fit, from a file.
     """
 
     def __init__(self, plan, use_sample_weight, error_score, tell):
         self.history = ScoreHistory()
         self.predictions: Any = None
         self.troubles = Troubles(error_score)
+        self.taken_up = 0
         self._plan, self._use_sample_weight, self._tell = plan, use_sample_weight, tell
         self._epoch = 0
         self._undefined: dict = {}
@@ -89,6 +92,7 @@ class Recorder:
             self._unweighted += [f"{prefix}{key}" for key in found.scores.unweighted]
             tallies[name] = found.tally
         self.history.declare(self._plan.directions(outputs))
+        self.history.settings["scoring"] = score_names(self._plan, outputs)
         return values, entries, tallies
 
     def _assess_output(self, name, outputs, rows, loss, complete):
@@ -118,7 +122,7 @@ class Recorder:
 
     def _settle(self, error):
         """Raise, or return what stands for the error; a first pass that cannot be scored at all always raises."""
-        first = not self.history.epochs
+        first = len(self.history.epochs) == self.taken_up
         if first and not isinstance(error, ScoringError):
             raise error
         return self.troubles.settle(error, self._epoch, first)

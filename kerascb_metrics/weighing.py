@@ -22,10 +22,10 @@ class Weighed:
         self._positives = (sample_weight * positive).sum()
         self._negatives = (sample_weight * ~positive).sum()
 
-    def auc_and_curve(self):
+    def auc_and_curve(self, most):
         """As `Packed.auc_and_curve`, in float64."""
         n, positives = len(self._order), int(np.count_nonzero(self._positive))
-        points, ones, wins = Points(n, min(positives, n - positives)), 0, 0.0
+        points, ones, wins = Points(n, min(positives, n - positives), most), 0, 0.0
         for rows, ends, tps, fps in self._sums():
             tp, fp = np.diff(tps), np.diff(fps)
             wins += float(tp @ (fps[:-1] + fp / 2))

@@ -332,3 +332,11 @@ def test_the_order_of_a_list_of_the_users_own_is_given_back():
     callbacks = keras.callbacks.CallbackList([watch, metrics], add_history=True, model=model)
     model.fit(X, Y, verbose=0, callbacks=callbacks)
     assert callbacks.callbacks[:2] == [watch, metrics]
+
+
+def test_run_eagerly_hands_numpy_arrays_through():
+    x, y = binary_rows(20)
+    model = echo_model(run_eagerly=True)
+    metrics = Metrics("f1")
+    model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[metrics])
+    assert metrics.f1s == [sk.f1_score(y, x[:, 0] > 0.5)]

@@ -46,8 +46,10 @@ class Batches:
         self._flush()
         self._pending = parts
         if keras.backend.backend() == "jax":
-            for leaf in (leaf for part in parts for _, leaf in _with_paths(part) if leaf is not None):
-                leaf.copy_to_host_async()
+            leaves = (leaf for part in parts for _, leaf in _with_paths(part))
+            for leaf in leaves:
+                if hasattr(leaf, "copy_to_host_async"):  # run eagerly, NumPy's arrays go through as they are
+                    leaf.copy_to_host_async()
 
     def finish(self):
         """Return the parts as the batches of a `Pass`; raise `DataError` if one of them could not be one."""

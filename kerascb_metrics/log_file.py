@@ -1,0 +1,191 @@
+"""The file that a fit writes as it goes: each scored epoch on the disk before the next one begins."""
+
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import keras
+
+from kerascb_metrics.encoding import epoch_of, fill, header_in, header_of
+from kerascb_metrics.files import jsonl_of, line_of, naming, parse_jsonl, write_whole
+
+# What a first line may be long before it is taken for something else.
+_HEADER = 1 << 24
+# Scores of one name mean the same only where these are the same.
+_SAME = ("prefix", "average", "zero_division", "use_sample_weight")
+
+
+def open_log(metrics, peers, say):
+    """Return the `LogFile` of a `Metrics` at the start of a fit, or None; raise for a file that will not do.
+
+    Args:
+        metrics: the `Metrics`.
+        peers: the callbacks of the fit, in their order.
+        say: called with (topic, sentence) for a warning.
+    """
+    if metrics.log_file is None:
+        return None
+    log = LogFile(metrics.log_file, say)
+    log.check()
+    others = [getattr(peer, "log_file", None) for peer in peers if peer is not metrics]
+    if os.path.realpath(log.path) in [os.path.realpath(other) for other in others if other is not None]:
+        raise ValueError(
+            f"Metrics: two callbacks of this fit have the log_file {os.fspath(log.path)!r}. Give each its own."
+        )
+    return log
+
+
+def place_before_savers(metrics, peers):
+    """Return the place of the first callback before `metrics` that saves the model, or None.
+
+    A process that is killed between the two would resume after an epoch that is not on file.
+    """
+    savers = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
+    before = peers[: peers.index(metrics)]
+    return next((place for place, peer in enumerate(before) if isinstance(peer, savers)), None)
+
+
+class LogFile:
+    """Writes the history of one fit to a .jsonl file, an epoch at a time.
+
+    The first write of a fit replaces the file atomically, by one that begins with what was taken up of the old one.
+    Each later write appends, and waits for the disk. What a write that fails has left is cut off again, and the next
+    one makes up for it.
+
+    Args:
+        path: the file.
+        say: called with (topic, sentence) for a warning.
+    """
+
+    def __init__(self, path, say):
+        self.path = path
+        self._say = say
+        self._begun = False  # whether an epoch has begun
+        self._resumed = False
+        self._header = b""  # of the file, once this fit has written it
+        self._size = self._epochs = 0
+
+    def check(self):
+        """Raise where the file cannot be written, or holds something else, before any epoch is trained.
+
+        Raises:
+            OSError: no such folder, not writable, no regular file.
+            ValueError: the file is there, and is no log of scores.
+        """
+        try:
+            with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(self.path))):
+                pass  # tried, for the rights of a folder do not tell all
+            if os.path.exists(self.path):
+                _refuse_special(self.path)
+                with open(self.path, "r+b") as file:
+                    first = file.readline(_HEADER)
+        except OSError as error:
+            raise naming(error, self.path) from error
+        if self._holds_something():
+            _check_first(self.path, first)
+
+    def take_up(self, recorder, epoch=None):
+        """Have a `Recorder` begin with what is on file of the epochs before the first one of its fit.
+
+        Args:
+            recorder: the `Recorder`.
+            epoch: the epoch that begins; None where the fit has none.
+        """
+        if self._begun:
+            return
+        self._begun, self._resumed = True, epoch != 0
+        if not self._resumed or not self._holds_something():
+            return
+        header, epochs = parse_jsonl(self.path, Path(self.path).read_bytes())
+        settings, directions = header
+        own = recorder.history.settings
+        for name in _SAME:
+            if name in settings and repr(settings[name]) != repr(own.get(name)):
+                raise ValueError(
+                    f"Metrics: {os.fspath(self.path)} was written with {name}={settings[name]!r}, and this fit has "
+                    f"{name}={own.get(name)!r}: its scores do not go on. Pass another log_file."
+                )
+        if epoch is not None:  # the passes to come say these again
+            settings = {name: value for name, value in settings.items() if name not in ("task", "scoring")}
+        before = [each for each in epochs if epoch is None or each[0] < epoch]
+        fill(recorder.history, (settings | own, directions), before)
+        recorder.taken_up = len(before)
+
+    def write(self, history):
+        """Bring the file up to date; an error becomes one warning a fit."""
+        try:
+            header = line_of(header_of(history))
+            if self._header != header or not os.path.exists(self.path):
+                self._write_whole(history, header)
+            else:
+                self._append(history)
+        except (OSError, ValueError) as error:
+            self._say(
+                "log_file",
+                f"{os.fspath(self.path)} could not be written after epoch {history.epochs[-1] + 1} (counted from 1): "
+                f"{error}. Training goes on; the scores are in metrics.history, and the file gets what it lacks when "
+                "it can be written again. Said once a fit.",
+            )
+
+    def _write_whole(self, history, header):
+        data = jsonl_of(history)
+        if self._header and os.path.exists(self.path):
+            _refuse_change(os.path.getsize(self.path), self._size)
+        elif not self._header and not self._resumed and self._holds_something():
+            self._put_aside()
+        write_whole(self.path, data)
+        self._header, self._size, self._epochs = header, len(data), len(history.epochs)
+
+    def _append(self, history):
+        lacking = range(self._epochs, len(history.epochs))
+        data = b"".join(line_of(epoch_of(history, place)) for place in lacking)
+        with open(self.path, "r+b", buffering=0) as file:
+            _refuse_change(file.seek(0, os.SEEK_END), self._size)
+            try:
+                _write_all(file, data)
+                os.fsync(file.fileno())
+            except BaseException:  # Ctrl-C too
+                file.truncate(self._size)
+                raise
+        self._size, self._epochs = self._size + len(data), len(history.epochs)
+
+    def _put_aside(self):
+        path = Path(self.path)
+        number = 1
+        while (aside := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
+            number += 1
+        os.rename(path, aside)
+        self._say("aside", f"a new run begins in {path}; what it held of an earlier one is now in {aside}.")
+
+    def _holds_something(self):
+        return os.path.exists(self.path) and os.path.getsize(self.path) > 0
+
+
+def _refuse_special(path):
+    """A device or a folder must not be replaced by a file."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(None, "no regular file")
+
+
+def _check_first(path, line):
+    try:
+        header_in(json.loads(line))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"Metrics: log_file {os.fspath(path)!r} is there already, and is no log of scores that can be gone on "
+            f"with ({error}). Pass another name, or move the file away."
+        ) from None
+
+
+def _refuse_change(size, expected):
+    """Two runs in one file would leave neither whole."""
+    if size != expected:
+        raise OSError(None, "another program has changed the file")
+
+
+def _write_all(file, data):
+    left = memoryview(data)
+    while left:  # a disk that gets full takes a part, and refuses the rest
+        left = left[file.write(left) :]

@@ -1,0 +1,125 @@
+"""Confusion matrices as images for TensorBoard, which shows the scores by itself: they are in `logs`."""
+
+import importlib
+import io
+import struct
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerascb_metrics import capture
+from kerascb_metrics.callback import Metrics
+from kerascb_metrics.display.axes import pyplot
+
+
+class ConfusionImages(keras.callbacks.Callback):
+    """Writes the confusion matrix of each scored epoch as an image, into TensorBoard's tab "Images".
+
+    The images stand in the run "validation", beside the scores that `keras.callbacks.TensorBoard` writes, under the
+    tag `epoch_confusion`, or `epoch_<output>_confusion` where there are several outputs; those of a `Metrics` with
+    `prefix="test_"` in the run "test". An epoch or an output without counts (a regression, undefined scores) has none,
+    and a fit without any is warned of at its end. On every backend; TensorFlow is not needed.
+
+    TensorBoard shows ten images of a tag, drawn at random: `tensorboard --samples_per_plugin images=0` shows all.
+
+    Args:
+        metrics: the `Metrics` of the same fit; each of the two may be listed first.
+        log_dir: the folder that `keras.callbacks.TensorBoard` was given.
+        normalize: None, "true", "pred" or "all", as in `ScoreHistory.plot_confusion`.
+
+    Raises:
+        ImportError: without tensorboard or matplotlib, when training starts.
+        TypeError: where `metrics` is no `Metrics`.
+        ValueError: when training starts, where `metrics` is not among the callbacks of the fit.
+
+    >>> from kerascb_metrics import Metrics
+    >>> metrics = Metrics()
+    >>> callbacks = [metrics, ConfusionImages(metrics, "runs/1")]
+    """
+
+    def __init__(self, metrics: Metrics, log_dir: Any, *, normalize: str | None = None) -> None:
+        super().__init__()
+        if not isinstance(metrics, Metrics):
+            raise TypeError(
+                f"ConfusionImages takes a Metrics, then the folder of the logs; received a {type(metrics).__name__} "
+                "first."
+            )
+        self.metrics = metrics
+        self.log_dir = log_dir
+        self.normalize = normalize
+        self._events: Any = None
+
+    def on_train_begin(self, logs=None):
+        """See that everything needed is there, before an epoch is spent."""
+        pyplot()
+        _tensorboard("compat.proto.summary_pb2")
+        if not any(peer is self.metrics for peer in capture.callbacks_beside(self)):
+            raise ValueError(
+                "ConfusionImages: its Metrics is not among the callbacks of this fit. List both: "
+                "callbacks=[metrics, ConfusionImages(metrics, log_dir)]."
+            )
+        self._events = None  # a fit that raised had no end to close it at
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write the images of an epoch, if it was scored."""
+        if epoch not in self.metrics.history.epochs[-1:]:
+            return
+        predictions = self.metrics.predictions
+        for output in predictions if isinstance(predictions, dict) else [None]:
+            if self._has_counts(epoch, output):
+                tag = "epoch_confusion" if output is None else f"epoch_{output}_confusion"
+                self._write(tag, self._draw(epoch, output), epoch)
+
+    def on_train_end(self, logs=None):
+        """Close the file."""
+        if self._events is None:
+            warnings.warn(
+                "ConfusionImages: no epoch of this fit had counts to draw: none was scored, their scores are "
+                "undefined, or it is a regression.",
+                stacklevel=2,
+            )
+            return
+        self._events.close()
+        self._events = None
+
+    def _has_counts(self, epoch, output):
+        try:
+            self.metrics.history.tally(epoch, output)
+        except ValueError:  # the one way to ask; what is undefined, `Metrics` says itself
+            return False
+        return True
+
+    def _draw(self, epoch, output):
+        figure = self.metrics.history.plot_confusion(epoch, output=output, normalize=self.normalize).figure_
+        png = io.BytesIO()
+        figure.savefig(png, format="png")
+        pyplot().close(figure)
+        return png.getvalue()
+
+    def _write(self, tag, png, epoch):
+        summary, event = _tensorboard("compat.proto.summary_pb2").Summary, _tensorboard("compat.proto.event_pb2").Event
+        width, height = struct.unpack(">II", png[16:24])  # a PNG tells its size there
+        image = summary.Image(width=width, height=height, colorspace=4, encoded_image_string=png)
+        value = summary.Value(tag=tag, image=image)
+        if self._events is None:
+            writer = _tensorboard("summary.writer.event_file_writer").EventFileWriter
+            self._events = writer(str(Path(self.log_dir) / self._run))
+        self._events.add_event(event(wall_time=time.time(), step=epoch, summary=summary(value=[value])))
+        self._events.flush()  # a watcher sees it now, and a run that is killed keeps it
+
+    @property
+    def _run(self):
+        prefix = (self.metrics.prefix or "val_").strip("_")
+        return "validation" if prefix == "val" else prefix
+
+
+def _tensorboard(module):
+    try:
+        return importlib.import_module(f"tensorboard.{module}")
+    except ImportError as error:
+        raise ImportError(
+            "ConfusionImages writes with tensorboard, which cannot be imported: pip install tensorboard"
+        ) from error
