@@ -5,9 +5,10 @@ The way the data goes, one module a step, each ignorant of the later ones::
     collect     capture/        fit's own validation pass, tapped: batches of NumPy arrays
                 predictions.py  Predictions(y_true, y_pred, sample_weight, mask)
     interpret   tasks.py        what the outputs mean: Binary, Multiclass, Multilabel, Regression (inference.py: which)
-    tally       evidence.py     labels, scores and their weighted counts
-    score       panel.py, ranking.py, scorers.py, scoring.py, plan.py: names → values, by scikit-learn
+    tally       evidence.py     labels, scores and their weighted counts; ranking.py: their order
+    score       panel.py, scorers.py, scoring.py, plan.py: names → values, by scikit-learn
     record      records.py, recorder.py, history.py: logs for every callback, lists for the user
+                tally.py, files.py, log_file.py: what is kept; tables.py, display/, page.py: how it is shown
 
 `callback.py` conducts. `batchwise.py` stands apart: the older recipes' in-graph functions.
 """

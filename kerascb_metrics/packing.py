@@ -31,7 +31,7 @@ class Packed:
         self._runs = _runs(y_score, positive, self._turned)
 
     def auc_and_curve(self, most):
-        """Return the area under the ROC curve, correctly rounded, and a `Curve` of about `most` points, from one sweep."""
+        """Return the area under the ROC curve, correctly rounded, and a `Curve` of about `most` points: one sweep."""
         places = ties = rows = ones = 0
         points = Points(self._n, self._ones, most)
         for run in self._runs:

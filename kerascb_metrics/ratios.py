@@ -14,7 +14,10 @@ def ratios(evidence, *, average, zero_division, labels=None, pos_label=1):
 
     Args:
         evidence: of a binary, multiclass or multilabel task.
-        average, zero_division, labels, pos_label: as in scikit-learn, in the targets' own labels.
+        average: as in scikit-learn, and so are the others.
+        zero_division: 0, 1 or nan.
+        labels: in the targets' own values.
+        pos_label: in the targets' own values.
     """
     listed = None if labels is None else tuple(np.asarray(labels).tolist())
     key = (average, str(zero_division), listed, pos_label)
