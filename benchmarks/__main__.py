@@ -1,0 +1,49 @@
+"""`python -m benchmarks [section …] [--quick] [--into folder]`: measure, print the table, write it down."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import results
+from benchmarks.machine import facts
+from benchmarks.sections import SECTIONS
+from benchmarks.table import plain
+
+
+def main():
+    """Run the sections named, or all; return the exit status."""
+    asked = _arguments()
+    measured = {name: _measure(name, asked.quick) for name in asked.sections or SECTIONS}
+    folder = asked.into or (None if asked.quick else Path(__file__).parent)
+    if folder is not None:
+        results.write(folder, measured)
+        print(f"\nwritten to {folder / 'results.json'} and {folder / 'results.md'}")
+    return int(any(row.verdict == "failed" for section in measured.values() for row in section["rows"]))
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What kerascb_metrics costs, measured.")
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"{', '.join(SECTIONS)}; none: all of them")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to try it; nothing is written without --into")
+    parser.add_argument("--into", type=Path, help="folder for results.json and results.md; default: this one")
+    asked = parser.parse_args()
+    unknown = set(asked.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+    return asked
+
+
+def _measure(name, quick):
+    """Measure one section, printing as it goes; return its rows, and what they depend on."""
+    sizes = " (--quick: sizes too small for its verdicts to mean anything)" if quick else ""
+    print(f"\n=== {name}{sizes}", flush=True)
+    rows = []
+    for job in SECTIONS[name]:
+        found = job.run(quick)
+        print(f"\n--- {job.name}\n{plain(found)}", flush=True)
+        rows += found
+    return {"facts": facts(), "rows": rows}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What `fit` takes with `Metrics()` in its callbacks, on the backend that KERAS_BACKEND names.
+
+Each variant fits a model of its own, for one epoch a round. The training rows are so many that training takes about as
+long as validation.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from statistics import median
+
+import keras
+
+from benchmarks.fit_callbacks import Metrics2017, PredictOnce
+from benchmarks.fit_calls import measure_calls
+from benchmarks.fit_models import Problem, problems
+from benchmarks.table import Row, as_fast, as_long, bounded
+from benchmarks.timing import Times, interleave
+from kerascb_metrics import Metrics
+
+LONG_STEP = 0.002
+AT_MOST_WITH_LONG_STEPS = 1.05
+CAPTURE_AT_MOST = {"jax": 100, "torch": 100}  # µs a validation batch; on TensorFlow nothing
+NOTHING = 0.02  # of an epoch: it cannot be timed more closely
+AT_LEAST_AS_FAST_AS_2017 = 2
+HALF = (0.4, 0.6)  # the share of validation in an epoch that passes for half
+
+
+def measure(quick):
+    """Measure each problem at each batch size, then count the model's calls."""
+    rows = []
+    for problem in problems(quick):
+        for batch_size in problem.batch_sizes:
+            rows += _fits(problem, batch_size).rows()
+    return rows + measure_calls()
+
+
+@dataclass(frozen=True)
+class Fits:
+    """The times of a problem at one batch size.
+
+    Attributes:
+        problem, batch_size: which.
+        training_rows: how many rows each variant was trained on.
+        times: of the variants.
+    """
+
+    problem: Problem
+    batch_size: int
+    training_rows: int
+    times: Times
+
+    def rows(self) -> list[Row]:
+        """Return the rows of the table."""
+        n, of, first = self.problem.validation_rows, self.times.of, self.times.first
+        plain, ours = of("plain"), of("Metrics()")
+        target = AT_MOST_WITH_LONG_STEPS if self._step >= LONG_STEP else None
+        old = AT_LEAST_AS_FAST_AS_2017 if HALF[0] <= self._share <= HALF[1] else None
+        note = f"first epoch {first['Metrics()']:.2f} s against {first['plain']:.2f} s; step {1e3 * self._step:.2f} ms"
+        share = f"validation is {self._share:.0%} of an epoch, {self.training_rows:,} rows are trained on"
+        return [
+            as_long(self._case("Metrics()"), n, ours, "plain fit", plain, target, note=note),
+            as_long(self._case("Metrics('accuracy')"), n, of("Metrics('accuracy')"), "plain fit", plain),
+            self._capture(),
+            as_fast(self._case("Metrics()"), n, ours, "the callback of 2017", of("2017"), old, note=share),
+            as_fast(self._case("Metrics()"), n, ours, "one model.predict, no scores", of("predict")),
+        ]
+
+    def _capture(self):
+        n = self.problem.validation_rows
+        us_a_batch = 1e6 / math.ceil(n / self.batch_size)
+        extra = us_a_batch * self.times.extra("Metrics('accuracy')", "plain")
+        at_most, note = CAPTURE_AT_MOST.get(keras.backend.backend()), "Metrics('accuracy') less plain fit, by rounds"
+        if at_most is None:
+            at_most = round(us_a_batch * NOTHING * self.times.of("plain"), 1)
+            note += f"; the promise is nothing, which is {NOTHING:.0%} of the epoch here"
+        return bounded(self._case("capture"), n, extra, "µs a batch", at_most, note=note)
+
+    def _case(self, what):
+        return f"{keras.backend.backend()}, {self.problem.name}, batch {self.batch_size}: {what}"
+
+    @property
+    def _step(self):
+        """The time of a step of plain fit, training and validation steps alike."""
+        steps = math.ceil(self.training_rows / self.batch_size)
+        return self.times.of("plain") / (steps + math.ceil(self.problem.validation_rows / self.batch_size))
+
+    @property
+    def _share(self):
+        """The share of validation in an epoch of plain fit."""
+        return 1 - self.times.of("training") / self.times.of("plain")
+
+
+def _fits(problem, batch_size):
+    (x, y), validation = problem.data(seed=0), problem.data(seed=1)
+    rows = _training_rows(problem, x, y, batch_size)
+    x, y = x[:rows], y[:rows]
+    callbacks = {
+        "plain": [],
+        "Metrics()": [Metrics()],
+        "Metrics('accuracy')": [Metrics("accuracy")],
+        "predict": [PredictOnce(validation[0], batch_size)],
+        "2017": [Metrics2017(*validation, batch_size)],
+    }
+    fits = {name: _one_epoch(problem, x, y, batch_size, validation, own) for name, own in callbacks.items()}
+    fits["training"] = _one_epoch(problem, x, y, batch_size, None, [])
+    return Fits(problem, batch_size, rows, interleave(fits, once=math.inf))
+
+
+def _one_epoch(problem, x, y, batch_size, validation, callbacks):
+    """Return a function that fits a model of its own for one more epoch."""
+    model = problem.build()
+    options = {"validation_data": validation, "validation_batch_size": batch_size, "callbacks": callbacks}
+    return lambda: model.fit(x, y, batch_size=batch_size, epochs=1, shuffle=False, verbose=0, **options)
+
+
+def _training_rows(problem, x, y, batch_size):
+    """Return how many rows train for about as long as all of them validate: whole batches, no more than there are."""
+    some = max(batch_size, len(x) // 4)
+    training = _one_epoch(problem, x[:some], y[:some], batch_size, None, [])
+    model = problem.build()
+    of_training = _warm_seconds(training)
+    of_validation = _warm_seconds(lambda: model.evaluate(x, y, batch_size=batch_size, verbose=0))
+    batches = round(of_validation / of_training * some / batch_size)
+    return batch_size * min(max(1, batches), len(x) // batch_size)
+
+
+def _warm_seconds(run):
+    run()
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return median(seconds)

@@ -1,0 +1,29 @@
+"""What `import kerascb_metrics` takes beyond Keras, its backend and scikit-learn."""
+
+import subprocess
+import sys
+from statistics import median
+
+import keras
+
+from benchmarks.table import bounded
+
+PROGRAM = """
+import time
+import keras, numpy, scipy.sparse, scipy.special, scipy.stats, sklearn.metrics
+start = time.perf_counter()
+import kerascb_metrics
+print(time.perf_counter() - start)
+"""
+
+
+def measure(quick):
+    """Import in processes of their own; the first one, which may compile, does not count."""
+    seconds = [_seconds() for _ in range(3 if quick else 8)][1:]
+    case = f"import kerascb_metrics, after keras ({keras.backend.backend()}), sklearn.metrics and scipy"
+    return [bounded(case, None, 1e3 * median(seconds), "ms", note=f"median of {len(seconds)} processes")]
+
+
+def _seconds():
+    run = subprocess.run([sys.executable, "-c", PROGRAM], check=True, text=True, stdout=subprocess.PIPE)
+    return float(run.stdout.split()[-1])

@@ -1,0 +1,48 @@
+"""The results as files: one for programs, one to read."""
+
+import json
+from dataclasses import asdict
+
+from benchmarks.sections import SECTIONS
+from benchmarks.table import Row, markdown
+
+HEAD = """# Benchmark
+
+Written by `make bench`. Figures are medians, of cases interleaved in one process; README.md in this folder says more.
+"""
+
+
+def write(folder, measured):
+    """Write sections; those that were not measured this time stay as they are on file, each with its own facts.
+
+    Args:
+        folder: where results.json and results.md go.
+        measured: section → {"facts": …, "rows": [Row, …]}.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    everything = _on_file(folder / "results.json") | measured
+    everything = {name: everything[name] for name in SECTIONS if name in everything}
+    (folder / "results.json").write_text(json.dumps(_plain(everything), indent=1, ensure_ascii=False) + "\n")
+    parts = [_section(name, **section) for name, section in everything.items()]
+    (folder / "results.md").write_text("\n".join([HEAD, *parts]))
+
+
+def _on_file(path):
+    if not path.exists():
+        return {}
+    return {
+        name: {"facts": section["facts"], "rows": [Row(**row) for row in section["rows"]]}
+        for name, section in json.loads(path.read_text()).items()
+    }
+
+
+def _plain(everything):
+    return {
+        name: {"facts": section["facts"], "rows": [asdict(row) for row in section["rows"]]}
+        for name, section in everything.items()
+    }
+
+
+def _section(name, facts, rows):
+    told = "; ".join(f"{what} {value}" for what, value in facts.items())
+    return f"## {name}\n\n{told}\n\n{markdown(rows)}\n"

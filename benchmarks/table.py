@@ -1,0 +1,111 @@
+"""One line of the table: what was timed, against what, and whether the promise is kept."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        case: what was measured.
+        n: rows of data; None where there are none.
+        ours, theirs: medians, in `unit`; None where there is no such figure.
+        against: what `theirs` is.
+        unit: "ms", "bytes a row" …
+        ratio: in words, "2.1 × as long" or "40 × as fast".
+        target: what was promised, in words; "" where nothing was.
+        verdict: "reached", "missed", or "" without a target.
+        note: what else there is to say.
+    """
+
+    case: str
+    n: int | None = None
+    ours: float | None = None
+    against: str = ""
+    theirs: float | None = None
+    unit: str = "ms"
+    ratio: str = ""
+    target: str = ""
+    verdict: str = ""
+    note: str = ""
+
+
+def as_long(case, n, ours, against, theirs, at_most=None, **more):
+    """Compare with something that costs less: how many times as long ours takes; seconds in, milliseconds out."""
+    ratio = ours / theirs
+    target = "" if at_most is None else f"≤ {at_most:g} ×"
+    return _timed(case, n, ours, against, theirs, f"{_digits(ratio)} × as long", target, ratio <= (at_most or 0), more)
+
+
+def as_fast(case, n, ours, against, theirs, at_least=None, **more):
+    """Compare with something that costs more: how many times as fast ours is; seconds in, milliseconds out."""
+    ratio = theirs / ours
+    target = "" if at_least is None else f"≥ {at_least:g} ×"
+    return _timed(case, n, ours, against, theirs, f"{_digits(ratio)} × as fast", target, ratio >= (at_least or 0), more)
+
+
+def bounded(case, n, ours, unit, at_most=None, **more):
+    """State a figure that stands for itself, and the most that it may be."""
+    target = "" if at_most is None else f"≤ {at_most:g}"
+    return Row(case, n, ours, unit=unit, target=target, verdict=_verdict(target, ours <= (at_most or 0)), **more)
+
+
+def missing(case, why):
+    """Say what could not be measured, and why."""
+    return Row(case, verdict="missing", note=why)
+
+
+def _timed(case, n, ours, against, theirs, ratio, target, kept, more):
+    verdict = _verdict(target, kept)
+    return Row(case, n, 1e3 * ours, against, 1e3 * theirs, ratio=ratio, target=target, verdict=verdict, **more)
+
+
+def _verdict(target, kept):
+    return ("reached" if kept else "missed") if target else ""
+
+
+COLUMNS = ("case", "N", "ours", "against", "theirs", "ratio", "target", "verdict", "note")
+
+
+def cells(row):
+    """Return the row's cells as text, in the order of `COLUMNS`."""
+    return (
+        row.case,
+        "" if row.n is None else f"{row.n:,}",
+        _figure(row.ours, row.unit),
+        row.against,
+        _figure(row.theirs, row.unit),
+        row.ratio,
+        row.target,
+        row.verdict,
+        row.note,
+    )
+
+
+def markdown(rows):
+    """Return rows as a Markdown table."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(cells, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def plain(rows):
+    """Return rows as a table for the terminal."""
+    lines = [COLUMNS, *map(cells, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _figure(value, unit):
+    return "" if value is None else f"{_digits(value)} {unit}".strip()
+
+
+def _digits(value):
+    """Three digits that count, without an exponent.
+
+    >>> [_digits(value) for value in (0.01234, 1.234, 1234.4)]
+    ['0.0123', '1.23', '1,234']
+    """
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 0.001 else f"{value:.1g}"

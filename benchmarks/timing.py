@@ -1,0 +1,57 @@
+"""Times of several cases in one process, interleaved: in each round every case runs once."""
+
+import time
+from dataclasses import dataclass
+from statistics import median
+
+# A case that takes longer than this in the first round is not run again: that one time counts.
+ONCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds by case.
+
+    Attributes:
+        first: of the first round, which compiles and warms up, and does not count.
+        rounds: of each round after it; for a case that was run once, that one time.
+    """
+
+    first: dict
+    rounds: dict
+
+    def of(self, *cases):
+        """Return the median of a case; of several that make up one, their sum."""
+        return sum(median(self.rounds[case]) for case in cases)
+
+    def extra(self, case, base):
+        """Return the median, over the rounds, of what a case took more than another in the same round."""
+        return median(more - less for more, less in zip(self.rounds[case], self.rounds[base], strict=True))
+
+    def note(self, *cases):
+        """Say so where a case was timed once only."""
+        return "timed once" if any(len(self.rounds[case]) == 1 for case in cases) else ""
+
+
+def interleave(cases, once=ONCE_SECONDS):
+    """Time a dict name → function; what takes more than `once` seconds in the first round is not run again."""
+    first = {name: _seconds(run) for name, run in cases.items()}
+    again = {name: run for name, run in cases.items() if first[name] <= once}
+    rounds = {name: [] if name in again else [first[name]] for name in cases}
+    for _ in range(_count(sum(first[name] for name in again))):
+        for name, run in again.items():
+            rounds[name].append(_seconds(run))
+    return Times(first, rounds)
+
+
+def _seconds(run):
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def _count(seconds):
+    """How many rounds of a length are worth their time."""
+    if seconds > 5:
+        return 5
+    return 11 if seconds > 0.1 else 31
