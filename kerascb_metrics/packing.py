@@ -93,11 +93,11 @@ class LookedUp:
 class _Run:
     """Sorted keys of scores of one sign: rising as the scores do, the label in the lowest bit."""
 
-    def __init__(self, keys, positive, turned, below_zero):
-        self._below_zero, bits = below_zero, _BITS[keys.dtype]
+    def __init__(self, y_score, positive, turned, below_zero, room):
+        self._below_zero, bits = below_zero, _BITS[y_score.dtype]
         self._top = bits(np.iinfo(bits).max >> 1)
-        self.keys = keys.view(bits)
-        self._pack(keys, positive, turned)
+        self.keys = room.view(bits)  # may be where the scores are
+        self._pack(y_score, positive, turned)
         self.keys.sort()
 
     def scores(self, keys):
@@ -107,10 +107,10 @@ class _Run:
         return -scores if self._below_zero else scores
 
     def _pack(self, y_score, positive, turned):
-        """Turn the scores into keys where they stand."""
+        magnitudes = self.keys.view(y_score.dtype)
         for block in blocks(y_score):
             # `abs` folds −0.0 onto 0.0; the sign bit is free then, and shifts out.
-            if not np.isfinite(np.abs(y_score[block], out=y_score[block]).max()):
+            if not np.isfinite(np.abs(y_score[block], out=magnitudes[block]).max()):
                 raise ValueError("y_score holds NaN or infinite values.")
             keys = self.keys[block]
             if self._below_zero:
@@ -124,13 +124,15 @@ def _runs(y_score, positive, turned):
     if y_score.dtype not in _BITS:
         raise ValueError(f"y_score must be float32 or float64; received {y_score.dtype}.")
     y_score = _narrowed(y_score)
+    if y_score.min() >= 0:
+        return [_Run(y_score, positive, turned, False, room=np.empty_like(y_score))]
     below = y_score < 0
-    if not below.any():
-        return [_Run(y_score.copy(), positive, turned, below_zero=False)]
-    sides = [_Run(_picked(y_score, below), _picked(positive, below), turned, below_zero=True)]
-    if not below.all():
+    sides = []
+    for below_zero in (True, False):
+        if below.any():
+            picked = _picked(y_score, below)
+            sides.append(_Run(picked, _picked(positive, below), turned, below_zero, room=picked))
         np.logical_not(below, out=below)
-        sides.append(_Run(_picked(y_score, below), _picked(positive, below), turned, below_zero=False))
     return sides
 
 

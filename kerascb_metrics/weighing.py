@@ -5,6 +5,8 @@ import numpy as np
 from kerascb_metrics import blocks as cut
 from kerascb_metrics.curves import Curve, Points
 
+_HALF, _ROW, _SIGN = np.uint64(32), np.uint64(2**32 - 1), np.uint32(2**31)
+
 
 class Weighed:
     """Rows with weights, added up in float64.
@@ -16,15 +18,14 @@ class Weighed:
     """
 
     def __init__(self, positive, y_score, sample_weight):
-        self._order = _rising(y_score)
-        self._scores = y_score[self._order]
-        self._positive, self._weight = positive, sample_weight
+        self._keys = _sorted_keys(y_score)
+        self._y_score, self._positive, self._weight = y_score, positive, sample_weight
         self._positives = (sample_weight * positive).sum()
         self._negatives = (sample_weight * ~positive).sum()
 
     def auc_and_curve(self, most):
         """As `Packed.auc_and_curve`, in float64."""
-        n, positives = len(self._order), int(np.count_nonzero(self._positive))
+        n, positives = len(self._keys), int(np.count_nonzero(self._positive))
         points, ones, wins = Points(n, min(positives, n - positives), most), 0, 0.0
         for rows, ends, tps, fps in self._sums():
             tp, fp = np.diff(tps), np.diff(fps)
@@ -34,7 +35,7 @@ class Weighed:
             wanted = points.wanted(rows, int(ends[-1]) + 1, ones, where)
             ones += len(where)
             kept = np.unique(np.searchsorted(ends, wanted))
-            points.add(self._scores[rows + ends[kept]], tps[kept], fps[kept])
+            points.add(self._y_score[_rows(self._keys[rows + ends[kept]])], tps[kept], fps[kept])
         thresholds, tp_before, fp_before = points.found()
         curve = Curve.rising(thresholds, self._positives - tp_before, self._negatives - fp_before)
         return wins / (self._positives * self._negatives), curve
@@ -56,9 +57,9 @@ class Weighed:
         """
         tps = fps = np.zeros(1)
         for start, stop in self._blocks():
-            rows, scores = self._order[start:stop], self._scores[start:stop]
-            ends = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
-            weight, positive = self._weight[rows], self._positive[rows]
+            keys = self._keys[start:stop]
+            ends = np.append(np.flatnonzero((keys[:-1] ^ keys[1:]) > _ROW), len(keys) - 1)
+            weight, positive = self._weight[_rows(keys)], self._positive[_rows(keys)]
             bounds = np.append(0, ends + 1)
             tps = np.cumsum(np.append(tps[-1], weight * positive))[bounds]
             fps = np.cumsum(np.append(fps[-1], weight * ~positive))[bounds]
@@ -66,26 +67,42 @@ class Weighed:
 
     def _blocks(self):
         """Cut the rows into blocks, never within a group of equal scores."""
-        start, n = 0, len(self._order)
+        start, n = 0, len(self._keys)
         while start < n:
             stop = min(start + cut.BLOCK, n)
             if stop < n:
-                stop = int(np.searchsorted(self._scores, self._scores[stop]))
+                stop = int(np.searchsorted(self._keys, self._keys[stop] & ~_ROW))
             if stop <= start:
-                stop = int(np.searchsorted(self._scores, self._scores[start], side="right"))
+                stop = int(np.searchsorted(self._keys, self._keys[start] | _ROW, side="right"))
             yield start, stop
             start = stop
 
 
-def _rising(y_score):
-    """The order of the rows by score: score and row number in one integer are sorted faster than by `argsort`."""
-    if y_score.dtype != np.float32 or len(y_score) > np.iinfo(np.uint32).max:
-        return np.argsort(y_score)
-    bits = (y_score + np.float32(0)).view(np.uint32)  # the sum folds −0.0 onto 0.0
-    sign = np.uint32(1 << 31)
-    keys = np.where(bits & sign, ~bits, bits | sign).astype(np.uint64)  # rising as the scores do, of either sign
-    keys <<= np.uint64(32)
-    keys |= np.arange(len(keys), dtype=np.uint64)
+def _sorted_keys(y_score):
+    """Score and row number in one integer, the score in the upper half: sorted faster than by `argsort`."""
+    if len(y_score) > int(_ROW):
+        raise ValueError(f"weighted rows are ranked up to {int(_ROW)} at a time; received {len(y_score)}.")
+    keys = np.empty(len(y_score), np.uint64)
+    places = y_score if y_score.dtype == np.float32 else _dense_ranks(y_score)
+    for block in cut.blocks(keys):
+        np.left_shift(_rising(places[block]), _HALF, out=keys[block], dtype=np.uint64)
+        keys[block] |= np.arange(block.start, block.stop, dtype=np.uint64)
     keys.sort()
-    keys &= np.uint64(np.iinfo(np.uint32).max)
-    return keys.view(np.int64)
+    return keys
+
+
+def _rising(places):
+    """Integers of 32 bits that order as the scores do: of floats their bits, turned about below zero."""
+    if places.dtype == np.uint32:
+        return places
+    bits = (places + np.float32(0)).view(np.uint32)  # the sum folds −0.0 onto 0.0
+    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
+
+
+def _dense_ranks(y_score):
+    """The place of each score among the distinct ones: 64 bits leave no room for the row."""
+    return np.unique(y_score, return_inverse=True)[1].astype(np.uint32)
+
+
+def _rows(keys):
+    return (keys & _ROW).view(np.int64)
