@@ -231,11 +231,10 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         peers = capture.callbacks_beside(self)
         if self._outputs is not None:
             self._plan.check(getattr(self.model, "loss", None), self._outputs)
-        self._keys.refuse_double(
-            [peer._keys for peer in peers if isinstance(peer, Metrics) and peer is not self], self._outputs
-        )
+        others = [peer for peer in peers if isinstance(peer, Metrics) and peer is not self]
+        self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
-        self._log = open_log(self, peers, self._recorder.troubles.say)
+        self._log = open_log(self, others, self._recorder.troubles.say)
         if self.wants_pass:
             if self._log is not None:
                 self._place = capture.step_to(place_before_savers(self, peers), self)

@@ -57,9 +57,14 @@ class Curve:
         thresholds = np.append(thresholds.astype(np.float64), np.inf)[::-1]
         return cls(thresholds, np.append(tps, 0)[::-1], np.append(fps, 0)[::-1])
 
+    @classmethod
+    def falling(cls, thresholds, tps, fps):
+        """Make a curve of thresholds from the highest to the lowest, where every row scores at or above."""
+        return cls(np.append(np.inf, thresholds.astype(np.float64)), np.append(0, tps), np.append(0, fps))
+
 
 class Points:
-    """Chooses the points of a curve that are kept, while its rows go by from the lowest score to the highest.
+    """Chooses the points of a curve that are kept, while its rows go by in the order of their scores.
 
     Evenly spaced by rows and by the rows of the rarer class, so that neither axis has gaps; and closer and closer
     towards the top, where precision moves most.
@@ -68,11 +73,14 @@ class Points:
         n: rows.
         ones: rows of the rarer class.
         most: about how many points.
+        falling: whether the highest scores come first.
     """
 
-    def __init__(self, n, ones, most):
-        self._by_rows, self._by_ones = -(-2 * n // most), -(-5 * ones // (2 * most))
-        self._top = n - 2 ** np.arange(n.bit_length())
+    def __init__(self, n, ones, most, falling=False):
+        self._by_rows, self._by_ones = max(1, -(-2 * n // most)), max(1, -(-5 * ones // (2 * most)))
+        powers = 2 ** np.arange(n.bit_length())
+        # The last row stands for the end of the curve, whichever end that is.
+        self._top = np.append(powers - 1, n - 1) if falling else n - powers
         self._found = []
 
     def wanted(self, rows, length, ones, where):

@@ -32,14 +32,14 @@ _LEAVES = {
 
 def header_of(history):
     """Return what holds for the whole run: format, version, settings, directions."""
-    directions = {name: _way(greater_is_better) for name, greater_is_better in history._greater_is_better.items()}
+    directions = {name: _way(greater_is_better) for name, greater_is_better in history.directions.items()}
     settings = {str(name): _setting_out(name, value) for name, value in history.settings.items()}
     return {"format": FORMAT, "version": VERSION, "settings": settings, "directions": directions}
 
 
 def epoch_of(history, place):
     """Return what was recorded at one place of the history's lists."""
-    tallies = history._tallies[place]
+    tallies = history.tallies[place]
     return {
         "epoch": int(history.epochs[place]),
         "scores": {name: _value_out(name, values[place]) for name, values in history.items()},

@@ -22,6 +22,8 @@ class ScoreHistory(Displays, Mapping):
         epochs: the scored epochs, counted from 0 as Keras counts them in `on_epoch_end`.
         logs: what Keras itself logged in each of them (`loss`, `val_loss`, compiled metrics), name → float.
         settings: what was scored and how, name → text or number, for files and pages.
+        directions: score name → True where greater is better, False where less is, None where that is not known.
+        tallies: of each scored epoch its counts and curves, a dict by output (None: the only one); see `tally`.
 
     >>> history = ScoreHistory({"f1": True})
     >>> history.append(0, {"f1": 0.5})
@@ -37,8 +39,8 @@ class ScoreHistory(Displays, Mapping):
         self.logs: list[dict[str, float]] = []
         self.settings: dict = {}
         self._values: dict[str, list] = {}
-        self._tallies: list[dict] = []
-        self._greater_is_better = dict(greater_is_better or {})
+        self.tallies: list[dict] = []
+        self.directions = dict(greater_is_better or {})
 
     def __getitem__(self, name):
         if name not in self._values:
@@ -66,7 +68,7 @@ class ScoreHistory(Displays, Mapping):
 
     def declare(self, greater_is_better):
         """Say of more scores whether greater is better: name → True, False or None."""
-        self._greater_is_better.update(greater_is_better)
+        self.directions.update(greater_is_better)
 
     def append(self, epoch, values, tallies=None):
         """Record the scores of one epoch, the same names in every one, and its counts by output."""
@@ -74,7 +76,7 @@ class ScoreHistory(Displays, Mapping):
             past = self._values.setdefault(name, [float("nan")] * len(self.epochs))
             past.append(values[name] if name in values else _blank_like(past[-1]))
         self.epochs.append(epoch)
-        self._tallies.append(tallies or {})
+        self.tallies.append(tallies or {})
         self.logs.append({})
 
     def best(self, name: str, mode: str | None = None) -> tuple[int, float]:
@@ -114,7 +116,7 @@ class ScoreHistory(Displays, Mapping):
             output: as in `report`.
         """
         place = self.place(epoch)
-        tallies = self._tallies[place]
+        tallies = self.tallies[place]
         if tallies and output not in tallies:
             raise ValueError(f"output must be one of {', '.join(map(repr, tallies))}; received {output!r}.")
         tally = tallies.get(output)
@@ -223,8 +225,8 @@ class ScoreHistory(Displays, Mapping):
         return "max" if greater_is_better else "min"
 
     def _direction(self, name):
-        bases = [base for base in self._greater_is_better if name == base or self._is_class_of(name, base)]
-        return self._greater_is_better[max(bases, key=len)] if bases else None
+        bases = [base for base in self.directions if name == base or self._is_class_of(name, base)]
+        return self.directions[max(bases, key=len)] if bases else None
 
 
 def _blank_like(value):

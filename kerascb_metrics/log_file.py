@@ -17,20 +17,20 @@ _HEADER = 1 << 24
 _SAME = ("prefix", "average", "zero_division", "use_sample_weight")
 
 
-def open_log(metrics, peers, say):
+def open_log(metrics, others, say):
     """Return the `LogFile` of a `Metrics` at the start of a fit, or None; raise for a file that will not do.
 
     Args:
         metrics: the `Metrics`.
-        peers: the callbacks of the fit, in their order.
+        others: the other `Metrics` of the fit.
         say: called with (topic, sentence) for a warning.
     """
     if metrics.log_file is None:
         return None
     log = LogFile(metrics.log_file, say)
     log.check()
-    others = [getattr(peer, "log_file", None) for peer in peers if peer is not metrics]
-    if os.path.realpath(log.path) in [os.path.realpath(other) for other in others if other is not None]:
+    taken = [os.path.realpath(other.log_file) for other in others if other.log_file is not None]
+    if os.path.realpath(log.path) in taken:
         raise ValueError(
             f"Metrics: two callbacks of this fit have the log_file {os.fspath(log.path)!r}. Give each its own."
         )

@@ -18,7 +18,7 @@ _NO_CURVES = (
 
 def page_data(history):
     """Return what the page shows as dicts, lists, text and numbers; None stands for what is not finite."""
-    tallies = history._tallies
+    tallies = history.tallies
     names = dict.fromkeys(name for of_epoch in tallies for name, tally in of_epoch.items() if tally is not None)
     every = [tally for of_epoch in tallies for tally in of_epoch.values() if tally is not None]
     weighted = any(_is_weighted(tally) for tally in every)

@@ -67,7 +67,7 @@ class Panel:
     def confusion(self):
         """The confusion matrix, C × C, rows true, columns predicted; multilabel L × 2 × 2."""
         evidence = self.evidence
-        return evidence.label_tables if evidence.kind == "multilabel" else self._matrix
+        return (evidence.label_tables if evidence.kind == "multilabel" else self._matrix).copy()  # it is the user's
 
     def _ratio(self, index, undefined, cause):
         evidence, by_class = self.evidence, self.average is None and self.evidence.kind != "multilabel"
@@ -81,7 +81,7 @@ class Panel:
         names = [name for name, gone in zip(evidence.class_names, undefined & self._counted, strict=True) if gone]
         if names and self.average not in ("samples", "micro"):
             raise Undefined(f"class {', '.join(names[:5])}{', …' if len(names) > 5 else ''} is {cause}", value)
-        return value
+        return np.array(value) if np.ndim(value) else value
 
     @cached_property
     def _matrix(self):
@@ -143,6 +143,10 @@ def auc_of_columns(evidence, average):
 
 def _auc_of_all(evidence):
     """Every (row, column) a row of its own."""
+    if not evidence.true_mass.any():
+        raise Undefined("no row has a label")
+    if evidence.kind == "multilabel" and not evidence.label_tables[:, 0].any():
+        raise Undefined("every row has every label")
     y_score, weight = rankable(evidence.y_score), evidence.sample_weight
     positive = np.stack([evidence.is_of(index) for index in range(len(evidence.classes))], axis=1)
     weight = None if weight is None else np.repeat(weight, len(evidence.classes))

@@ -14,7 +14,7 @@ from kerascb_metrics.weighing import Weighed
 
 # Below this share of positives it costs less to look them up among the sorted scores.
 _RARE = 1 / 128
-# Of each epoch so many points are kept at most, of a curve and of all curves; but of each curve some.
+# About so many points are kept of a curve; and of all curves of an epoch, but of each curve some.
 POINTS, _ALL_POINTS, _FEWEST_POINTS = 1000, 20_000, 50
 # Bytes of columns that are laid out one after the other at a time.
 _TILE = 64 << 20
@@ -56,6 +56,8 @@ def rank(positive, y_score, sample_weight=None, *, precision=False, most=POINTS)
     >>> rank(np.array([False, False, True, True]), np.array([0.1, 0.4, 0.35, 0.8], "float32")).auc
     0.75
     """
+    if not (np.isfinite(y_score.min()) and np.isfinite(y_score.max())):
+        raise ValueError("y_score holds NaN or infinite values.")
     order: Packed | LookedUp | Weighed
     if sample_weight is not None:
         order = Weighed(positive, y_score, sample_weight)

@@ -6,6 +6,8 @@ from sklearn import metrics
 # What each function is in what `precision_recall_fscore_support` returns.
 RATIOS = {metrics.precision_score: 0, metrics.recall_score: 1, metrics.f1_score: 2}
 
+RATIO_OPTIONS = {"average", "labels", "pos_label", "zero_division"}
+
 
 def ratios(evidence, *, average, zero_division, labels=None, pos_label=1):
     """Return `sklearn.metrics.precision_recall_fscore_support` of an `Evidence`, worked out once for each options.

@@ -27,6 +27,8 @@ _BINARY_REMEDY = (
 
 def binary_targets(y_true, what="a binary", remedy=_BINARY_REMEDY):
     """Which of 0/1 or −1/1 targets are 1, and the two labels."""
+    if y_true.dtype.kind not in "biuf":
+        _refuse_targets(y_true, np.ones(y_true.shape, bool), what, remedy)
     lowest = -1 if y_true.dtype.kind in "if" and y_true.min(initial=0) == -1 else 0
     positive = np.empty(y_true.shape, bool)
     known = 0
@@ -34,12 +36,15 @@ def binary_targets(y_true, what="a binary", remedy=_BINARY_REMEDY):
         np.equal(y_true[block], 1, out=positive[block])
         known += int(np.count_nonzero(positive[block])) + int(np.count_nonzero(y_true[block] == lowest))
     if known != y_true.size:
-        strange = y_true[~np.isin(y_true, [lowest, 1])]
-        raise DataError(
-            f"Metrics: {what} task needs targets 0 and 1 (or −1 and 1); received {some(strange)} among the targets. If "
-            f"they are right, pass {remedy}."
-        )
+        _refuse_targets(y_true, ~np.isin(y_true, [lowest, 1]), what, remedy)
     return positive, np.array([lowest, 1])
+
+
+def _refuse_targets(y_true, strange, what, remedy):
+    raise DataError(
+        f"Metrics: {what} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[strange])} among the targets. "
+        f"If they are right, pass {remedy}."
+    )
 
 
 def class_indices(y_true, classes, ignore_class):

@@ -71,7 +71,7 @@ class Recorder:
     def note(self, epoch, logs):
         """Note what else was logged in an epoch, if it was scored."""
         if epoch in self.history.epochs[-1:]:
-            self.history.logs[-1].update({key: float(value) for key, value in logs.items() if np.ndim(value) == 0})
+            self.history.logs[-1].update({key: float(value) for key, value in logs.items() if _is_number(value)})
 
     def _assess(self, seen, loss, output_names):
         parts = split_outputs(seen.batches, output_names, self._plan.only, loss)
@@ -126,3 +126,8 @@ class Recorder:
         if first and not isinstance(error, ScoringError):
             raise error
         return self.troubles.settle(error, self._epoch, first)
+
+
+def _is_number(value):
+    """Tell whether a single real number was logged: callbacks may log anything."""
+    return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biuf"

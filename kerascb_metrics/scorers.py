@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn import metrics
@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from kerascb_metrics.evidence import Evidence, rankable
 from kerascb_metrics.panel import Undefined, auc_of_columns, average_of_classes, binary_auc, one_sided
 from kerascb_metrics.ranking import auc_of_pairs
-from kerascb_metrics.ratios import RATIOS, ratios
+from kerascb_metrics.ratios import RATIO_OPTIONS, RATIOS, ratios
 
 SCORER_TYPE = type(metrics.make_scorer(metrics.accuracy_score))
 
@@ -112,7 +112,7 @@ def run_function(function, evidence, zero_division):
         options = {"zero_division": zero_division, **options}
     weight = evidence.sample_weight
     counted, by_label = _by_counts(inner, options, evidence), _by_label(inner, options, evidence)
-    if _among(inner, RATIOS) and (counted or by_label):
+    if _among(inner, RATIOS) and (counted or by_label) and options.keys() <= RATIO_OPTIONS:
         return ratios(evidence, **{"average": "binary", **options})[RATIOS[inner]]
     if counted:
         y_true, y_pred, weight = evidence.class_cells
@@ -188,6 +188,7 @@ def _roc_auc(name, evidence):
 
 def _average_precision(evidence):
     """Average precision as scikit-learn has it: macro over columns, 0 without positives; binary, of `pos_label`."""
+    evidence = evidence if evidence.wants_precision else replace(evidence, wants_precision=True)
     found = {index: ranking.average_precision for index, ranking in evidence.rankings.items()}
     if evidence.kind == "binary":
         if evidence.true_mass[evidence.pos_index] == 0:

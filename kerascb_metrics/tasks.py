@@ -71,7 +71,10 @@ class Binary:
         one_hot = flat.y_true.ndim == 2
         y_true, classes = self._targets(class_of(flat.y_true) if one_hot else flat.y_true)
         outputs, undefined = checked_outputs(flat.y_pred, scale)
-        y_score = _one_score(outputs, scale) if two_columns else outputs
+        y_score = outputs
+        if two_columns:  # a difference of finite outputs may overflow
+            y_score, overflow = checked_outputs(_one_score(outputs, scale), "logit")
+            undefined = undefined or overflow
         return Evidence(
             kind="binary",
             y_true=y_true,

@@ -14,13 +14,16 @@ from kerascb_metrics import capture
 from kerascb_metrics.callback import Metrics
 from kerascb_metrics.display.axes import pyplot
 
+# Each label has a matrix of its own to draw: for more it would take longer than the epoch.
+_MOST_LABELS = 25
+
 
 class ConfusionImages(keras.callbacks.Callback):
     """Writes the confusion matrix of each scored epoch as an image, into TensorBoard's tab "Images".
 
     The images stand in the run "validation", beside the scores that `keras.callbacks.TensorBoard` writes, under the
     tag `epoch_confusion`, or `epoch_<output>_confusion` where there are several outputs; those of a `Metrics` with
-    `prefix="test_"` in the run "test". An epoch or an output without counts (a regression, undefined scores) has none,
+    `prefix="test_"` in the run "test". An epoch or an output without counts (a regression, undefined scores), or with more than 25 labels, has none,
     and a fit without any is warned of at its end. On every backend; TensorFlow is not needed.
 
     TensorBoard shows ten images of a tag, drawn at random: `tensorboard --samples_per_plugin images=0` shows all.
@@ -31,6 +34,7 @@ class ConfusionImages(keras.callbacks.Callback):
         normalize: None, "true", "pred" or "all", as in `ScoreHistory.plot_confusion`.
 
     Raises:
+        OSError: where the folder cannot be made, when training starts.
         ImportError: without tensorboard or matplotlib, when training starts.
         TypeError: where `metrics` is no `Metrics`.
         ValueError: when training starts, where `metrics` is not among the callbacks of the fit.
@@ -51,6 +55,7 @@ class ConfusionImages(keras.callbacks.Callback):
         self.log_dir = log_dir
         self.normalize = normalize
         self._events: Any = None
+        self._broken = False
 
     def on_train_begin(self, logs=None):
         """See that everything needed is there, before an epoch is spent."""
@@ -62,6 +67,11 @@ class ConfusionImages(keras.callbacks.Callback):
                 "callbacks=[metrics, ConfusionImages(metrics, log_dir)]."
             )
         self._events = None  # a fit that raised had no end to close it at
+        self._broken = False
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"ConfusionImages: the folder {str(self._folder)!r} cannot be made: {error}") from error
 
     def on_epoch_end(self, epoch, logs=None):
         """Write the images of an epoch, if it was scored."""
@@ -76,21 +86,22 @@ class ConfusionImages(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         """Close the file."""
         if self._events is None:
-            warnings.warn(
-                "ConfusionImages: no epoch of this fit had counts to draw: none was scored, their scores are "
-                "undefined, or it is a regression.",
-                stacklevel=2,
-            )
+            if not self._broken:
+                warnings.warn(
+                    "ConfusionImages: no epoch of this fit had counts to draw: none was scored, their scores are "
+                    f"undefined, it is a regression, or it has more than {_MOST_LABELS} labels.",
+                    stacklevel=2,
+                )
             return
         self._events.close()
         self._events = None
 
     def _has_counts(self, epoch, output):
         try:
-            self.metrics.history.tally(epoch, output)
+            tally = self.metrics.history.tally(epoch, output)
         except ValueError:  # the one way to ask; what is undefined, `Metrics` says itself
             return False
-        return True
+        return tally.kind != "multilabel" or len(tally.class_names) <= _MOST_LABELS
 
     def _draw(self, epoch, output):
         figure = self.metrics.history.plot_confusion(epoch, output=output, normalize=self.normalize).figure_
@@ -104,16 +115,21 @@ class ConfusionImages(keras.callbacks.Callback):
         width, height = struct.unpack(">II", png[16:24])  # a PNG tells its size there
         image = summary.Image(width=width, height=height, colorspace=4, encoded_image_string=png)
         value = summary.Value(tag=tag, image=image)
-        if self._events is None:
-            writer = _tensorboard("summary.writer.event_file_writer").EventFileWriter
-            self._events = writer(str(Path(self.log_dir) / self._run))
-        self._events.add_event(event(wall_time=time.time(), step=epoch, summary=summary(value=[value])))
-        self._events.flush()  # a watcher sees it now, and a run that is killed keeps it
+        try:
+            if self._events is None:
+                writer = _tensorboard("summary.writer.event_file_writer").EventFileWriter
+                self._events = writer(str(self._folder))
+            self._events.add_event(event(wall_time=time.time(), step=epoch, summary=summary(value=[value])))
+            self._events.flush()  # a watcher sees it now, and a run that is killed keeps it
+        except Exception as error:  # tensorboard's are of many kinds; none may end the run
+            if not self._broken:
+                self._broken = True
+                warnings.warn(f"ConfusionImages: cannot write to {str(self._folder)!r}: {error}", stacklevel=2)
 
     @property
-    def _run(self):
+    def _folder(self):
         prefix = (self.metrics.prefix or "val_").strip("_")
-        return "validation" if prefix == "val" else prefix
+        return Path(self.log_dir) / ("validation" if prefix == "val" else prefix)
 
 
 def _tensorboard(module):

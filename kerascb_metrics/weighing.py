@@ -20,37 +20,33 @@ class Weighed:
     def __init__(self, positive, y_score, sample_weight):
         self._keys = _sorted_keys(y_score)
         self._y_score, self._positive, self._weight = y_score, positive, sample_weight
-        self._positives = (sample_weight * positive).sum()
-        self._negatives = (sample_weight * ~positive).sum()
 
     def auc_and_curve(self, most):
         """As `Packed.auc_and_curve`, in float64."""
         n, positives = len(self._keys), int(np.count_nonzero(self._positive))
-        points, ones, wins = Points(n, min(positives, n - positives), most), 0, 0.0
+        points, ones, wins = Points(n, min(positives, n - positives), most, falling=True), 0, 0.0
         for rows, ends, tps, fps in self._sums():
             tp, fp = np.diff(tps), np.diff(fps)
-            wins += float(tp @ (fps[:-1] + fp / 2))
+            wins += float(fp @ (tps[:-1] + tp / 2))
             # A group with rows of the rarer class counts as one of its rows.
             where = ends[(tp if 2 * positives <= n else fp) > 0]
-            wanted = points.wanted(rows, int(ends[-1]) + 1, ones, where)
+            kept = np.unique(np.searchsorted(ends, points.wanted(rows, int(ends[-1]) + 1, ones, where)))
+            points.add(self._y_score[_rows(self._keys[rows + ends[kept]])], tps[kept + 1], fps[kept + 1])
             ones += len(where)
-            kept = np.unique(np.searchsorted(ends, wanted))
-            points.add(self._y_score[_rows(self._keys[rows + ends[kept]])], tps[kept], fps[kept])
-        thresholds, tp_before, fp_before = points.found()
-        curve = Curve.rising(thresholds, self._positives - tp_before, self._negatives - fp_before)
-        return wins / (self._positives * self._negatives), curve
+        # Rounding must not make more of it than there is.
+        return min(1.0, wins / (tps[-1] * fps[-1])), Curve.falling(*points.found())
 
     def average_precision(self):
         """As `Packed.average_precision`, in float64."""
         total = 0.0
         for _, _, tps, fps in self._sums():
             tp = np.diff(tps)
-            tps, fps = (self._positives - tps[:-1])[tp > 0], (self._negatives - fps[:-1])[tp > 0]
-            total += float((tp[tp > 0] * tps / (tps + fps)).sum())
-        return total / self._positives
+            at_or_above, mixed = tps[1:][tp > 0], fps[1:][tp > 0]
+            total += float((tp[tp > 0] * at_or_above / (at_or_above + mixed)).sum())
+        return min(1.0, total / tps[-1])
 
     def _sums(self):
-        """Add up the weights of positives and negatives, from the lowest score to the highest.
+        """Add up the weights of positives and negatives, from the highest score to the lowest.
 
         Yields, a block at a time: the rows before it, the last place of each group of equal scores, and the weight of
         all positives, and of all negatives, before the block and up to each of these places.
@@ -79,13 +75,13 @@ class Weighed:
 
 
 def _sorted_keys(y_score):
-    """Score and row number in one integer, the score in the upper half: sorted faster than by `argsort`."""
+    """Score and row number in one integer, the score in the upper half, highest first: faster than `argsort`."""
     if len(y_score) > int(_ROW):
         raise ValueError(f"weighted rows are ranked up to {int(_ROW)} at a time; received {len(y_score)}.")
     keys = np.empty(len(y_score), np.uint64)
     places = y_score if y_score.dtype == np.float32 else _dense_ranks(y_score)
     for block in cut.blocks(keys):
-        np.left_shift(_rising(places[block]), _HALF, out=keys[block], dtype=np.uint64)
+        np.left_shift(~_rising(places[block]), _HALF, out=keys[block], dtype=np.uint64)
         keys[block] |= np.arange(block.start, block.stop, dtype=np.uint64)
     keys.sort()
     return keys

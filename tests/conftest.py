@@ -18,6 +18,11 @@ BACKEND = keras.backend.backend()
 collect_ignore = [] if os.environ.get("KERASCB_METRICS_TOOLS") == "required" else ["tools"]
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Name objects without their address, which differs between the processes that share out the tests."""
+    return type(val).__name__ if " at 0x" in repr(val) else None
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)

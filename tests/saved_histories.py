@@ -85,5 +85,5 @@ def fields_of(holder):
 
 
 def assert_same_history(ours, theirs):
-    for part in ("epochs", "logs", "settings", "_values", "_tallies", "_greater_is_better"):
+    for part in ("epochs", "logs", "settings", "_values", "tallies", "directions"):
         assert_same(getattr(ours, part), getattr(theirs, part))

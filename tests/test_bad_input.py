@@ -173,7 +173,7 @@ def test_fit_without_validation(model):
         ({"verbose": "loud"}, r"verbose must be 'auto', True, False; received 'loud'"),
         ({"verbose": 2}, r"verbose must be 'auto', True, False; received 2"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: str(value).split(" at 0x")[0][:40],
 )
 def test_arguments_of_metrics(arguments, told):
     with pytest.raises(ValueError, match=told):

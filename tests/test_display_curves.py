@@ -94,7 +94,7 @@ class TestCurves:
         with pytest.raises(ValueError, match="epoch 1 has curves of the classes '0', '1', '2'; received 'cat'"):
             getattr(history, draw)(classes="cat")
         history, *_ = binary_history(scoring=["f1"])
-        history._tallies[-1][None].curves.clear()
+        history.tallies[-1][None].curves.clear()
         with pytest.raises(ValueError, match=r"no curves.*\(auc, roc_auc…, average_precision\)"):
             getattr(history, draw)()
 

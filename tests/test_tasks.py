@@ -162,7 +162,7 @@ def test_the_loss_tells_the_task(loss, y_true, y_pred, task):
     assert infer_task(rows_of(y_true, y_pred), read_loss(loss)) == task
 
 
-@pytest.mark.parametrize("loss", [None, "kl_divergence", "dice", OwnLoss()], ids=str)
+@pytest.mark.parametrize("loss", [None, "kl_divergence", "dice", OwnLoss()])
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "task"),
     [

@@ -74,6 +74,9 @@ def state_variables(model):
     for layer in model._flatten_layers():
         state += layer._non_trainable_variables
         state += [generator.state for generator in layer._seed_generators]
+        if getattr(layer, "stateful", False):  # an RNN's states are among no layer's variables
+            states = keras.tree.flatten(getattr(layer, "states", None))
+            state += [variable for variable in states if isinstance(variable, keras.Variable)]
     return state
 
 

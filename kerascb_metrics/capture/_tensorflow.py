@@ -32,7 +32,9 @@ def build(model):
     def next_step(iterator):
         return one_step(tree.map_structure(_none_if_optional, iterator.get_next()))
 
-    if not model.run_eagerly:
+    # Inside a graph, what does not depend on the data still runs when there is none left: seeds, counters. Of several
+    # steps an execution the last may be such a one, so there the data are fetched first.
+    if not model.run_eagerly and model.steps_per_execution == 1:
         next_step = tf.function(next_step, reduce_retracing=True)
 
     def twin(iterator):

@@ -45,10 +45,12 @@ class Batches:
         """Take the parts of one call of the test function, in row order."""
         self._flush()
         self._pending = parts
-        if keras.backend.backend() == "jax":
-            leaves = (leaf for part in parts for _, leaf in _with_paths(part))
+        leaves = [leaf for part in parts for _, leaf in _with_paths(part)]
+        if any(_is_at_hand(leaf) for leaf in leaves):
+            self._flush()
+        elif keras.backend.backend() == "jax":
             for leaf in leaves:
-                if hasattr(leaf, "copy_to_host_async"):  # run eagerly, NumPy's arrays go through as they are
+                if leaf is not None:
                     leaf.copy_to_host_async()
 
     def finish(self):
@@ -70,8 +72,9 @@ class Batches:
         leaves = [(path, _to_numpy(leaf)) for path, leaf in _with_paths(part)]
         count = row_count(leaves)
         if not (self._runs and self._runs[-1].takes(leaves)):
-            left = 0 if self._expected is None else self._expected - self.rows
-            self._runs.append(_Run(part, leaves, max(count, left)))
+            # Room for all is made once: where batches differ, most runs are short.
+            expected = 0 if self._runs else self._expected or 0
+            self._runs.append(_Run(part, leaves, max(count, expected)))
         self._runs[-1].add(leaves, count)
         self.rows += count
 
@@ -125,6 +128,16 @@ def _with_paths(part):
 def _kinds(leaves):
     """What batches must have in common to be joined: the structure, the dtypes, the shapes of a row."""
     return [(path, None if leaf is None else (leaf.dtype, leaf.shape[1:])) for path, leaf in leaves]
+
+
+def _is_at_hand(leaf):
+    """Tell whether a leaf is in the host's memory already.
+
+    It may be the user's own, which the next batch overwrites; and there is no device to be kept waiting.
+    """
+    if keras.backend.backend() == "torch" and keras.ops.is_tensor(leaf):
+        return leaf.device.type == "cpu"
+    return isinstance(leaf, np.ndarray)
 
 
 def _to_numpy(leaf):

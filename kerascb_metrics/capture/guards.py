@@ -67,7 +67,7 @@ def jax_state_kept(model, function):
     def guarded(state, iterator):
         try:
             return function(state, iterator)
-        except Exception:
+        except BaseException:  # Ctrl-C too
             model._jax_state = dict(zip(("trainable_variables", "non_trainable_variables"), state, strict=True))
             raise
 
