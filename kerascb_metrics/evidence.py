@@ -226,7 +226,7 @@ def _softmax(outputs):
 
 
 def label_cells(tables):
-    """Make of L × 2 × 2 tables a multilabel problem of 3 L + 1 rows with the same TP, FP and FN: (y_true, y_pred, weights).
+    """Make of L × 2 × 2 tables a multilabel problem of the same TP, FP and FN: (y_true, y_pred, weights), 3 L + 1 rows.
 
     Precision, recall, F and Jaccard see nothing else, at every average but "samples". A last row without any label
     stands for all true negatives: where there is nothing else, scikit-learn still has a row to see.

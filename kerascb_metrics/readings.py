@@ -42,8 +42,8 @@ def binary_targets(y_true, what="a binary", remedy=_BINARY_REMEDY):
 
 def _refuse_targets(y_true, strange, what, remedy):
     raise DataError(
-        f"Metrics: {what} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[strange])} among the targets. "
-        f"If they are right, pass {remedy}."
+        f"Metrics: {what} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[strange])} among the "
+        f"targets. If they are right, pass {remedy}."
     )
 
 

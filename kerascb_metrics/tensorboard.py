@@ -23,8 +23,9 @@ class ConfusionImages(keras.callbacks.Callback):
 
     The images stand in the run "validation", beside the scores that `keras.callbacks.TensorBoard` writes, under the
     tag `epoch_confusion`, or `epoch_<output>_confusion` where there are several outputs; those of a `Metrics` with
-    `prefix="test_"` in the run "test". An epoch or an output without counts (a regression, undefined scores), or with more than 25 labels, has none,
-    and a fit without any is warned of at its end. On every backend; TensorFlow is not needed.
+    `prefix="test_"` in the run "test". An epoch or an output without counts (a regression, undefined scores),
+    or with more than 25 labels, has none, and a fit without any is warned of at its end. On every backend; TensorFlow
+    is not needed.
 
     TensorBoard shows ten images of a tag, drawn at random: `tensorboard --samples_per_plugin images=0` shows all.
 
