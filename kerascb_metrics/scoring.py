@@ -181,9 +181,25 @@ def _parsed(scoring):
     for name, source in named:
         _check_name(name, [other for other, _ in named])
         _check_source(source)
-    # The cells are the matrix, written to `logs` too: one entry, whichever is named first.
-    named.sort(key=lambda pair: pair[1] == _CELLS)
-    return {"confusion" if name == _CELLS else name: source for name, source in named}
+    return _with_cells(named)
+
+
+def _with_cells(named):
+    """The cells are the matrix, written to `logs` too: they are recorded as `confusion`, asked for besides it or not."""
+    sources = dict(named)
+    if not _is_cells(sources.get(_CELLS)):
+        return sources
+    del sources[_CELLS]
+    if sources.get("confusion", "confusion") != "confusion":
+        raise ValueError(
+            f"Metrics: the cells of {_CELLS!r} are recorded under 'confusion', which is the name of another score. Give "
+            "that one another name."
+        )
+    return {**sources, "confusion": _CELLS}
+
+
+def _is_cells(source):
+    return isinstance(source, str) and source == _CELLS
 
 
 def _name_of(score):

@@ -159,3 +159,10 @@ def test_a_name_of_the_users_own_may_be_a_name_of_the_panel():
     for name in ("f1", "confusion"):
         assessment = assessed(Multiclass(), y_true, p, {name: metrics.accuracy_score})
         assert assessment.entries == {name: 0.75}
+
+
+def test_cells_take_the_place_of_the_matrix_and_of_nothing_else():
+    assert Scoring(["confusion", "f1", "confusion_cells"]).sources == {"confusion": "confusion_cells", "f1": "f1"}
+    assert Scoring({"confusion_cells": "accuracy"}).sources == {"confusion_cells": "accuracy"}
+    with pytest.raises(ValueError, match="'confusion', which is the name of another score"):
+        Scoring({"confusion": "accuracy", "confusion_cells": "confusion_cells"})
