@@ -180,12 +180,13 @@ def _look_at(block):
         ones = len(block) - zeros
         return np.empty(0, np.int64), ones, ones * zeros + ones * (ones - 1) // 2, zeros * ones
     where = np.flatnonzero((block & 1) != 0)  # of numbers instead of truth values it takes six times as long
-    return where, len(where), int(where.sum()), _tied_pairs(block)
+    return where, len(where), int(where.sum()), _tied_pairs(block, where)
 
 
-def _tied_pairs(block):
-    # A zero next to a one of the same score: the keys differ in the label's bit alone.
-    last_zeros = np.flatnonzero((block[:-1] ^ block[1:]) == 1)
+def _tied_pairs(block, where):
+    # A zero next to a one of the same score: the keys differ in the label's bit alone. (Before the first row comes
+    # none: the last one of the block, which stands there, has a higher score.)
+    last_zeros = where[(block[where - 1] ^ block[where]) == 1] - 1
     key, end = block[last_zeros], len(block) - 1
     # Most groups are just these two.
     more = (block[last_zeros - 1] == key) & (last_zeros > 0)

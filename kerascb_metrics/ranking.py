@@ -13,7 +13,7 @@ from kerascb_metrics.packing import LookedUp, Packed
 from kerascb_metrics.weighing import Weighed
 
 # Below this share of positives it costs less to look them up among the sorted scores.
-_RARE = 1 / 128
+_RARE = 1 / 75
 # About so many points are kept of a curve; and of all curves of an epoch, but of each curve some.
 POINTS, _ALL_POINTS, _FEWEST_POINTS = 1000, 20_000, 50
 # Bytes of columns that are laid out one after the other at a time.

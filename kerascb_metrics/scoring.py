@@ -185,15 +185,15 @@ def _parsed(scoring):
 
 
 def _with_cells(named):
-    """The cells are the matrix, written to `logs` too: they are recorded as `confusion`, asked for besides it or not."""
+    """The cells are the matrix, written to `logs` too: recorded as `confusion`, whether that is asked for or not."""
     sources = dict(named)
     if not _is_cells(sources.get(_CELLS)):
         return sources
     del sources[_CELLS]
     if sources.get("confusion", "confusion") != "confusion":
         raise ValueError(
-            f"Metrics: the cells of {_CELLS!r} are recorded under 'confusion', which is the name of another score. Give "
-            "that one another name."
+            f"Metrics: the cells of {_CELLS!r} are recorded under 'confusion', which is the name of another score. "
+            "Give that one another name."
         )
     return {**sources, "confusion": _CELLS}
 
