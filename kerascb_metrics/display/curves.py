@@ -44,7 +44,8 @@ class CurvesDisplay:
         self.figure_, (self.ax_,) = panels(ax, size=room([*self.names, 26 * " "], 5, 4.8))
         for number, (display, name) in enumerate(zip(self.displays, self.names, strict=True)):
             chance = self.chance and number == len(self.displays) - 1
-            display.plot(ax=self.ax_, plot_chance_level=chance, chance_level_kw=_CHANCE if chance else None)
+            # Named here too: scikit-learn 1.6 draws a legend in any case, and warns where there is nothing in it.
+            display.plot(ax=self.ax_, name=name, plot_chance_level=chance, chance_level_kw=_CHANCE if chance else None)
             # Markers at other places for each curve, so that they show where curves lie upon each other.
             display.line_.set(**style(number), label=name, markevery=(0.03 * (number % 5), 0.15))
         self.lines_ = [display.line_ for display in self.displays]
