@@ -3,7 +3,6 @@
 import decimal
 
 import numpy as np
-from scipy.special import expit
 
 from kerascb_metrics.curves import Curve
 
@@ -53,7 +52,7 @@ def page_curve(tally, name, points):
         the threshold that decides the labels, or None where several classes compete.
     """
     of = tally.class_names.index(name)
-    curve, own = _with_own_point(tally, name, of)
+    curve, own = _with_own_point(tally, name)
     kept = thin(curve, points)
     if own is not None:
         kept = np.union1d(kept, [own])
@@ -85,21 +84,6 @@ def thin(curve, points):
     return np.unique(np.concatenate([[0, best, last], along, by_threshold, top]).clip(0, last))
 
 
-def own_threshold(tally, of):
-    """Return the threshold that decides the labels of a class, on the scale of `Tally.thresholds`."""
-    threshold = np.ravel(tally.threshold)[of if np.size(tally.threshold) > 1 else 0]
-    if tally.scale == "logit":
-        threshold = expit(float(threshold))
-    if turned(tally):
-        threshold = -threshold if tally.scale == "margin" else 1 - threshold
-    return float(f"{threshold:.7g}")
-
-
-def turned(tally):
-    """Whether the positive class of a binary task is the one of low outputs."""
-    return tally.kind == "binary" and tally.pos_index == 0
-
-
 def amounts(numbers):
     """Counts as they are, sums of weights to twelve digits."""
     if np.issubdtype(numbers.dtype, np.integer):
@@ -107,9 +91,9 @@ def amounts(numbers):
     return [float(f"{value:.12g}") for value in numbers.tolist()]
 
 
-def _with_own_point(tally, name, of):
+def _with_own_point(tally, name):
     """The curve with short thresholds and the point at which the labels were decided, and that point's place."""
-    curve, counted = tally.curves[name], _own_counts(tally, of)
+    curve, counted = tally.curves[name], tally.own_counts(name)
     thresholds, tps, fps = _short(tally.thresholds(name)), curve.tps, curve.fps
     if counted is None:
         return Curve(thresholds, tps, fps), None
@@ -120,15 +104,8 @@ def _with_own_point(tally, name, of):
         thresholds, tps, fps = (
             np.insert(old, own, new) for old, new in zip((thresholds, tps, fps), (0, *counted), strict=True)
         )
-    thresholds[own] = own_threshold(tally, of)
+    thresholds[own] = float(f"{tally.own_threshold(name):.7g}")
     return Curve(thresholds, tps, fps), own
-
-
-def _own_counts(tally, of):
-    """The true and false positives of the labels as they were decided; None where several classes compete."""
-    if tally.kind == "multilabel":
-        return tally.counts[of, 1, 1], tally.counts[of, 0, 1]
-    return None if tally.threshold is None else tuple(tally.matrix()[[of, 1 - of], of])
 
 
 def _short(thresholds):

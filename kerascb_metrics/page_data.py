@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from kerascb_metrics.page_curves import Room, amounts, page_curve, turned
+from kerascb_metrics.page_curves import Room, amounts, page_curve
 
 # A larger matrix is neither readable nor small; the most frequent errors stay.
 LARGEST_MATRIX = 100
@@ -79,14 +79,14 @@ def _number(value):
 
 def _output(name, tallies, room, kept):
     last = next(tally for tally in reversed(tallies) if tally is not None)
-    sign = "−" if turned(last) else ""
+    sign = "−" if last.turned else ""
     return {
         "name": "" if name is None else str(name),
         "names": list(last.class_names),
         "curved": [of for of in last.class_names if any(tally is not None and of in tally.curves for tally in tallies)],
         "no_curves": _NO_CURVES,
         "score": f"{sign}output" if last.scale == "margin" else "probability",
-        "own_sign": "≥" if turned(last) else ">",
+        "own_sign": "≥" if last.turned else ">",
         "zero_division": _number(last.zero_division),
         "epochs": [
             None if tally is None else _entry(tally, last, room, room.admits(place, kept))

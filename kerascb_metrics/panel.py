@@ -61,8 +61,7 @@ class Panel:
             raise Undefined("the outputs are margins, which one-vs-rest AUC does not compare")
         if evidence.kind == "binary":
             return binary_auc(evidence)
-        average = "macro" if self.average == "binary" else self.average
-        return auc_of_columns(evidence, average)
+        return auc_of_columns(evidence, self.average)
 
     def confusion(self):
         """The confusion matrix, C × C, rows true, columns predicted; multilabel L × 2 × 2."""

@@ -52,12 +52,34 @@ class Tally:
             evidence.curves,
         )
 
+    @property
+    def turned(self):
+        """Whether the positive class of a binary task is the one of low outputs."""
+        return self.kind == "binary" and self.pos_index == 0
+
     def thresholds(self, name):
         """Return the thresholds of a class's curve, as probabilities of the class; inf and margins as they are."""
-        thresholds, turned = self.curves[name].thresholds, self.kind == "binary" and self.pos_index == 0
+        thresholds = self.curves[name].thresholds
         if self.scale == "logit":  # those of a turned class are turned already
             return np.append(np.inf, expit(thresholds[1:]))
-        return 1 + thresholds if turned and self.scale == "probability" else thresholds
+        return 1 + thresholds if self.turned and self.scale == "probability" else thresholds
+
+    def own_threshold(self, name):
+        """Return the threshold above which the task labels a class, on the scale of `thresholds`; None without one."""
+        if self.threshold is None:
+            return None
+        cuts = np.ravel(self.threshold).astype(float)
+        cut = cuts[self.class_names.index(name) if len(cuts) > 1 else 0]
+        if self.scale == "logit":
+            return float(expit(-cut if self.turned else cut))
+        return float((self.scale == "probability") - cut if self.turned else cut)
+
+    def own_counts(self, name):
+        """Return the true and false positives of a class as the task labelled the rows; None without a threshold."""
+        index = self.class_names.index(name)
+        if self.kind == "multilabel":
+            return self.matrix()[index, 1, 1], self.matrix()[index, 0, 1]
+        return None if self.threshold is None else tuple(self.matrix()[[index, 1 - index], index])
 
     def matrix(self):
         """Return the confusion matrix: C × C, rows true, columns predicted; multilabel L × 2 × 2."""

@@ -187,3 +187,16 @@ def test_each_rows_labels(weighted):
     weight = rng.random(50) if weighted else None
     theirs = metrics.roc_auc_score(y_true, y_score, average="samples", sample_weight=weight)
     assert auc_of_rows(y_true, y_score, weight) == pytest.approx(theirs, abs=1e-12)
+
+
+@pytest.mark.parametrize("decades", [0, 3, 12])
+def test_weighted_sums_stay_within_their_totals(decades):
+    rng = np.random.default_rng(7)
+    positive, weight = np.arange(20_000) % 2 == 1, 10.0 ** rng.uniform(-decades, decades, 20_000)
+    found = rank(positive, (positive + rng.random(20_000)).astype("float32"), weight, precision=True)
+    assert found.auc <= 1
+    assert found.average_precision <= 1
+    for sums in (found.curve.tps, found.curve.fps):
+        assert sums[0] == 0
+        assert (np.diff(sums) >= 0).all()
+    assert found.curve.precision.max() <= 1

@@ -5,10 +5,11 @@ import functools
 import keras
 import numpy as np
 import pytest
+from arrays import assessed
 from sklearn import metrics as sk
 
-from conftest import Batches, binary_rows, echo_model
-from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass, Predictions
+from conftest import BACKEND, Batches, binary_rows, echo_model
+from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass, Multilabel, Predictions
 
 X, Y = binary_rows(100, seed=9)
 
@@ -340,3 +341,45 @@ def test_run_eagerly_hands_numpy_arrays_through():
     metrics = Metrics("f1")
     model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[metrics])
     assert metrics.f1s == [sk.f1_score(y, x[:, 0] > 0.5)]
+
+
+def test_a_buffer_that_the_data_source_fills_anew_is_copied_in_time():
+    x, y = X.copy(), Y.astype("float32")
+    as_batch = __import__("torch").from_numpy if BACKEND == "torch" else (lambda array: array)
+
+    def batches():
+        inputs, targets = np.empty((10, 1), "float32"), np.empty((10, 1), "float32")
+        while True:
+            for start in range(0, 100, 10):
+                inputs[:], targets[:, 0] = x[start : start + 10], y[start : start + 10]
+                yield as_batch(inputs), as_batch(targets)
+
+    metrics = Metrics("f1")
+    model = echo_model(run_eagerly=True)
+    model.fit(X, Y, validation_data=batches(), validation_steps=10, verbose=0, callbacks=[metrics])
+    rows = metrics.predictions
+    pairs = set(zip(x.ravel().tolist(), y.tolist(), strict=True))
+    assert set(zip(rows.y_pred.ravel().tolist(), rows.y_true.ravel().tolist(), strict=True)) <= pairs
+
+
+def test_what_is_no_number_in_logs_is_left_to_others():
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(when="12:00", what=None))
+    metrics = Metrics("f1")
+    fit(metrics, callbacks=[clock])
+    assert {"when", "what"}.isdisjoint(metrics.history.logs[0])
+    assert "val_loss" in metrics.history.logs[0]
+
+
+def test_options_that_are_not_shared_take_their_own_way():
+    score = functools.partial(sk.f1_score, average="macro", sample_weight=None)
+    metrics = Metrics({"own": score})
+    fit(metrics)
+    assert metrics.history["own"] == [sk.f1_score(Y, X[:, 0] > 0.5, average="macro")]
+
+
+def test_what_a_user_does_to_a_matrix_spoils_no_report():
+    task, y, p = Multilabel(), np.array([[1, 0], [0, 1]]), np.array([[0.9, 0.2], [0.6, 0.8]])
+    found = assessed(task, y, p)
+    before = found.tally.report()
+    found.values["confusion"][:] = 0
+    assert found.tally.report() == before

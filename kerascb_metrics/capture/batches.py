@@ -44,8 +44,8 @@ class Batches:
     def add(self, parts):
         """Take the parts of one call of the test function, in row order."""
         self._flush()
-        self._pending = parts
-        leaves = [leaf for part in parts for _, leaf in _with_paths(part)]
+        self._pending = [(part, _with_paths(part)) for part in parts]
+        leaves = [leaf for _, with_paths in self._pending for _, leaf in with_paths]
         if any(_is_at_hand(leaf) for leaf in leaves):
             self._flush()
         elif keras.backend.backend() == "jax":
@@ -62,14 +62,14 @@ class Batches:
 
     def _flush(self):
         pending, self._pending = self._pending, []
-        for part in pending if self._error is None else []:
+        for part, with_paths in pending if self._error is None else []:
             try:
-                self._take(part)
+                self._take(part, with_paths)
             except DataError as error:
                 self._error = error
 
-    def _take(self, part):
-        leaves = [(path, _to_numpy(leaf)) for path, leaf in _with_paths(part)]
+    def _take(self, part, with_paths):
+        leaves = [(path, _to_numpy(leaf)) for path, leaf in with_paths]
         count = row_count(leaves)
         if not (self._runs and self._runs[-1].takes(leaves)):
             # Room for all is made once: where batches differ, most runs are short.

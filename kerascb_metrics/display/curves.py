@@ -1,7 +1,6 @@
 """ROC and precision-recall curves of some epochs and classes, and precision, recall and F1 against the threshold."""
 
 import numpy as np
-from scipy.special import expit
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from kerascb_metrics.display.axes import aspect, check_lines, legend, panels, room, short, style
@@ -96,7 +95,7 @@ class ThresholdDisplay:
             np.divide(tps, tps + fps, out=np.full(len(tps), np.nan), where=tps + fps > 0),
             tps / positives,
             2 * tps / (tps + fps + positives),
-            threshold=_task_threshold(tally, name),
+            threshold=tally.own_threshold(name),
             axis="threshold" if tally.scale == "margin" else f"threshold: probability of class {_short(tally, name)}",
             title=_title(output, epoch),
         )
@@ -232,20 +231,6 @@ def _recorded(history, place, tally, name, output, score_names):
     return None, []
 
 
-def _task_threshold(tally, name):
-    """The threshold of the task in terms of a class's own probability; margins as they are; None where none is."""
-    if tally.threshold is None:
-        return None
-    cuts = np.atleast_1d(tally.threshold).astype(float)
-    cut = cuts[list(tally.class_names).index(name) if len(cuts) > 1 else 0]
-    turned = tally.kind == "binary" and tally.pos_index == 0
-    if tally.scale == "logit":
-        return float(expit(-cut if turned else cut))
-    if turned:
-        return float((1 if tally.scale == "probability" else 0) - cut)
-    return float(cut)
-
-
 def _counts_rising(tally, name):
     """Thresholds from the lowest, and the counts at or above each; among them what the task itself counted at its own.
 
@@ -253,13 +238,10 @@ def _counts_rising(tally, name):
     """
     curve, kept = tally.curves[name], slice(None, 0, -1)
     columns = [tally.thresholds(name)[kept], curve.tps[kept], curve.fps[kept]]
-    own = _task_threshold(tally, name)
+    own = tally.own_threshold(name)
     if own is None:
         return columns
-    index = list(tally.class_names).index(name)
-    table = tally.matrix()[index] if tally.kind == "multilabel" else tally.matrix()
-    positive = 1 if tally.kind == "multilabel" else index
-    point = own, table[positive, positive], table[1 - positive, positive]
+    point = own, *tally.own_counts(name)
     place = np.searchsorted(columns[0], own, side="right")
     return [np.insert(column, place, value) for column, value in zip(columns, point, strict=True)]
 
