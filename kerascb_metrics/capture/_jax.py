@@ -1,5 +1,7 @@
 """The tapped test function on JAX."""
 
+import numpy as np
+
 from kerascb_metrics.capture.guards import replaced
 from kerascb_metrics.capture.tap import Tap
 
@@ -34,3 +36,22 @@ def build(model):
         return (logs, state), parts
 
     return twin
+
+
+def to_numpy(array):
+    """An array of a JAX array's values; it may share its memory."""
+    return np.asarray(array)
+
+
+def is_at_hand(array):
+    """Tell whether an array is in the host's memory: no JAX array is taken for it."""
+    return False
+
+
+def start_copy(array):
+    """Begin to copy to the host, without waiting."""
+    array.copy_to_host_async()
+
+
+def refuse_unsupported(model, given=False):
+    """Raise `CaptureError` for what Keras itself cannot do; `given`: with data of the callback's own."""

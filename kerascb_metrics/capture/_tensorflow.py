@@ -1,5 +1,6 @@
 """The tapped test function on TensorFlow."""
 
+import keras
 import tensorflow as tf
 from keras import tree
 
@@ -51,6 +52,24 @@ def build(model):
         return logs, parts
 
     return twin
+
+
+def to_numpy(tensor):
+    """An array of a tensor's values; it may share its memory."""
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def is_at_hand(tensor):
+    """Tell whether a tensor is in the host's memory: no tensor is taken for it."""
+    return False
+
+
+def start_copy(tensor):
+    """Do nothing: TensorFlow copies from a device when it is asked for the values."""
+
+
+def refuse_unsupported(model, given=False):
+    """Raise `CaptureError` for what Keras itself cannot do; `given`: with data of the callback's own."""
 
 
 def _none_if_optional(leaf):

@@ -1,5 +1,6 @@
 """The tapped test function on PyTorch."""
 
+import keras
 import torch
 
 from kerascb_metrics.capture.tap import Tap
@@ -26,3 +27,23 @@ def build(model):
         return logs, [captured]
 
     return twin
+
+
+def to_numpy(tensor):
+    """An array of a tensor's values; it may share its memory."""
+    if tensor.dtype == torch.bfloat16:
+        return keras.ops.convert_to_numpy(tensor)
+    return tensor.numpy(force=True)  # Keras's own way warns at every call, at ten times the cost
+
+
+def is_at_hand(tensor):
+    """Tell whether a tensor is in the host's memory: there is no device to be kept waiting."""
+    return tensor.device.type == "cpu"
+
+
+def start_copy(tensor):
+    """Do nothing: PyTorch copies from a device when it is asked for the values."""
+
+
+def refuse_unsupported(model, given=False):
+    """Raise `CaptureError` for what Keras itself cannot do; `given`: with data of the callback's own."""

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from keras import tree
 
+from kerascb_metrics.capture._backend import backend
 from kerascb_metrics.exceptions import DataError
 
 
@@ -46,12 +46,13 @@ class Batches:
         self._flush()
         self._pending = [(part, _with_paths(part)) for part in parts]
         leaves = [leaf for _, with_paths in self._pending for _, leaf in with_paths]
-        if any(_is_at_hand(leaf) for leaf in leaves):
+        leaves = [leaf for leaf in leaves if leaf is not None]
+        # What is in the host's memory already may be the user's own, which the next batch overwrites.
+        if any(isinstance(leaf, np.ndarray) or backend().is_at_hand(leaf) for leaf in leaves):
             self._flush()
-        elif keras.backend.backend() == "jax":
+        else:
             for leaf in leaves:
-                if leaf is not None:
-                    leaf.copy_to_host_async()
+                backend().start_copy(leaf)
 
     def finish(self):
         """Return the parts as the batches of a `Pass`; raise `DataError` if one of them could not be one."""
@@ -69,7 +70,7 @@ class Batches:
                 self._error = error
 
     def _take(self, part, with_paths):
-        leaves = [(path, _to_numpy(leaf)) for path, leaf in with_paths]
+        leaves = [(path, _as_array(leaf)) for path, leaf in with_paths]
         count = row_count(leaves)
         if not (self._runs and self._runs[-1].takes(leaves)):
             # Room for all is made once: where batches differ, most runs are short.
@@ -130,25 +131,8 @@ def _kinds(leaves):
     return [(path, None if leaf is None else (leaf.dtype, leaf.shape[1:])) for path, leaf in leaves]
 
 
-def _is_at_hand(leaf):
-    """Tell whether a leaf is in the host's memory already.
-
-    It may be the user's own, which the next batch overwrites; and there is no device to be kept waiting.
-    """
-    if keras.backend.backend() == "torch" and keras.ops.is_tensor(leaf):
-        return leaf.device.type == "cpu"
-    return isinstance(leaf, np.ndarray)
-
-
-def _to_numpy(leaf):
-    """An array of the leaf's values; it may share the leaf's memory."""
-    if leaf is None:
-        return None
-    if keras.backend.backend() == "torch" and keras.ops.is_tensor(leaf) and str(leaf.dtype) != "torch.bfloat16":
-        return leaf.numpy(force=True)  # Keras's own way there warns at every call, at ten times the cost
-    if keras.backend.backend() == "jax":
-        return np.asarray(leaf)
-    return keras.ops.convert_to_numpy(leaf)
+def _as_array(leaf):
+    return leaf if leaf is None or isinstance(leaf, np.ndarray) else backend().to_numpy(leaf)
 
 
 def row_count(leaves):

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import tree
 
+from kerascb_metrics.capture._backend import backend
 from kerascb_metrics.capture._keras import get_data_adapter, get_keras_mask
 from kerascb_metrics.capture.batches import Batches, Pass
 from kerascb_metrics.capture.guards import jax_state_kept, random_state_kept, replaced, state_kept
@@ -50,6 +51,7 @@ class GivenData:
 
     def predict(self, model, *, show_progress=False):
         """Predict all of the data, once; return it as a `Pass`."""
+        backend().refuse_unsupported(model, given=True)
         counted = _Counted(self._data, self._steps)
         batches = Batches(self._known_rows)
         with contextlib.ExitStack() as stack:

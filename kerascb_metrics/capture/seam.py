@@ -7,13 +7,13 @@ runs through a tapped twin of the test function, put in place for that one call 
 """
 
 import functools
-import importlib
 import weakref
 from typing import Any
 
 import keras
 
 from kerascb_metrics.capture import _keras
+from kerascb_metrics.capture._backend import backend
 from kerascb_metrics.capture.batches import Batches, Pass
 from kerascb_metrics.exceptions import CaptureError
 
@@ -71,7 +71,8 @@ def step_to(place, callback):
 
 
 def refuse_what_cannot_be_captured(model):
-    """Raise `CaptureError` for a test function that is not Keras's own."""
+    """Raise `CaptureError` for a test function that is not Keras's own, and for what Keras itself cannot do."""
+    backend().refuse_unsupported(model)
     if "make_test_function" in vars(model) or type(model).make_test_function is not keras.Model.make_test_function:
         raise CaptureError(
             f"Metrics: {type(model).__name__} overrides `make_test_function`, so the rows that its validation sees "
@@ -197,8 +198,7 @@ def _twin(model):
     function = model.test_function
     if not hasattr(function, _TWIN):
         refuse_what_cannot_be_captured(model)
-        backend = importlib.import_module(f"kerascb_metrics.capture._{keras.backend.backend()}")
-        setattr(function, _TWIN, backend.build(model))
+        setattr(function, _TWIN, backend().build(model))
     return getattr(function, _TWIN)
 
 
