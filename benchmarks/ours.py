@@ -19,7 +19,7 @@ MULTILABEL = Multilabel(), read_loss("binary_crossentropy")
 def panel(rows, reading=BINARY):
     """Return a function that assesses rows with the default panel, from the arrays on."""
     (task, loss), given, scoring = reading, _predictions(rows), Scoring(None)
-    return lambda: assess(given, loss, task, scoring, on_error=_fail)
+    return lambda: assess(task.read(given, loss), scoring, on_error=_fail)
 
 
 def weighted_auc(rows):

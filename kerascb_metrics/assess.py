@@ -1,8 +1,9 @@
-"""Interpret, tally and score the rows of one pass: the middle of the way, with nothing of Keras's hooks in it."""
+"""Tally and score the rows of one pass: the middle of the way, with nothing of Keras's hooks in it."""
 
 from dataclasses import dataclass, replace
 
-from kerascb_metrics.inference import infer_task
+import numpy as np
+
 from kerascb_metrics.records import history_entries, log_entries
 from kerascb_metrics.scoring import Scores
 from kerascb_metrics.tally import Tally
@@ -17,58 +18,63 @@ class Assessment:
         entries: what goes to `logs`, name → float, without prefix.
         scores: the `Scores` behind them, with what was undefined or failed.
         tally: the counts, for the report.
+        bounds: name → (lowest, highest), of values that are the middle of an interval.
     """
 
     values: dict
     entries: dict
     scores: Scores
     tally: Tally | None
+    bounds: dict
 
 
-def settle_task(task, rows, loss, scoring):
-    """Return the task of a pass, inferred where it is "auto", and checked against the scores asked for."""
-    settled = infer_task(rows, loss) if task == "auto" else task
-    scoring.check(settled.kind, loss.name)
-    return settled
-
-
-def assess(rows, loss, task, scoring, *, complete=True, on_error):
-    """Score `Predictions`.
+def assess(evidence, scoring, *, complete=True, on_error):
+    """Score an `Evidence`.
 
     Args:
-        rows: the `Predictions`.
-        loss: the `LossReading` of the output.
-        task: a settled task.
+        evidence: of a settled task.
         scoring: the `Scoring`.
         complete: whether the pass saw all of its data; if not, every score is nan.
         on_error: called with (name, error) for a score that raised; returns the value to record, or raises.
     """
-    evidence = replace(task.read(rows, loss), wants_precision=scoring.wants_precision)
-    if not len(evidence.y_true):
+    evidence = replace(evidence, wants_precision=scoring.wants_precision)
+    if not evidence.rows:
         evidence = replace(evidence, undefined="no row is left to score")
-    elif evidence.sample_weight is not None and not evidence.sample_weight.any():
+    elif evidence.weightless:
         evidence = replace(evidence, undefined="all sample weights are zero")
     if not complete:
         evidence = replace(evidence, undefined="the pass was cut short by stop_evaluating")
-    scores = scoring.score(evidence)
+    scores, bounds = _score(evidence, scoring)
     for name, error in scores.errors.items():
         scores.values[name] = on_error(name, error)
     names = evidence.class_names
     entries = log_entries(
         scores.values, names, evidence.kind, evidence.pos_index, scoring.matrices, scoring.wants_cells
     )
-    return Assessment(history_entries(scores.values, names), entries, scores, Tally.of(evidence, scoring.zero_division))
+    tally = Tally.of(evidence, scoring.zero_division)
+    return Assessment(history_entries(scores.values, names), entries, scores, tally, _by_class(bounds, names))
 
 
-def describe(task, rows, loss):
-    """Say in one sentence how the outputs are read.
+def _score(evidence, scoring):
+    """The scores; where the rows were not kept, those that rank them as the middle of their bounds."""
+    scores = scoring.score(evidence)
+    if evidence.rows_kept:
+        return scores, {}
+    best = scoring.score(replace(evidence, best=True))  # averages of classes rise with each of them
+    bounds = {name: (scores.values[name], best.values[name]) for name in scoring.ranked if name in scores.values}
+    scores.values.update({name: (low + high) / 2 for name, (low, high) in bounds.items()})
+    return scores, bounds
 
-    >>> import numpy as np
-    >>> from kerascb_metrics import Binary, Predictions
-    >>> from kerascb_metrics.losses import read_loss
-    >>> rows = Predictions(np.array([0, 1]), np.array([[0.2], [0.9]]))
-    >>> describe(Binary(), rows, read_loss("binary_crossentropy"))
-    'binary task (loss binary_crossentropy, output (None, 1)), positive when probability > 0.5'
-    """
-    shape = (None, *rows.y_pred.shape[1:])
-    return f"{task.kind} task (loss {loss.name}, output {shape}), {task.describe(loss)}"
+
+def _by_class(bounds, class_names):
+    """Bounds by the names of the history: a value a class has bounds a class too."""
+    lowest, highest = (
+        history_entries({name: pair[end] for name, pair in bounds.items()}, class_names) for end in (0, 1)
+    )
+    return {name: (lowest[name], highest[name]) for name in lowest}
+
+
+def widest(bounds):
+    """Return the width of the widest of some bounds; 0.0 without any."""
+    widths = [np.nanmax(np.append(np.ravel(high) - np.ravel(low), 0.0)) for low, high in bounds.values()]
+    return float(max(widths, default=0.0))

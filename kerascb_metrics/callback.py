@@ -43,6 +43,10 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         prefix: how its keys in `logs` begin, as in "test_"; None: "val_".
         error_score: "raise_first" raises in the first scored epoch, and later records nan with one warning;
             "raise" always raises; a number is recorded with one warning.
+        memory: "exact" keeps the rows of a pass until it is scored. "bounded" keeps counts only: label scores are the
+            same, ROC AUC and average precision the middle of an interval that holds the exact value, in
+            `history.bounds`; `predictions` is None, and scores that need the rows are refused. "auto" keeps up to
+            4 GiB of targets, outputs and weights, and past them changes over, with a warning, if no score needs them.
         log_file: a path, "scores.jsonl", to which each scored epoch is written, and is on the disk before the next
             one begins; `ScoreHistory.load` reads it. A fit that begins at a later epoch than 0 (`initial_epoch`,
             `BackupAndRestore`) goes on with the file: `history` begins with its epochs before that one, and those
@@ -94,6 +98,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         validation_freq: int | list[int] = 1,
         prefix: str | None = None,
         error_score: str | float = "raise_first",
+        memory: str = "auto",
         log_file: str | os.PathLike | None = None,
         verbose: bool | str = "auto",
     ) -> None:
@@ -101,6 +106,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         check_choice("use_sample_weight", use_sample_weight, (True, False))
         check_choice("verbose", verbose, ("auto", True, False))
         check_error_score(error_score)
+        check_choice("memory", memory, ("auto", "exact", "bounded"))
         check_log_file(log_file)
         if not isinstance(output, str | None):
             raise ValueError(f"Metrics: output must be the name of an output, or None; received {output!r}.")
@@ -111,6 +117,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self.use_sample_weight = use_sample_weight
         self.output = output
         self.error_score = error_score
+        self.memory = memory
         self.log_file = log_file
         self.verbose = verbose
         self.validation_data = validation_data
@@ -120,7 +127,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self.prefix = prefix
         self.wants_pass = validation_data is None
         check_given(self)
-        self._plan = Plan(scoring, task, average, zero_division, output)
+        self._plan = Plan(scoring, task, average, zero_division, output, memory)
         self._keys = Keys("val_" if prefix is None else prefix, self._plan)
         self._given_modes: list = []
         self._start_afresh()
@@ -219,7 +226,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
                 f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
             )
         recorder = Recorder(self._plan, self.use_sample_weight, "raise", tell=lambda message: None)
-        recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model), 0, *_facts(model))
+        recorder.begin(0, *_facts(model))
+        recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model, recorder.reader))
         return {name: values[0] for name, values in recorder.history.items()}
 
     # Keras's hooks.
@@ -253,6 +261,10 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         if self.wants_pass:
             capture.install(self.model)
 
+    def on_validation_begin(self):
+        """Take the rows of fit's own pass, where they are not to be kept."""
+        return self._begin()
+
     def on_validation_pass(self, collect, logs):
         """Score and record the rows of fit's own pass; return what joins its logs."""
         # `fit` puts "val_" before every key that `evaluate` returns.
@@ -262,7 +274,9 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Score the given data, if there is any and its turn has come; note what else was logged; write to the file."""
         if not self.wants_pass and capture.is_due(epoch, self.validation_freq):
-            logs.update(self._record(lambda: self._given.predict(self.model, show_progress=not self._silent), logs))
+            taker = self._begin()
+            collect = lambda: self._given.predict(self.model, taker, show_progress=not self._silent)  # noqa: E731
+            logs.update(self._record(collect, logs))
         self._recorder.note(epoch, {key: value for key, value in logs.items() if key not in self._own})
         if self._log is not None and epoch in self.history.epochs[-1:]:
             self._log.write(self.history)
@@ -280,8 +294,12 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         if len(self.history.epochs) == self._recorder.taken_up:
             self._say_idle("no epoch of this fit was scored. See validation_freq.")
 
+    def _begin(self):
+        self._recorder.begin(self._epoch, *_facts(self.model))
+        return self._recorder.reader
+
     def _record(self, collect, taken):
-        entries = self._recorder.record(collect, self._epoch, *_facts(self.model))
+        entries = self._recorder.record(collect)
         self._own = self._keys.apart(entries, taken, self._recorder.troubles.say)
         renamed = {self._keys.prefix + name for name in entries} - set(self._own)
         take_back([callback for callback in self._given_modes if callback.monitor in renamed])  # Keras's own names
@@ -328,5 +346,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
 
 def _facts(model):
-    """The compiled loss and the output names, where the model has them."""
-    return getattr(model, "loss", None), getattr(model, "output_names", None)
+    """The compiled loss and the output names, where the model has them; lists and dicts of ours, not the model's."""
+    loss, names = getattr(model, "loss", None), getattr(model, "output_names", None)
+    plain = dict if isinstance(loss, dict) else list if isinstance(loss, list | tuple) else lambda it: it
+    return plain(loss), None if names is None else list(names)

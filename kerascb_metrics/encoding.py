@@ -39,12 +39,13 @@ def header_of(history):
 
 def epoch_of(history, place):
     """Return what was recorded at one place of the history's lists."""
-    tallies = history.tallies[place]
+    tallies, bounds = history.tallies[place], history.intervals[place]
     return {
         "epoch": int(history.epochs[place]),
         "scores": {name: _value_out(name, values[place]) for name, values in history.items()},
         "logs": {name: _number_out(name, value) for name, value in history.logs[place].items()},
         "tallies": [{"output": output, **_tally_out(tally)} for output, tally in tallies.items()],
+        **({"bounds": {name: _bounds_out(name, pair) for name, pair in bounds.items()}} if bounds else {}),
     }
 
 
@@ -64,6 +65,10 @@ def _setting_out(name, value):
 
 def _value_out(name, value):
     return _array_out(name, value) if np.ndim(value) else _number_out(name, value)
+
+
+def _bounds_out(name, pair):
+    return [_value_out(name, end) for end in pair]
 
 
 def _number_out(name, value):
@@ -136,13 +141,15 @@ def header_in(form):
 
 
 def epoch_in(form):
-    """Return `(epoch, values, logs, tallies)` of an epoch, checked."""
+    """Return `(epoch, values, logs, tallies, bounds)` of an epoch, checked."""
     epoch = _take(form, "epoch", int)
     _need(0 <= epoch < 2**63, "'epoch' is no count of epochs")
     values = {name: _value_in(value) for name, value in _take(form, "scores", dict).items()}
     logs = {name: _number_in(value) for name, value in _take(form, "logs", dict).items()}
     tallies = {_output_in(each): _tally_in(each) for each in _take(form, "tallies", list)}
-    return epoch, values, logs, tallies
+    bounds = {name: _bounds_in(pair) for name, pair in _take(form, "bounds", dict).items()} if "bounds" in form else {}
+    _need(bounds.keys() <= values.keys(), "'bounds' are of scores that are not there")
+    return epoch, values, logs, tallies, bounds
 
 
 def fill(history, header, epochs):
@@ -150,8 +157,8 @@ def fill(history, header, epochs):
     settings, directions = header
     history.settings.update(settings)
     history.declare(directions)
-    for epoch, values, logs, tallies in epochs:
-        history.append(epoch, values, tallies)
+    for epoch, values, logs, tallies, bounds in epochs:
+        history.append(epoch, values, tallies, bounds)
         history.logs[-1].update(logs)
 
 
@@ -176,6 +183,11 @@ def _setting_in(value):
 
 def _value_in(value):
     return _array_in(value) if isinstance(value, dict) else _number_in(value)
+
+
+def _bounds_in(pair):
+    _need(isinstance(pair, list) and len(pair) == 2, "'bounds' are no pairs")
+    return tuple(_value_in(end) for end in pair)
 
 
 def _number_in(value):

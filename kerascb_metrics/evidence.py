@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -47,6 +48,14 @@ class Counts:
         cells = np.flatnonzero(counts)
         weight = counts if sample_weight is None else _cell_weights(y_true, y_pred, n_classes, sample_weight)
         return cls(cells // n_classes, cells % n_classes, weight[cells], n_classes)
+
+    def __add__(self, other):
+        """Return the counts of both."""
+        cells = np.concatenate([one.y_true * one.n_classes + one.y_pred for one in (self, other)])
+        occurring, place = np.unique(cells, return_inverse=True)
+        weight = np.zeros(len(occurring), np.result_type(self.weight, other.weight))
+        np.add.at(weight, place, np.concatenate([self.weight, other.weight]))
+        return Counts(occurring // self.n_classes, occurring % self.n_classes, weight, self.n_classes)
 
     def matrix(self):
         """Return the C × C table, rows true, columns predicted."""
@@ -105,7 +114,23 @@ class Evidence:
     sample_weight: np.ndarray | None = None
     undefined: str | None = None
     wants_precision: bool = False
+    rows_kept: ClassVar[bool] = True
     shared: dict = field(default_factory=dict)
+
+    @property
+    def rows(self):
+        """How many rows there are."""
+        return len(self.y_true)
+
+    @property
+    def weightless(self):
+        """Whether there are weights, and all are zero."""
+        return self.sample_weight is not None and not self.sample_weight.any()
+
+    @property
+    def has_proba(self):
+        """Whether the outputs are probabilities, or logits of them."""
+        return self.kind != "regression" and self.scale != "margin"
 
     @cached_property
     def counts(self):
@@ -159,7 +184,7 @@ class Evidence:
     @cached_property
     def y_proba(self):
         """Probabilities as `predict_proba` gives them, (N, C) or (N, L); None where the outputs are margins."""
-        if self.outputs is None or self.scale == "margin":
+        if self.outputs is None or not self.has_proba:
             return None
         if self.kind == "multiclass":
             return self.y_score
@@ -178,6 +203,13 @@ class Evidence:
         y_score = y_score if self.pos_index == 1 else -y_score
         own = rank(self.is_of(self.pos_index), y_score, self.sample_weight, precision=self.wants_precision)
         return {self.pos_index: own}
+
+    @property
+    def pooled(self):
+        """The `Ranking` of every (row, column) as a row of its own."""
+        weight = None if self.sample_weight is None else np.repeat(self.sample_weight, len(self.classes))
+        positive = np.stack([self.is_of(index) for index in range(len(self.classes))], axis=1)
+        return rank(positive.ravel(), rankable(self.y_score).ravel(), weight)
 
     @property
     def curves(self):

@@ -23,6 +23,8 @@ class ScoreHistory(Displays, Mapping):
         logs: what Keras itself logged in each of them (`loss`, `val_loss`, compiled metrics), name → float.
         settings: what was scored and how, name → text or number, for files and pages.
         directions: score name → True where greater is better, False where less is, None where that is not known.
+        bounds: name → list of (lowest, highest), one a scored epoch, of scores that are the middle of an interval:
+            those that rank rows which were not kept (`memory="bounded"`). The exact value lies in it.
         tallies: of each scored epoch its counts and curves, a dict by output (None: the only one); see `tally`.
 
     >>> history = ScoreHistory({"f1": True})
@@ -40,6 +42,7 @@ class ScoreHistory(Displays, Mapping):
         self.settings: dict = {}
         self._values: dict[str, list] = {}
         self.tallies: list[dict] = []
+        self.intervals: list[dict] = []
         self.directions = dict(greater_is_better or {})
 
     def __getitem__(self, name):
@@ -70,14 +73,24 @@ class ScoreHistory(Displays, Mapping):
         """Say of more scores whether greater is better: name → True, False or None."""
         self.directions.update(greater_is_better)
 
-    def append(self, epoch, values, tallies=None):
-        """Record the scores of one epoch, the same names in every one, and its counts by output."""
+    def append(self, epoch, values, tallies=None, intervals=None):
+        """Record the scores of one epoch, the same names in every one, its counts by output, and its bounds by name."""
         for name in {**self._values, **values}:
             past = self._values.setdefault(name, [float("nan")] * len(self.epochs))
             past.append(values[name] if name in values else _blank_like(past[-1]))
         self.epochs.append(epoch)
         self.tallies.append(tallies or {})
+        self.intervals.append(intervals or {})
         self.logs.append({})
+
+    @property
+    def bounds(self) -> dict[str, list[tuple]]:
+        """Name → list of (lowest, highest), one a scored epoch; an epoch whose rows were kept has the value twice."""
+        names = dict.fromkeys(name for interval in self.intervals for name in interval)
+        return {
+            name: [own.get(name, (value, value)) for own, value in zip(self.intervals, self[name], strict=True)]
+            for name in names
+        }
 
     def best(self, name: str, mode: str | None = None) -> tuple[int, float]:
         """Return `(epoch, value)` of the best value of a score; ties go to the earliest epoch, nan is passed over.

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from sklearn import metrics
 
-from kerascb_metrics.evidence import Evidence, rankable
-from kerascb_metrics.ranking import auc_of_rows, rank
+from kerascb_metrics.evidence import Evidence
+from kerascb_metrics.ranking import auc_of_rows
 from kerascb_metrics.ratios import ratios
 
 PANEL = ("f1", "precision", "recall", "kappa", "auc", "confusion")
@@ -57,7 +57,7 @@ class Panel:
     def auc(self):
         """Area under the ROC curve, as `sklearn.metrics.roc_auc_score`; one-vs-rest for several classes."""
         evidence = self.evidence
-        if evidence.y_score is None or (evidence.kind == "multiclass" and evidence.scale == "margin"):
+        if evidence.kind == "multiclass" and evidence.scale == "margin":
             raise Undefined("the outputs are margins, which one-vs-rest AUC does not compare")
         if evidence.kind == "binary":
             return binary_auc(evidence)
@@ -146,10 +146,7 @@ def _auc_of_all(evidence):
         raise Undefined("no row has a label")
     if evidence.kind == "multilabel" and not evidence.label_tables[:, 0].any():
         raise Undefined("every row has every label")
-    y_score, weight = rankable(evidence.y_score), evidence.sample_weight
-    positive = np.stack([evidence.is_of(index) for index in range(len(evidence.classes))], axis=1)
-    weight = None if weight is None else np.repeat(weight, len(evidence.classes))
-    return rank(positive.ravel(), y_score.ravel(), weight).auc
+    return evidence.pooled.auc
 
 
 def average_of_classes(values, evidence, average):

@@ -32,6 +32,7 @@ class Plan:
     average: str | None = "auto"
     zero_division: float = 0.0
     only: str | None = None
+    memory: str = "exact"
     _whole: Scoring | None = field(init=False)
     _by_output: dict = field(init=False)  # output → what it was given, and once asked for its `Scoring`
     _tasks: dict = field(init=False)
@@ -155,7 +156,7 @@ class Plan:
         return "regression" if reading.family == "regression" else None
 
     def _scoring(self, scoring):
-        return Scoring(scoring, self.average, self.zero_division)
+        return Scoring(scoring, self.average, self.zero_division, self.memory)
 
     def _own_scoring(self, output):
         if not isinstance(self._by_output[output], Scoring):

@@ -69,10 +69,13 @@ def rank(positive, y_score, sample_weight=None, *, precision=False, most=POINTS)
     return Ranking(auc, order.average_precision() if precision else None, curve)
 
 
+def points_each(curves):
+    """Return how many points to keep of each of so many curves: what an epoch leaves stays bounded."""
+    return min(POINTS, max(_FEWEST_POINTS, _ALL_POINTS // max(1, curves)))
+
+
 def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
     """Rank some columns of (N, C) scores, each against its own column of truth; return column → `Ranking`.
-
-    Of more than 20 columns the curves are kept in fewer points, so that what an epoch leaves stays bounded.
 
     Args:
         hot: called with a column's number for its truth, (N,) bool.
@@ -82,7 +85,7 @@ def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
         precision: as in `rank`.
     """
     rankings = {}
-    most = min(POINTS, max(_FEWEST_POINTS, _ALL_POINTS // max(1, len(columns))))
+    most = points_each(len(columns))
     at_once = max(1, _TILE // max(1, len(y_score) * y_score.itemsize))
     for start in range(0, len(columns), at_once):
         some = columns[start : start + at_once]

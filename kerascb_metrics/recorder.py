@@ -1,15 +1,11 @@
 """The record of one fit: each pass scored and written down, whatever happens to it."""
 
-from typing import Any
-
 import numpy as np
 
-from kerascb_metrics.assess import assess, describe, settle_task
+from kerascb_metrics.assess import assess, widest
 from kerascb_metrics.exceptions import ScoringError
 from kerascb_metrics.history import ScoreHistory
-from kerascb_metrics.losses import read_loss
-from kerascb_metrics.outputs import of_output, split_outputs
-from kerascb_metrics.predictions import Predictions
+from kerascb_metrics.reader import Reader
 from kerascb_metrics.settings import score_names
 from kerascb_metrics.troubles import Troubles
 
@@ -18,54 +14,64 @@ class Recorder:
     """Scores the passes of one fit, and keeps what they came to.
 
     Args:
-        plan: the `Plan`: what to score on which output.
+        plan: the `Plan`: what to score on which output, and whether to keep the rows.
         use_sample_weight: whether weights count.
         error_score: what becomes of errors, see `Troubles`.
         tell: called with a sentence for each output that says how it is read.
 
     Attributes:
         history: the `ScoreHistory`.
-        predictions: the last scored pass's `Predictions`, by output where there are several; or None.
+        reader: the `Reader`, which takes what rows are not kept.
         troubles: the `Troubles`.
         taken_up: how many epochs of the history are those of an earlier fit, from a file.
     """
 
     def __init__(self, plan, use_sample_weight, error_score, tell):
         self.history = ScoreHistory()
-        self.predictions: Any = None
         self.troubles = Troubles(error_score)
+        self.reader = Reader(plan, use_sample_weight, self._say_how, self.troubles.say)
         self.taken_up = 0
-        self._plan, self._use_sample_weight, self._tell = plan, use_sample_weight, tell
+        self._plan, self._tell = plan, tell
         self._epoch = 0
         self._undefined: dict = {}
         self._unweighted: list = []
-        self._tasks: dict = {}
         self._entries: dict = {}
+        self._width_said = False
 
-    def record(self, collect, epoch, loss, output_names=None):
-        """Score one pass and write it down.
+    @property
+    def predictions(self):
+        """The last scored pass's `Predictions`, by output where there are several; None where rows are not kept."""
+        return self.reader.predictions
+
+    def begin(self, epoch, loss, output_names=None):
+        """Begin a pass, see `Reader.begin`."""
+        self._epoch = epoch
+        self.reader.begin(epoch, loss, output_names)
+
+    def record(self, collect):
+        """Score the pass and write it down.
 
         Args:
             collect: called for the `Pass`; may raise, as everything that follows.
-            epoch: counted from 0.
-            loss: the compiled loss, or losses by output.
-            output_names: the model's, where it has them.
 
         Returns:
             What goes to `logs`, name → float, without prefix: the same names in every epoch.
         """
-        self._epoch, self._undefined, self._unweighted = epoch, {}, []
+        self._undefined, self._unweighted = {}, []
+        bounds: dict = {}
         try:
-            values, entries, tallies = self._assess(collect(), loss, output_names)
+            values, entries, tallies, bounds = self._assess(collect())
         except Exception as error:  # whatever it is, it must not end a long run, unless error_score says so
             value = self._settle(error)
             values = {name: value for name, past in self.history.items() if not np.ndim(past[-1])}
             entries, tallies = dict.fromkeys(self._entries, value), {}
+        finally:
+            self.reader.end()
         if self._entries:  # a score that failed or is undefined may not know its keys, a class each
             entries = {name: entries.get(name, float("nan")) for name in self._entries}
         self._entries = entries
-        self.history.append(epoch, values, tallies)
-        self.troubles.report(self._undefined, self._unweighted, epoch)
+        self.history.append(self._epoch, values, tallies, bounds)
+        self.troubles.report(self._undefined, self._unweighted, self._epoch)
         return entries
 
     def note(self, epoch, logs):
@@ -73,49 +79,51 @@ class Recorder:
         if epoch in self.history.epochs[-1:]:
             self.history.logs[-1].update({key: float(value) for key, value in logs.items() if _is_number(value)})
 
-    def _assess(self, seen, loss, output_names):
-        parts = split_outputs(seen.batches, output_names, self._plan.only, loss)
-        rows = {name: Predictions.join(batches) for name, batches in parts.items()}
-        outputs = [name for name in rows if name is not None]
-        self.predictions = rows.get(None, rows)
-        if not self._tasks:
-            self._plan.check(loss, outputs)
-        values, entries, tallies = {}, {}, {}
-        for name in rows:
-            if self._plan.scoring_of(name, outputs) is None:
-                continue
-            prefix = "" if name is None else f"{name}_"
-            found = self._assess_output(name, outputs, rows[name], of_output(loss, name, output_names), seen.complete)
-            values.update({f"{prefix}{key}": value for key, value in found.values.items()})
-            entries.update({f"{prefix}{key}": value for key, value in found.entries.items()})
-            self._undefined.update({f"{prefix}{key}": cause for key, cause in found.scores.undefined.items()})
-            self._unweighted += [f"{prefix}{key}" for key in found.scores.unweighted]
-            tallies[name] = found.tally
+    def _assess(self, seen):
+        readings = self.reader.read(seen.batches)
+        values: dict = {}
+        entries: dict = {}
+        tallies: dict = {}
+        bounds: dict = {}
+        for output, reading in readings.items():
+            prefix = "" if output is None else f"{output}_"
+            found = self._assess_one(reading, seen.complete)
+            for total, own in ((values, found.values), (entries, found.entries), (bounds, found.bounds)):
+                total.update({f"{prefix}{name}": value for name, value in own.items()})
+            self._undefined.update({f"{prefix}{name}": cause for name, cause in found.scores.undefined.items()})
+            self._unweighted += [f"{prefix}{name}" for name in found.scores.unweighted]
+            tallies[output] = found.tally
+        self._say_width(bounds)
+        outputs = [output for output in readings if output is not None]
         self.history.declare(self._plan.directions(outputs))
         self.history.settings["scoring"] = score_names(self._plan, outputs)
-        return values, entries, tallies
+        return values, entries, tallies, bounds
 
-    def _assess_output(self, name, outputs, rows, loss, complete):
-        scoring, reading = self._plan.scoring_of(name, outputs), read_loss(loss)
-        if name not in self._tasks:
-            self._tasks[name] = settle_task(self._plan.task_of(name), rows, reading, scoring)
-            of_which = "" if name is None else f"output {name!r}: "
-            sentence = f"{of_which}{describe(self._tasks[name], rows, reading)}."
-            self.history.settings["task"] = " ".join(filter(None, [self.history.settings.get("task"), sentence]))
-            self._tell(sentence)
+    def _assess_one(self, reading, complete):
         return assess(
-            rows if self._use_sample_weight else rows.unweighted(),
-            reading,
-            self._tasks[name],
-            scoring,
+            reading.evidence,
+            reading.scoring,
             complete=complete,
-            on_error=lambda score, error: self._score_failed(score, error, rows),
+            on_error=lambda name, error: self._score_failed(name, error, reading.shapes),
         )
 
-    def _score_failed(self, name, error, rows):
+    def _say_how(self, output, sentence):
+        sentence = sentence if output is None else f"output {output!r}: {sentence}"
+        self.history.settings["task"] = " ".join(filter(None, [self.history.settings.get("task"), sentence]))
+        self._tell(sentence)
+
+    def _say_width(self, bounds):
+        if bounds and not self._width_said:
+            self._width_said = True
+            self._tell(
+                f"{', '.join(bounds)}: the middle of an interval (history.bounds), which holds the exact value; in "
+                f"epoch {self._epoch + 1} at most {widest(bounds):.1e} wide."
+            )
+
+    def _score_failed(self, name, error, shapes):
         told = ScoringError(
-            f"Metrics: the score {name!r} failed in epoch {self._epoch + 1} (counted from 1), on targets "
-            f"{rows.y_true.shape} and outputs {rows.y_pred.shape}: {type(error).__name__}: {error}"
+            f"Metrics: the score {name!r} failed in epoch {self._epoch + 1} (counted from 1), on {shapes}: "
+            f"{type(error).__name__}: {error}"
         )
         told.__cause__ = error
         return self._settle(told)

@@ -71,7 +71,7 @@ COUNTED_NAMES = {
     },
 }
 # Names of the area under ROC curves, and their averages.
-_RANKED_NAMES = {
+RANKED_NAMES = {
     "roc_auc": "macro",
     "roc_auc_ovo": "macro",
     "roc_auc_ovo_weighted": "weighted",
@@ -100,24 +100,22 @@ def takes_sample_weight(score):
 
 def needs_scores(function):
     """Return the name of a scikit-learn function that needs scores where a metric function gets labels, else None."""
-    inner, _ = _unwrapped(function)
+    inner, _ = unwrapped(function)
     name = getattr(inner, "__name__", None)
     return name if name in NEED_SCORES and inner is getattr(metrics, name, None) else None
 
 
 def run_function(function, evidence, zero_division):
     """Call a metric function with labels, on the counts where it is known to need no more."""
-    inner, options = _unwrapped(function)
+    inner, options = unwrapped(function)
     if _among(inner, COUNTED) and "zero_division" in inspect.signature(inner).parameters:
         options = {"zero_division": zero_division, **options}
     weight = evidence.sample_weight
-    counted, by_label = _by_counts(inner, options, evidence), _by_label(inner, options, evidence)
-    if _among(inner, RATIOS) and (counted or by_label) and options.keys() <= RATIO_OPTIONS:
+    counted = counts_suffice(inner, options, evidence.kind)
+    if _among(inner, RATIOS) and counted and options.keys() <= RATIO_OPTIONS:
         return ratios(evidence, **{"average": "binary", **options})[RATIOS[inner]]
     if counted:
-        y_true, y_pred, weight = evidence.class_cells
-    elif by_label:
-        y_true, y_pred, weight = evidence.label_cells
+        y_true, y_pred, weight = evidence.label_cells if evidence.kind == "multilabel" else evidence.class_cells
     else:
         y_true, y_pred = evidence.labels
     if weight is not None and takes_sample_weight(inner):
@@ -141,6 +139,9 @@ def run_name(name, evidence, zero_division):
 
 def run_scorer(scorer, evidence):
     """Run a scorer, unchanged, on an estimator that returns the predictions at hand."""
+    if not evidence.rows_kept:  # then it is one of labels, for which counts are enough
+        function, options = of_labels(scorer)
+        return scorer._sign * run_function(functools.partial(function, **options), evidence, zero_division=0.0)
     estimator = _GivenRegressor(evidence) if evidence.kind == "regression" else _GivenClassifier(evidence)
     options = {}
     if evidence.sample_weight is not None and takes_sample_weight(scorer):
@@ -168,19 +169,19 @@ def _in_label_order(evidence, columns):
 
 def _is_ranked(name, evidence):
     """Tell whether a name is an area that `ranking.py` serves; what scikit-learn refuses, it shall refuse itself."""
-    if name not in _RANKED_NAMES or evidence.kind == "regression":
+    if name not in RANKED_NAMES or evidence.kind == "regression":
         return False
     if name == "roc_auc":  # of the raw outputs; not defined for several classes
         return evidence.kind != "multiclass"
     of_pairs = "ovo" in name and evidence.kind == "multiclass"
-    return evidence.y_proba is not None and not (of_pairs and evidence.sample_weight is not None)
+    return evidence.has_proba and not (of_pairs and evidence.sample_weight is not None)
 
 
 def _roc_auc(name, evidence):
     if evidence.kind == "binary":
         return binary_auc(evidence)
     if evidence.kind == "multilabel" or "ovo" not in name:
-        return auc_of_columns(evidence, _RANKED_NAMES[name])
+        return auc_of_columns(evidence, RANKED_NAMES[name])
     if evidence.missing:
         raise Undefined(one_sided(evidence))
     return auc_of_pairs(evidence.y_true, rankable(evidence.y_score), weighted=name.endswith("weighted"))
@@ -200,7 +201,8 @@ def _average_precision(evidence):
     return average_of_classes(values, evidence, "macro")
 
 
-def _unwrapped(function):
+def unwrapped(function):
+    """Return the function in a partial of keywords, and these."""
     options: dict = {}
     while isinstance(function, functools.partial) and not function.args:
         function, options = function.func, {**function.keywords, **options}
@@ -212,14 +214,18 @@ def _among(function, functions):
     return any(function is known for known in functions)
 
 
-def _by_counts(function, options, evidence):
-    return (
-        _among(function, COUNTED) and evidence.kind in ("binary", "multiclass") and options.get("average") != "samples"
-    )
+def counts_suffice(function, options, kind):
+    """Tell whether a function, with its options, sees the rows of a kind of task through their counts only."""
+    known = {"binary": COUNTED, "multiclass": COUNTED, "multilabel": COUNTED_BY_LABEL}.get(kind, ())
+    return _among(function, known) and options.get("average") != "samples"
 
 
-def _by_label(function, options, evidence):
-    return _among(function, COUNTED_BY_LABEL) and evidence.kind == "multilabel" and options.get("average") != "samples"
+def of_labels(scorer):
+    """Return the function and the options of a scorer that calls it with labels; None and {} for any other scorer."""
+    if not isinstance(scorer, SCORER_TYPE) or scorer._response_method != "predict":
+        return None, {}
+    function, options = unwrapped(scorer._score_func)
+    return function, {**options, **scorer._kwargs}
 
 
 @dataclass(eq=False)

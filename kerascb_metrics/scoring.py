@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from kerascb_metrics.needs import needs_rows
 from kerascb_metrics.panel import AVERAGES, PANEL, Panel, Undefined
 from kerascb_metrics.scorers import (
     COUNTED_NAMES,
     NEED_SCORES,
+    RANKED_NAMES,
     SCORER_TYPE,
     needs_scores,
     run_function,
@@ -22,6 +24,7 @@ from kerascb_metrics.scorers import (
 
 _CELLS = "confusion_cells"
 _MATRICES = ("confusion", _CELLS)
+_RANKED = {"auc", "average_precision", *RANKED_NAMES}
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Scoring:
     scoring: object = None
     average: str | None = "auto"
     zero_division: float = 0.0
+    memory: str = "exact"
     sources: dict = field(init=False)
 
     def __post_init__(self):
@@ -67,6 +71,7 @@ class Scoring:
         if self.zero_division not in (0, 1) and str(self.zero_division) != "nan":
             raise ValueError(f"Metrics: zero_division must be 0, 1 or nan; received {self.zero_division!r}.")
         object.__setattr__(self, "sources", _parsed(self.scoring))
+        self._refuse_rows(None)
 
     @property
     def names(self):
@@ -88,6 +93,16 @@ class Scoring:
     def wants_cells(self):
         """Whether a confusion matrix of any size goes to `logs` cell by cell."""
         return _CELLS in self.sources.values()
+
+    @property
+    def ranked(self):
+        """The names of the scores that rank the rows."""
+        return [name for name, source in self.sources.items() if isinstance(source, str) and source in _RANKED]
+
+    def needing_rows(self, kind):
+        """Return the names of the scores that need the rows, see `needs_rows`."""
+        asked = self._asked(kind).items()
+        return [name for name, source in asked if needs_rows(source, self._average_for(kind), kind)]
 
     @property
     def wants_precision(self):
@@ -116,6 +131,15 @@ class Scoring:
             )
         if self.average == "samples" and kind != "multilabel":
             raise ValueError(f"Metrics: average='samples' needs a multilabel task, this one is {kind}.")
+        self._refuse_rows(kind)
+
+    def _refuse_rows(self, kind):
+        names = self.needing_rows(kind) if self.memory == "bounded" else []
+        if names:
+            raise ValueError(
+                f"Metrics: memory='bounded' keeps counts and no rows, and {', '.join(names)} cannot be had from counts"
+                f"{'' if kind is None else f' of a {kind} task'}. Leave it out, or pass memory='exact'."
+            )
 
     def score(self, evidence):
         """Score one `Evidence`."""

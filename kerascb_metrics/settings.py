@@ -18,6 +18,7 @@ def settings_of(metrics):
         "prefix": "val_" if metrics.prefix is None else metrics.prefix,
         "average": metrics.average,
         "zero_division": float(metrics.zero_division),
+        "memory": metrics.memory,
         "use_sample_weight": metrics.use_sample_weight,
     }
 

@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import logit
 
-from kerascb_metrics.blocks import blocks
 from kerascb_metrics.evidence import Evidence
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.positions import flatten
@@ -18,6 +17,7 @@ from kerascb_metrics.readings import (
     class_indices,
     class_of,
     finite,
+    highest,
     names_of,
     some,
 )
@@ -107,6 +107,8 @@ class Binary:
     def _targets(self, y_true):
         if self.pos_label in (-1, 0, 1):
             indices, classes = binary_targets(y_true)
+            if self.pos_label == -1 and indices.all():
+                return indices, np.array([-1, 1])  # as the user says, though none is here
             if self.pos_label not in classes:
                 raise DataError(
                     f"Metrics: Binary(pos_label={self.pos_label!r}) is none of the target labels {some(classes)}."
@@ -169,7 +171,7 @@ class Multiclass:
         return Evidence(
             kind="multiclass",
             y_true=y_true,
-            y_pred=_highest(outputs),
+            y_pred=highest(outputs),
             outputs=outputs,
             scale=scale,
             classes=classes,
@@ -339,11 +341,3 @@ def _one_score(columns, scale):
     if scale == "probability":
         return columns[:, 1]
     return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)
-
-
-def _highest(outputs):
-    """The column of the highest output of each row, ties to the first; a byte a row for up to 256 columns."""
-    highest = np.empty(len(outputs), np.min_scalar_type(outputs.shape[1] - 1))
-    for block in blocks(outputs):
-        highest[block] = outputs[block].argmax(axis=1)
-    return highest

@@ -78,8 +78,7 @@ class ConfusionImages(keras.callbacks.Callback):
         """Write the images of an epoch, if it was scored."""
         if epoch not in self.metrics.history.epochs[-1:]:
             return
-        predictions = self.metrics.predictions
-        for output in predictions if isinstance(predictions, dict) else [None]:
+        for output in self.metrics.history.tallies[-1]:
             if self._has_counts(epoch, output):
                 tag = "epoch_confusion" if output is None else f"epoch_{output}_confusion"
                 self._write(tag, self._draw(epoch, output), epoch)

@@ -23,7 +23,8 @@ def assessed(task, y_true, y_pred, scoring=None, average="auto", zero_division=0
     """The `Assessment` of some rows; a score that fails raises."""
     scoring = Scoring(scoring, average, zero_division)
     scoring.check(task.kind)
-    return assess(rows_of(y_true, y_pred, **leaves), read_loss(loss), task, scoring, on_error=_raise)
+    evidence = task.read(rows_of(y_true, y_pred, **leaves), read_loss(loss))
+    return assess(evidence, scoring, on_error=_raise)
 
 
 def _raise(name, error):

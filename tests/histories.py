@@ -16,8 +16,8 @@ def history_of(task, y_true, passes, scoring=None, average="auto", loss=None, sa
     plan = Plan(scoring, task, average)
     history = ScoreHistory(plan.directions())
     for epoch, y_pred in enumerate(passes):
-        rows = rows_of(y_true, y_pred, sample_weight)
-        found = assess(rows, read_loss(loss), task, plan.scoring_of(None), on_error=_raise)
+        evidence = task.read(rows_of(y_true, y_pred, sample_weight), read_loss(loss))
+        found = assess(evidence, plan.scoring_of(None), on_error=_raise)
         history.append(epoch, found.values, {None: found.tally})
     return history
 

@@ -1,12 +1,13 @@
 """Batches on their way from the device to NumPy."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from keras import tree
 
+from kerascb_metrics.capture import kept
 from kerascb_metrics.capture._backend import backend
+from kerascb_metrics.capture.kept import Kept
 from kerascb_metrics.exceptions import DataError
 
 
@@ -16,7 +17,7 @@ class Pass:
 
     Attributes:
         batches: in order, each a dict `y_true, y_pred, sample_weight, mask` of NumPy arrays or None; batches alike are
-            one.
+            one. Those that were handed on to a `Taker` are not among them.
         complete: False where the pass was cut short.
     """
 
@@ -32,12 +33,12 @@ class Batches:
 
     Args:
         expected: how many rows will come, where that is known.
+        takers: those that the rows are for; without any they are kept.
     """
 
-    def __init__(self, expected=None):
+    def __init__(self, expected=None, takers=()):
         self.rows = 0
-        self._expected = expected
-        self._runs = []
+        self._places = _places(expected, takers)
         self._pending = []
         self._error = None
 
@@ -45,8 +46,7 @@ class Batches:
         """Take the parts of one call of the test function, in row order."""
         self._flush()
         self._pending = [(part, _with_paths(part)) for part in parts]
-        leaves = [leaf for _, with_paths in self._pending for _, leaf in with_paths]
-        leaves = [leaf for leaf in leaves if leaf is not None]
+        leaves = [leaf for _, with_paths in self._pending for _, leaf in with_paths if leaf is not None]
         # What is in the host's memory already may be the user's own, which the next batch overwrites.
         if any(isinstance(leaf, np.ndarray) or backend().is_at_hand(leaf) for leaf in leaves):
             self._flush()
@@ -59,7 +59,7 @@ class Batches:
         self._flush()
         if self._error is not None:
             raise self._error
-        return [run.joined() for run in self._runs]
+        return [batch for place in self._places for batch in place.finish()]
 
     def _flush(self):
         pending, self._pending = self._pending, []
@@ -72,51 +72,20 @@ class Batches:
     def _take(self, part, with_paths):
         leaves = [(path, _as_array(leaf)) for path, leaf in with_paths]
         count = row_count(leaves)
-        if not (self._runs and self._runs[-1].takes(leaves)):
-            # Room for all is made once: where batches differ, most runs are short.
-            expected = 0 if self._runs else self._expected or 0
-            self._runs.append(_Run(part, leaves, max(count, expected)))
-        self._runs[-1].add(leaves, count)
+        for place in self._places:
+            place.add(part, leaves, count)
         self.rows += count
 
 
-class _Run:
-    """Batches alike in structure, dtypes and all axes but the first, joined as they come.
-
-    Where the number of rows is not known the arrays grow twofold in place, which costs address space, not memory.
-    """
-
-    def __init__(self, part, leaves, expected):
-        self._structure, self._kinds = tree.map_structure(lambda leaf: None, part), _kinds(leaves)
-        self._columns: Any = [
-            None if leaf is None else np.empty((expected, *leaf.shape[1:]), leaf.dtype) for _, leaf in leaves
-        ]
-        self._rows, self._room = 0, expected
-
-    def takes(self, leaves):
-        """Tell whether a batch is like the others."""
-        return _kinds(leaves) == self._kinds
-
-    def add(self, leaves, count):
-        """Copy a batch to its place."""
-        start, self._rows = self._rows, self._rows + count
-        if self._rows > self._room:
-            self._resize(max(self._rows, 2 * self._room))
-        for column, (_, leaf) in zip(self._columns, leaves, strict=True):
-            if leaf is not None:
-                column[start : self._rows] = leaf
-
-    def joined(self):
-        """Return the batches as one; takes no more."""
-        if self._room > self._rows:
-            self._resize(self._rows)
-        return tree.pack_sequence_as(self._structure, self._columns)
-
-    def _resize(self, rows):
-        self._room = rows
-        for column in self._columns:
-            if column is not None:
-                column.resize((rows, *column.shape[1:]), refcheck=False)  # nobody else has it yet
+def _places(expected, takers):
+    """Where rows go: kept once for all that want them kept; and on to those that do not."""
+    bounded = [taker for taker in takers if taker.memory == "bounded"]
+    others = [taker for taker in takers if taker.memory != "bounded"]
+    places = [Kept(takers=bounded, limit=0)] if bounded else []
+    if others or not takers:
+        all_auto = others and all(taker.memory == "auto" for taker in others)
+        places.append(Kept(expected, others, kept.LIMIT if all_auto else None))
+    return places
 
 
 def _with_paths(part):
@@ -124,11 +93,6 @@ def _with_paths(part):
     if any(isinstance(value, dict | list | tuple) for value in part.values()):
         return tree.flatten_with_path(part)
     return [((name,), part[name]) for name in sorted(part)]
-
-
-def _kinds(leaves):
-    """What batches must have in common to be joined: the structure, the dtypes, the shapes of a row."""
-    return [(path, None if leaf is None else (leaf.dtype, leaf.shape[1:])) for path, leaf in leaves]
 
 
 def _as_array(leaf):

@@ -49,11 +49,11 @@ class GivenData:
         if self._arrays:
             self._array_adapter()  # Keras checks the arrays' lengths
 
-    def predict(self, model, *, show_progress=False):
-        """Predict all of the data, once; return it as a `Pass`."""
+    def predict(self, model, taker, *, show_progress=False):
+        """Predict all of the data, once; return it as a `Pass`, but for what a `Taker` took."""
         backend().refuse_unsupported(model, given=True)
         counted = _Counted(self._data, self._steps)
-        batches = Batches(self._known_rows)
+        batches = Batches(self._known_rows, [taker])
         with contextlib.ExitStack() as stack:
             stack.enter_context(random_state_kept())
             stack.enter_context(state_kept(model))

@@ -30,6 +30,10 @@ class PassListener:
 
     wants_pass = True
 
+    def on_validation_begin(self):
+        """Return the `Taker` of the pass that begins."""
+        raise NotImplementedError
+
     def on_validation_pass(self, collect, logs):
         """Take a function that returns the `Pass`, or raises, and the pass's own logs; return what joins them."""
         raise NotImplementedError
@@ -106,7 +110,8 @@ class _Seam:
         if not listeners:
             return evaluate(*args, **kwargs)
         known = _known_rows(kwargs)
-        with _Arm(model, callbacks, known) as arm:
+        takers = [listener.on_validation_begin() for listener in listeners]
+        with _Arm(model, callbacks, Batches(known, takers)) as arm:
             logs = evaluate(*args, **kwargs)
         collect = functools.partial(_collect, arm, known)
         for listener in listeners:
@@ -136,12 +141,12 @@ class _Arm(keras.callbacks.Callback):
     whatever these call on the model (`evaluate`, `test_on_batch`, a whole fit) find the model as Keras left it.
     """
 
-    def __init__(self, model, callbacks, known_rows):
+    def __init__(self, model, callbacks, batches):
         super().__init__()
         self._own_model = model  # `self.model` would sync the state on JAX at every access
         self._list = callbacks
         self._function = None
-        self.batches = Batches(known_rows)
+        self.batches = batches
         self.passes = 0
         self.stopped = False
 

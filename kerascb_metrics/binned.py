@@ -1,0 +1,109 @@
+"""Ranking scores from counts in bins: the interval in which the exact value lies, and the curve.
+
+Rows of different bins are in a known order. Of the rows of one bin nothing is known but how many are of the class, so
+the bounds take the worst order and the best. Where a bin holds one value only, its rows are tied, and nothing is open.
+"""
+
+import numpy as np
+
+from kerascb_metrics.binning import BINS
+from kerascb_metrics.blocks import BLOCK
+from kerascb_metrics.curves import Curve
+from kerascb_metrics.ranking import POINTS, Ranking
+
+
+def count_in_bins(positive, bins, sample_weight=None):
+    """Count the rows of a class, and the others, in each bin.
+
+    Args:
+        positive: (N,) bool.
+        bins: (N,) uint16.
+        sample_weight: None, or (N,) float64.
+
+    Returns:
+        (2, 2^16): the others, then the class; int64, or float64 sums of weights.
+    """
+    table = np.zeros(2 * BINS, np.int64 if sample_weight is None else np.float64)
+    for start in range(0, len(bins), 16 * BLOCK):
+        block = slice(start, start + 16 * BLOCK)
+        cells = bins[block].astype(np.intp)
+        cells[positive[block]] += BINS
+        table += np.bincount(cells, None if sample_weight is None else sample_weight[block], 2 * BINS)
+    return table.reshape(2, BINS)
+
+
+def bounds_of(table, binning, *, turned=False, precision=False, most=POINTS):
+    """Return the lowest and the highest `Ranking` that rows in these bins can have.
+
+    Without weights the areas are ratios of integers, divided once. Sums of weights are rounded as sums of floats are.
+
+    Args:
+        table: (2, 2^16) as `count_in_bins` returns it, both rows with something in them.
+        binning: the `Binning`.
+        turned: whether the class is the one of low scores, which its scores are then turned for.
+        precision: whether average precision is wanted too.
+        most: about how many points of the curve are kept.
+    """
+    used = np.flatnonzero(table.any(axis=0))
+    others, ones, single, lowest = table[0, used], table[1, used], binning.single[used], binning.lowest[used]
+    if turned:
+        others, ones, single, lowest = others[::-1], ones[::-1], single[::-1], -binning.highest[used][::-1]
+    if table.dtype == np.int64:
+        single = single | (others + ones == 1)
+    curve = _curve(lowest, ones, others, most)
+    precisions = _average_precisions(ones[::-1], others[::-1], single[::-1]) if precision else (None, None)
+    return tuple(
+        Ranking(auc, average_precision, curve)
+        for auc, average_precision in zip(_areas(ones, others, single), precisions, strict=True)
+    )
+
+
+def _areas(ones, others, single):
+    """Bounds of the area: the pairs within a bin all lost, all won; those that are tied, half."""
+    if ones.dtype == np.int64 and int(ones.sum()) * int(others.sum()) >= 2**61:
+        ones, others = ones.astype(object), others.astype(object)  # Python's integers: the pairs pass int64
+    below = np.cumsum(others) - others
+    inside = ones * others
+    tied, unknown = inside[single].sum(), inside[~single].sum()
+    won, pairs = 2 * (ones * below).sum() + tied, 2 * ones.sum() * others.sum()
+    if ones.dtype == np.float64:
+        return min(won / pairs, 1.0), min((won + 2 * unknown) / pairs, 1.0)
+    return int(won) / int(pairs), int(won + 2 * unknown) / int(pairs)
+
+
+def _average_precisions(ones, others, single):
+    """Bounds of the average precision, from the highest bin down.
+
+    At best, all of the class in a bin are tied above the others. At worst they come after all of these and one by one:
+    the k-th of them then has the precision (t + k) / (t + k + f), and the sum of f / (s + k) over k is at most
+    f · ln((s + n + ½) / (s + ½)); weights may be as small as they like, which leaves out the halves.
+    """
+    counted = ones.dtype == np.int64
+    ones, others = ones.astype(np.float64), others.astype(np.float64)
+    above, others_above = np.cumsum(ones) - ones, np.cumsum(others) - others
+    tied = ones * (above + ones) / np.maximum(above + ones + others_above + others, np.finfo(float).tiny)
+    best = ones * (above + ones) / np.maximum(above + ones + others_above, np.finfo(float).tiny)
+    passed = others_above + others
+    before = above + passed + (0.5 if counted else 0.0)
+    spread = np.log1p(np.divide(ones, before, out=np.zeros(len(ones)), where=before > 0))
+    worst = ones - passed * spread
+    low, high = np.where(single, tied, np.minimum(worst, tied)).sum(), np.where(single, tied, best).sum()
+    return low / ones.sum(), min(high / ones.sum(), 1.0)
+
+
+def _curve(lowest, ones, others, most):
+    """The curve at the lowest score of some bins: exact there."""
+    rows_above, ones_above = np.cumsum((ones + others)[::-1]), np.cumsum(ones[::-1])
+    places = np.unique(np.concatenate([_even(rows_above, most // 3), _even(ones_above, most // 3), _steps(rows_above)]))
+    thresholds, tps = lowest[::-1][places], ones_above[places]
+    return Curve.falling(thresholds, tps, rows_above[places] - tps)
+
+
+def _even(risen, points):
+    """Places where a count that rises has gone up by even steps, its end among them."""
+    return np.searchsorted(risen, np.linspace(0, risen[-1], points + 1)[1:] * (1 - 1e-12))
+
+
+def _steps(risen):
+    """Places closer and closer towards the top, where precision moves most."""
+    return np.unique(np.minimum(np.geomspace(1, len(risen), 300).astype(np.intp), len(risen)) - 1)

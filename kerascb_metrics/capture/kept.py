@@ -1,0 +1,133 @@
+"""Where captured rows go: joined as they come, or, where they are too many, handed on in parts and forgotten."""
+
+from typing import Any
+
+import numpy as np
+from keras import tree
+
+# `memory="auto"` keeps so many bytes of targets, outputs, weights and masks, and a part handed on has about so many.
+LIMIT = 4 << 30
+PART = 32 << 20
+
+
+class Taker:
+    """What takes the rows of a pass in parts, where they are not kept.
+
+    Attributes:
+        memory: "exact": rows are kept for it; "bounded": all are handed on; "auto": they are handed on once they are
+            more than `LIMIT` bytes.
+    """
+
+    memory = "exact"
+
+    def can_do_without(self, batches):
+        """Tell whether it needs no rows to be kept; asked once, with the batches so far."""
+        raise NotImplementedError
+
+    def take(self, batches):
+        """Take some batches. An error must wait until the pass has ended."""
+        raise NotImplementedError
+
+
+class Kept:
+    """The rows of a pass, for some takers with the same limit.
+
+    Args:
+        expected: how many rows will come, where that is known.
+        takers: those that take the rows past the limit.
+        limit: in bytes; None: all rows are kept.
+    """
+
+    def __init__(self, expected=None, takers=(), limit=None):
+        self._expected, self._takers, self._limit = expected or 0, takers, limit
+        self._handed_on = limit == 0
+        self._runs: list = []
+        self._bytes = 0
+
+    def add(self, part, leaves, count):
+        """Take a batch: its structure, its leaves as (path, array or None), and how many rows it has."""
+        if not (self._runs and self._runs[-1].takes(leaves)):
+            # Room for all is made once: where batches differ, most runs are short.
+            expected = 0 if self._runs else self._expected
+            self._runs.append(_Run(part, leaves, max(count, expected)))
+        self._runs[-1].add(leaves, count)
+        if self._limit is not None:
+            self._bytes += sum(leaf.nbytes for _, leaf in leaves if leaf is not None)
+            if self._bytes > (PART if self._handed_on else self._limit):
+                self._hand_on()
+
+    def finish(self):
+        """Return the batches, joined where they are alike; none where they were handed on."""
+        if self._handed_on:
+            self._hand_on()
+        return [run.joined() for run in self._runs]
+
+    def _hand_on(self):
+        batches = [run.joined() for run in self._runs]
+        if not self._handed_on and not all(taker.can_do_without(batches) for taker in self._takers):
+            self._limit = None
+            return
+        self._handed_on, self._bytes = True, 0
+        self._expected, self._runs = self._runs[0].rows if len(self._runs) == 1 else 0, []
+        for part in _parts(batches):
+            for taker in self._takers:
+                taker.take(part)
+
+
+class _Run:
+    """Batches alike in structure, dtypes and all axes but the first, joined as they come.
+
+    Where the number of rows is not known the arrays grow twofold in place, which costs address space, not memory.
+    """
+
+    def __init__(self, part, leaves, expected):
+        self._structure, self._kinds = tree.map_structure(lambda leaf: None, part), _kinds(leaves)
+        self._columns: Any = [
+            None if leaf is None else np.empty((expected, *leaf.shape[1:]), leaf.dtype) for _, leaf in leaves
+        ]
+        self.rows, self._room = 0, expected
+
+    def takes(self, leaves):
+        """Tell whether a batch is like the others."""
+        return _kinds(leaves) == self._kinds
+
+    def add(self, leaves, count):
+        """Copy a batch to its place."""
+        start, self.rows = self.rows, self.rows + count
+        if self.rows > self._room:
+            self._resize(max(self.rows, 2 * self._room))
+        for column, (_, leaf) in zip(self._columns, leaves, strict=True):
+            if leaf is not None:
+                column[start : self.rows] = leaf
+
+    def joined(self):
+        """Return the batches as one; who holds on to it takes no more in."""
+        if self._room > self.rows:
+            self._resize(self.rows)
+        return tree.pack_sequence_as(self._structure, self._columns)
+
+    def _resize(self, rows):
+        self._room = rows
+        for column in self._columns:
+            if column is not None:
+                column.resize((rows, *column.shape[1:]), refcheck=False)  # nobody else has it yet
+
+
+def _kinds(leaves):
+    """What batches must have in common to be joined: the structure, the dtypes, the shapes of a row."""
+    return [(path, None if leaf is None else (leaf.dtype, leaf.shape[1:])) for path, leaf in leaves]
+
+
+def _parts(batches):
+    """Lists of batches of about `PART` bytes each."""
+    sizes = [sum(leaf.nbytes for leaf in tree.flatten(batch) if leaf is not None) for batch in batches]
+    if sum(sizes) <= 2 * PART:
+        return [batches] if batches else []
+    return [[part] for batch, size in zip(batches, sizes, strict=True) for part in _cut(batch, size)]
+
+
+def _cut(batch, size):
+    rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
+    step = max(1, rows * PART // max(1, size))
+    for start in range(0, rows, step):
+        yield tree.map_structure(lambda leaf: None if leaf is None else leaf[start : start + step], batch)  # noqa: B023

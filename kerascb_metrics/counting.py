@@ -1,0 +1,169 @@
+"""Rows that are not kept: what one part after another says is added up, and the rows are forgotten.
+
+Label scores lose nothing by it, for they depend on counts alone. Scores that rank the rows get an interval.
+"""
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kerascb_metrics.binned import bounds_of, count_in_bins
+from kerascb_metrics.binning import HALF, binning_of
+from kerascb_metrics.evidence import Evidence, rankable
+from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.ranking import points_each
+
+
+@dataclass(frozen=True, eq=False)
+class CountedEvidence(Evidence):
+    """An `Evidence` of which only counts are left; its rankings are the worst or the best that fit them.
+
+    Attributes:
+        total: how many rows there were.
+        summed: `Counts`, or label tables.
+        bins: (K, 2, 2^16), see `count_in_bins`: of each class or label; of a binary task of class 1 alone. None where
+            no order was asked for.
+        binning: their `Binning`.
+        best: whether the rankings are the best ones.
+    """
+
+    total: int = 0
+    summed: Any = None
+    bins: Any = None
+    binning: Any = None
+    best: bool = False
+    rows_kept: ClassVar[bool] = False
+
+    @property
+    def rows(self):
+        """How many rows there were."""
+        return self.total
+
+    @property
+    def weightless(self):
+        """Whether all weights were zero."""
+        return not (self.summed.any() if self.kind == "multilabel" else self.summed.weight.any())
+
+    @property
+    def counts(self):
+        """The count table of a binary or multiclass task."""
+        return self.summed
+
+    @property
+    def label_tables(self):
+        """The L × 2 × 2 tables of a multilabel task."""
+        return self.summed
+
+    @cached_property
+    def rankings(self):
+        """As of any `Evidence`."""
+        if self.kind != "binary":
+            most = points_each(len(self.classes))
+            return {int(index): self._rank(self.bins[index], most=most) for index in np.flatnonzero(~self.one_sided)}
+        if self.missing:
+            return {}
+        turned = self.pos_index == 0
+        return {self.pos_index: self._rank(self.bins[0][::-1] if turned else self.bins[0], turned=turned)}
+
+    @property
+    def pooled(self):
+        """As of any `Evidence`."""
+        return self._rank(self.bins.sum(axis=0))
+
+    def _rank(self, table, **options):
+        return bounds_of(table, self.binning, precision=self.wants_precision, **options)[self.best]
+
+    # Asked for by no score that counts are enough for.
+
+    @property
+    def labels(self):
+        """Gone."""
+        raise AttributeError("the rows were not kept")
+
+    y_score = y_proba = labels
+
+
+class Counting:
+    """Adds up `Evidence` after `Evidence` of one output.
+
+    Args:
+        ordered: whether a score will rank the rows.
+    """
+
+    def __init__(self, ordered):
+        self._ordered = ordered
+        self._weighted: bool | None = None
+        self._sum: CountedEvidence | None = None
+
+    def add(self, evidence, dtype):
+        """Add the rows of an `Evidence`.
+
+        Args:
+            evidence: of the same output and task as the others.
+            dtype: the name of the dtype that the model computed the outputs in.
+        """
+        weighted = evidence.sample_weight is not None
+        if self._weighted not in (None, weighted):
+            raise DataError(
+                "Metrics: some validation batches came without sample_weight, others with. Give it with each batch or "
+                "with none; a weight of 1 counts a row as it is."
+            )
+        self._weighted = weighted
+        part = _counted(evidence, dtype, self._ordered)
+        self._sum = part if self._sum is None else _joined(self._sum, part)
+
+    def evidence(self):
+        """Return the `CountedEvidence` of all rows so far."""
+        return self._sum
+
+
+def _counted(evidence, dtype, ordered):
+    """One part, counted."""
+    own = {each.name: getattr(evidence, each.name) for each in fields(Evidence)}
+    own |= {"y_true": np.empty(0), "y_pred": np.empty(0), "outputs": None, "sample_weight": None, "shared": {}}
+    summed = evidence.label_tables if evidence.kind == "multilabel" else evidence.counts
+    bins, binning = _binned(evidence, dtype) if ordered else (None, None)
+    return CountedEvidence(**own, total=evidence.rows, summed=summed, bins=bins, binning=binning)
+
+
+def _binned(evidence, dtype):
+    y_score, weight = rankable(evidence.y_score), evidence.sample_weight
+    scale = "probability" if evidence.kind == "multiclass" and evidence.scale == "logit" else evidence.scale
+    # Half precision comes as float32; what was worked out of it, in float64, is no half precision any more.
+    binning = binning_of(scale, dtype if dtype in HALF and y_score.dtype == np.float32 else y_score.dtype.name)
+    if evidence.kind == "binary":
+        return count_in_bins(evidence.y_true, binning.bins_of(y_score), weight)[None], binning
+    tables = [
+        count_in_bins(evidence.is_of(index), binning.bins_of(np.ascontiguousarray(y_score[:, index])), weight)
+        for index in range(len(evidence.classes))
+    ]
+    return np.array(tables), binning
+
+
+def _joined(one, other):
+    """Two parts as one."""
+    if one.bins is not None:
+        one.bins.__iadd__(other.bins)  # in place: a table a class is large
+    return replace(
+        _with_labels(one, other),
+        total=one.total + other.total,
+        summed=one.summed + other.summed,
+        undefined=one.undefined or other.undefined,
+    )
+
+
+def _with_labels(one, other):
+    """The part whose labels hold for both; one without the other class of a binary task can only have guessed it."""
+    if np.array_equal(one.classes, other.classes):
+        return one
+    certain = [part for part in (one, other) if part.kind == "binary" and part.true_mass[0]]
+    if len(certain) == 2:
+        raise DataError(
+            f"Metrics: a binary task has two target labels; received {', '.join(map(str, one.classes))} in some "
+            f"batches and {', '.join(map(str, other.classes))} in others."
+        )
+    return replace(
+        one, **{name: getattr((certain or [one])[0], name) for name in ("classes", "class_names", "pos_index")}
+    )
