@@ -226,7 +226,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
                 f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
             )
         recorder = Recorder(self._plan, self.use_sample_weight, "raise", tell=lambda message: None)
-        recorder.begin(0, *_facts(model))
+        recorder.begin(0, *capture.facts_of(model))
         recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model, recorder.reader))
         return {name: values[0] for name, values in recorder.history.items()}
 
@@ -295,7 +295,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
             self._say_idle("no epoch of this fit was scored. See validation_freq.")
 
     def _begin(self):
-        self._recorder.begin(self._epoch, *_facts(self.model))
+        self._recorder.begin(self._epoch, *capture.facts_of(self.model))
         return self._recorder.reader
 
     def _record(self, collect, taken):
@@ -343,10 +343,3 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         if not self._silent:
             which = "" if self.wants_pass else f" ({self._keys.prefix}…)"
             print(f"\nMetrics{which}: {message}")
-
-
-def _facts(model):
-    """The compiled loss and the output names, where the model has them; lists and dicts of ours, not the model's."""
-    loss, names = getattr(model, "loss", None), getattr(model, "output_names", None)
-    plain = dict if isinstance(loss, dict) else list if isinstance(loss, list | tuple) else lambda it: it
-    return plain(loss), None if names is None else list(names)

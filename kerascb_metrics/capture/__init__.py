@@ -1,6 +1,6 @@
 """The one place that knows Keras's trainer: whence the rows of a validation pass come."""
 
-from kerascb_metrics.capture._keras import fit_list_holds, fit_validates
+from kerascb_metrics.capture._keras import facts_of, fit_list_holds, fit_validates
 from kerascb_metrics.capture.kept import Taker
 from kerascb_metrics.capture.predict import GivenData, is_due
 from kerascb_metrics.capture.seam import PassListener, callbacks_beside, install, remove, step_to
@@ -10,6 +10,7 @@ __all__ = [
     "PassListener",
     "Taker",
     "callbacks_beside",
+    "facts_of",
     "fit_list_holds",
     "fit_validates",
     "install",

@@ -7,7 +7,7 @@ from keras import tree
 
 # `memory="auto"` keeps so many bytes of targets, outputs, weights and masks, and a part handed on has about so many.
 LIMIT = 4 << 30
-PART = 32 << 20
+PART = 16 << 20
 
 
 class Taker:
