@@ -61,13 +61,13 @@ def binary_weighted(n, seed=0):
     return replace(binary(n, seed), sample_weight=weight)
 
 
-def multiclass(n, classes, seed=0):
-    """A softmax of `classes` columns a row; class numbers as targets."""
+def multiclass(n, classes, seed=0, softmaxed=True):
+    """A softmax of `classes` columns a row, or the logits; class numbers as targets."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(classes, size=n)
     logits = rng.standard_normal((n, classes), np.float32)
     logits[np.arange(n), labels] += 2
-    y_pred = softmax(logits, axis=1)
+    y_pred = softmax(logits, axis=1) if softmaxed else logits
     return Rows(labels, y_pred, labels, y_pred.argmax(axis=1))
 
 

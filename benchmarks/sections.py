@@ -60,6 +60,7 @@ SECTIONS = {
         Job("scoring_simd", simd=False),
     ],
     "fits": [Job("fits", backend) for backend in BACKENDS],
+    "streaming": [Job("streaming")],
     "memory": [Job("memory")],
     "growth": [Job("growth")],
     "imports": [Job("imports")],

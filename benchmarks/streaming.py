@@ -1,0 +1,82 @@
+"""What it costs to count rows instead of keeping them: `memory="bounded"`, from captured batches to the scores."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import keras
+import numpy as np
+
+from benchmarks import data
+from benchmarks.table import Row, as_long
+from benchmarks.timing import interleave
+from kerascb_metrics.capture.batches import Batches, Pass
+from kerascb_metrics.plan import Plan
+from kerascb_metrics.recorder import Recorder
+
+SIZES = {"rows": 10_000_000, "of 20 classes": 1_000_000, "batch": 100_000}
+QUICK_SIZES = {"rows": 100_000, "of 20 classes": 10_000, "batch": 10_000}
+SPARSE = "sparse_categorical_crossentropy"
+SPARSE_LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Rows, and the loss that they are read by."""
+
+    name: str
+    rows: data.Rows
+    loss: object
+    scoring: object = None
+
+
+def measure(quick):
+    """Measure passes by counts against passes by rows, and what it takes to add up two counts."""
+    sizes = QUICK_SIZES if quick else SIZES
+    return [row for case in _cases(sizes) for row in _passes(case, sizes["batch"])] + _merges()
+
+
+def _cases(sizes):
+    n, of_20 = sizes["rows"], sizes["of 20 classes"]
+    yield Case("binary, panel", data.binary(n), "binary_crossentropy")
+    yield Case("binary logits, panel", data.binary_logits(n), LOGITS)
+    yield Case("binary, labels only", data.binary(n), "binary_crossentropy", ["f1", "kappa", "confusion"])
+    yield Case("20 classes, panel", data.multiclass(of_20, 20), SPARSE)
+    yield Case("20 classes, logits, panel", data.multiclass(of_20, 20, softmaxed=False), SPARSE_LOGITS)
+    yield Case("20 classes, labels only", data.multiclass(of_20, 20), SPARSE, ["f1", "kappa", "confusion"])
+
+
+def _passes(case, batch):
+    n = len(case.rows.y_true)
+    times = interleave({memory: partial(_pass, case, memory, batch) for memory in ("bounded", "exact")})
+    bounded, exact = times.of("bounded"), times.of("exact")
+    width = _pass(case, "bounded", batch).bounds
+    widest = max((float(np.max(np.subtract(high, low))) for ((low, high),) in width.values()), default=0.0)
+    note = f"{n / bounded / 1e6:.1f} million rows a second against {n / exact / 1e6:.1f}; interval {widest:.1e} wide"
+    return [as_long(f"{case.name}: counts", n, bounded, "rows kept", exact, note=note)]
+
+
+def _pass(case, memory, batch):
+    """Score a pass over rows that come in batches, as from the device; return its history."""
+    recorder = Recorder(Plan(case.scoring, memory=memory), True, "raise", lambda sentence: None)
+    recorder.begin(0, case.loss)
+    n = len(case.rows.y_true)
+    batches = Batches(n, [recorder.reader])
+    for start in range(0, n, batch):
+        some = slice(start, start + batch)
+        part = {"y_true": case.rows.y_true[some], "y_pred": case.rows.y_pred[some]}
+        batches.add([part | {"sample_weight": None, "mask": None}])
+    recorder.record(lambda: Pass(batches.finish()))
+    return recorder.history
+
+
+def _merges():
+    """Add up the counts of two parts, as of two processes: independent of the rows behind them."""
+    found = []
+    for classes in (1, 20):
+        table = np.random.default_rng(0).integers(0, 9, (classes, 2, 1 << 16))
+        into = table.copy()
+        times = interleave({"merge": partial(np.add, into, table, out=into)})
+        note = f"{table.nbytes / 2**20:.0f} MiB of counts"
+        found.append(Row(f"counts of two parts added, {classes} class(es)", None, 1e3 * times.of("merge"), note=note))
+    return found

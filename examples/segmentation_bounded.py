@@ -1,0 +1,65 @@
+"""Two hundred million pixels are scored without being kept: `memory="bounded"`.
+
+Each validation image is made when it is asked for. F1 and the confusion matrix are exact, ROC AUC is known to within
+the interval that is printed. Kept, targets and outputs of all these pixels would take 1.7 GB, and the scoring more.
+
+python examples/segmentation_bounded.py
+"""
+
+import resource
+import time
+
+import keras
+import numpy as np
+
+from kerascb_metrics import Metrics
+
+SIZE, BATCH, IMAGES = 1024, 4, 200
+
+
+class Discs(keras.utils.PyDataset):
+    """Noisy pictures of a bright disc on dark ground, and which pixels are the disc's; always the same ones."""
+
+    def __init__(self, images):
+        super().__init__()
+        self.images = images
+        self.noise = np.random.default_rng(0).normal(0, 0.4, (2 * SIZE, SIZE)).astype("float32")
+
+    def __len__(self):
+        return self.images // BATCH
+
+    def __getitem__(self, place):
+        pairs = [self.picture(number) for number in range(BATCH * place, BATCH * (place + 1))]
+        return tuple(np.stack(arrays)[..., None] for arrays in zip(*pairs, strict=True))
+
+    def picture(self, number):
+        """Return an image and its mask, both (1024, 1024) float32."""
+        rng = np.random.default_rng(number)
+        row, column, radius = rng.uniform((0.3, 0.3, 0.05), (0.7, 0.7, 0.25))
+        along = (np.arange(SIZE) + 0.5) / SIZE
+        disc = (along[:, None] - row) ** 2 + (along - column) ** 2 < radius**2
+        start = rng.integers(SIZE)
+        return disc + self.noise[start : start + SIZE], disc.astype("float32")
+
+
+def peak():
+    """Most memory that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+keras.utils.set_random_seed(0)
+model = keras.Sequential([keras.Input((SIZE, SIZE, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
+model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy")
+few, some, many = Discs(8), Discs(40), Discs(IMAGES)
+model.fit(few, epochs=25, verbose=0)
+model.fit(few, validation_data=some, epochs=1, verbose=0, callbacks=[Metrics(memory="bounded", verbose=False)])
+before = peak()  # with Keras, the backend and a pass over some images
+
+metrics = Metrics(memory="bounded")
+began = time.perf_counter()
+model.fit(few, validation_data=many, epochs=1, verbose=2, callbacks=[metrics])
+low, high = metrics.history.bounds["auc"][0]
+
+print(f"\n{int(metrics.confusion[0].sum()):,} pixels, fitted and scored in {time.perf_counter() - began:.0f} s")
+print(f"F1 {metrics.f1s[0]:.4f}, exact; ROC AUC between {low:.7f} and {high:.7f}")
+print(f"peak memory: {before:.0f} MB after {40 * SIZE**2:,} pixels, {peak():.0f} MB after all of them")
