@@ -299,7 +299,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         return self._recorder.reader
 
     def _record(self, collect, taken):
-        entries = self._recorder.record(collect)
+        entries = capture.agreed(lambda: self._recorder.record(collect))
         self._own = self._keys.apart(entries, taken, self._recorder.troubles.say)
         renamed = {self._keys.prefix + name for name in entries} - set(self._own)
         take_back([callback for callback in self._given_modes if callback.monitor in renamed])  # Keras's own names

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from kerascb_metrics import capture
 from kerascb_metrics.encoding import epoch_of, fill, header_in, header_of
 from kerascb_metrics.files import jsonl_of, line_of, naming, parse_jsonl, write_whole
 
@@ -52,7 +53,7 @@ class LogFile:
 
     The first write of a fit replaces the file atomically, by one that begins with what was taken up of the old one.
     Each later write appends, and waits for the disk. What a write that fails has left is cut off again, and the next
-    one makes up for it.
+    one makes up for it. Where several processes train together the first one writes; the others read, to go on.
 
     Args:
         path: the file.
@@ -62,6 +63,7 @@ class LogFile:
     def __init__(self, path, say):
         self.path = path
         self._say = say
+        self._writes = capture.is_first_process()
         self._begun = False  # whether an epoch has begun
         self._resumed = False
         self._header = b""  # of the file, once this fit has written it
@@ -70,16 +72,19 @@ class LogFile:
     def check(self):
         """Raise where the file cannot be written, or holds something else, before any epoch is trained.
 
+        In a process that does not write, only where it cannot be read.
+
         Raises:
             OSError: no such folder, not writable, no regular file.
             ValueError: the file is there, and is no log of scores.
         """
         try:
-            with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(self.path))):
-                pass  # tried, for the rights of a folder do not tell all
+            if self._writes:
+                with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(self.path))):
+                    pass  # tried, for the rights of a folder do not tell all
             if os.path.exists(self.path):
                 _refuse_special(self.path)
-                with open(self.path, "r+b") as file:
+                with open(self.path, "r+b" if self._writes else "rb") as file:
                     first = file.readline(_HEADER)
         except OSError as error:
             raise naming(error, self.path) from error
@@ -115,6 +120,8 @@ class LogFile:
 
     def write(self, history):
         """Bring the file up to date; an error becomes one warning a fit."""
+        if not self._writes:
+            return
         try:
             header = line_of(header_of(history))
             if self._header != header or not os.path.exists(self.path):

@@ -25,7 +25,7 @@ class ConfusionImages(keras.callbacks.Callback):
     tag `epoch_confusion`, or `epoch_<output>_confusion` where there are several outputs; those of a `Metrics` with
     `prefix="test_"` in the run "test". An epoch or an output without counts (a regression, undefined scores),
     or with more than 25 labels, has none, and a fit without any is warned of at its end. On every backend; TensorFlow
-    is not needed.
+    is not needed. Of several processes that train together the first one writes.
 
     TensorBoard shows ten images of a tag, drawn at random: `tensorboard --samples_per_plugin images=0` shows all.
 
@@ -57,6 +57,7 @@ class ConfusionImages(keras.callbacks.Callback):
         self.normalize = normalize
         self._events: Any = None
         self._broken = False
+        self._writes = True
 
     def on_train_begin(self, logs=None):
         """See that everything needed is there, before an epoch is spent."""
@@ -69,6 +70,9 @@ class ConfusionImages(keras.callbacks.Callback):
             )
         self._events = None  # a fit that raised had no end to close it at
         self._broken = False
+        self._writes = capture.is_first_process()
+        if not self._writes:
+            return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -76,7 +80,7 @@ class ConfusionImages(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Write the images of an epoch, if it was scored."""
-        if epoch not in self.metrics.history.epochs[-1:]:
+        if not self._writes or epoch not in self.metrics.history.epochs[-1:]:
             return
         for output in self.metrics.history.tallies[-1]:
             if self._has_counts(epoch, output):
@@ -86,7 +90,7 @@ class ConfusionImages(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         """Close the file."""
         if self._events is None:
-            if not self._broken:
+            if self._writes and not self._broken:
                 warnings.warn(
                     "ConfusionImages: no epoch of this fit had counts to draw: none was scored, their scores are "
                     f"undefined, it is a regression, or it has more than {_MOST_LABELS} labels.",

@@ -6,6 +6,7 @@ import random
 import keras
 import numpy as np
 
+from kerascb_metrics.capture._backend import backend
 from kerascb_metrics.capture._keras import state_variables
 
 
@@ -47,14 +48,14 @@ def random_state_kept():
 def state_kept(model):
     """Give state that a forward pass may change its values back: seeds, counters, stateful layers."""
     variables = state_variables(model)
-    before = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+    before = [np.array(backend().to_numpy(variable.value)) for variable in variables]
     try:
         yield
     finally:
         if hasattr(model, "jax_state_sync"):
             model.jax_state_sync()  # during a pass on JAX the variables hold nothing
         for variable, value in zip(variables, before, strict=True):
-            if not np.array_equal(keras.ops.convert_to_numpy(variable.value), value):
+            if not np.array_equal(backend().to_numpy(variable.value), value):
                 variable.assign(value)
 
 

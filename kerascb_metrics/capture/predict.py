@@ -17,6 +17,7 @@ from kerascb_metrics.capture._backend import backend
 from kerascb_metrics.capture._keras import get_data_adapter, get_keras_mask
 from kerascb_metrics.capture.batches import Batches, Pass
 from kerascb_metrics.capture.guards import jax_state_kept, random_state_kept, replaced, state_kept
+from kerascb_metrics.capture.shards import refuse_uneven_batches
 from kerascb_metrics.exceptions import DataError
 
 # A pass longer than this, in seconds, shows Keras's progress bar.
@@ -52,6 +53,8 @@ class GivenData:
     def predict(self, model, taker, *, show_progress=False):
         """Predict all of the data, once; return it as a `Pass`, but for what a `Taker` took."""
         backend().refuse_unsupported(model, given=True)
+        if self._arrays:
+            refuse_uneven_batches(len(tree.flatten(self._data[0])[0]), self._batch_size, self._steps)
         counted = _Counted(self._data, self._steps)
         batches = Batches(self._known_rows, [taker])
         with contextlib.ExitStack() as stack:

@@ -15,6 +15,7 @@ import keras
 from kerascb_metrics.capture import _keras
 from kerascb_metrics.capture._backend import backend
 from kerascb_metrics.capture.batches import Batches, Pass
+from kerascb_metrics.capture.shards import refuse_uneven_batches, rows_of_all
 from kerascb_metrics.exceptions import CaptureError
 
 _TWIN = "_kerascb_metrics_twin"
@@ -109,7 +110,7 @@ class _Seam:
         listeners = _listeners(callbacks)
         if not listeners:
             return evaluate(*args, **kwargs)
-        known = _known_rows(kwargs)
+        known = _rows_expected(kwargs)
         takers = [listener.on_validation_begin() for listener in listeners]
         with _Arm(model, callbacks, Batches(known, takers)) as arm:
             logs = evaluate(*args, **kwargs)
@@ -207,10 +208,14 @@ def _twin(model):
     return getattr(function, _TWIN)
 
 
-def _known_rows(asked):
-    """The rows that `evaluate` will go over, where its arguments tell."""
+def _rows_expected(asked):
+    """The rows that `evaluate` will go over, in all processes, where its arguments tell; raises where Keras cannot."""
     shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(asked.get("y"))]
-    return int(shapes[0][0]) if asked.get("steps") is None and shapes and shapes[0] else None
+    if not shapes or not shapes[0]:
+        return None
+    rows, steps = int(shapes[0][0]), asked.get("steps")
+    refuse_uneven_batches(rows, asked.get("batch_size"), steps)
+    return rows_of_all(rows) if steps is None else None
 
 
 def _collect(arm, known):

@@ -1,0 +1,49 @@
+"""One process of a training that several devices, or several processes, share.
+
+`python jax_worker.py INDEX PROCESSES PORT FOLDER CASE…` runs functions of `jax_cases.py` by name, one after the other,
+and writes what they return to FOLDER/results.INDEX.
+"""
+
+import pickle
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HEARTBEAT = 10  # seconds until a process that was killed is missed
+
+
+@dataclass(frozen=True)
+class Here:
+    """Which process this is, of how many, and where it may write."""
+
+    index: int
+    processes: int
+    folder: Path
+
+
+def main(index, processes, port, folder, *names):
+    here = Here(int(index), int(processes), Path(folder))
+    if here.processes > 1:
+        import jax
+
+        jax.distributed.initialize(
+            f"localhost:{port}",
+            here.processes,
+            here.index,
+            heartbeat_timeout_seconds=HEARTBEAT,
+            shutdown_timeout_seconds=HEARTBEAT,
+        )
+    import jax_cases
+    import keras
+
+    found = {}
+    for name in names:
+        print(f"case {name}", flush=True)
+        keras.utils.set_random_seed(0)
+        keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
+        found[name] = getattr(jax_cases, name)(here)
+    (here.folder / f"results.{here.index}").write_bytes(pickle.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
