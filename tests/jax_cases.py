@@ -3,16 +3,12 @@
 Each takes a `Here` and returns what its test compares: `test_jax_distribution.py`, `test_jax_processes.py`.
 """
 
-import os
-import signal
-import warnings
-
 import keras
 import numpy as np
 from jax_launch import BATCH, part
 
 from conftest import binary_rows, echo_model
-from kerascb_metrics import CaptureError, Metrics, ScoringError
+from kerascb_metrics import CaptureError, Metrics
 from kerascb_metrics.capture import local_part, sum_over_processes
 from kerascb_metrics.capture.batches import Batches
 from kerascb_metrics.tensorboard import ConfusionImages
@@ -183,10 +179,14 @@ def model_parallel_across(here):
 def given(here):
     data = tuple(part(array, here.index, here.processes) for array in (X, Y, WEIGHTS))
     metrics = Metrics(validation_data=data, validation_batch_size=BATCH, prefix="test_", verbose=False)
-    model = echo_model(counted=True)
+    model = echo_model(counted=True)  # with state, which has to be given back
     run = fit(here, model, [metrics], (X, Y), epochs=2, validation_data=None)
     evaluated = metrics.evaluate(model, data, batch_size=BATCH)
-    return {**scored(metrics, run.history), "evaluated": evaluated}
+    try:
+        by_keras = model.predict(data[0], batch_size=BATCH, verbose=0)
+    except RuntimeError as error:  # of arrays that other processes hold parts of
+        by_keras = str(error)
+    return {**scored(metrics, run.history), "evaluated": evaluated, "by_keras": by_keras}
 
 
 # What Keras cannot do.
@@ -212,6 +212,22 @@ def uneven(here):
     steps = {"validation_steps": 2, "validation_batch_size": 8}
     model.fit(x, y, validation_data=(X[:19], Y[:19]), verbose=0, callbacks=[whole], batch_size=BATCH, **steps)
     return {"told": told, "rows": len(whole.predictions.y_true)}
+
+
+def unlike(here):
+    """What is said where process 1 has two rows less."""
+    model, told = echo_model(), []
+    data = (X[: 24 - 2 * here.index], Y[: 24 - 2 * here.index])
+    metrics = Metrics(verbose=False)
+    for attempt in (
+        lambda: fit(here, model, [metrics], (X, Y), validation_data=data),
+        lambda: metrics.evaluate(model, data, batch_size=BATCH),
+    ):
+        try:
+            attempt()
+        except CaptureError as error:
+            told.append(str(error))
+    return {"told": told, "after": binary(here)}
 
 
 # Files.
@@ -274,79 +290,3 @@ def parts_that_lie_otherwise(here):
         "on the host": local_part({"y_true": rows, "y_pred": LOGITS}),
         "copies": local_part({"y_true": copied, "y_pred": laid(LOGITS, None, None), "mask": None}),
     }
-
-
-# Errors in one process.
-
-
-class FailsInOne:
-    """A score that fails in process 1 from its second pass on."""
-
-    def __init__(self, here):
-        self.here, self.calls = here, 0
-
-    def __call__(self, y_true, y_pred):
-        self.calls += 1
-        if self.here.index == 1 and self.calls > 1:
-            raise ZeroDivisionError("planted")
-        return float(np.mean(y_true == y_pred))
-
-
-def score_that_raises(here):
-    """What each process is told, and that they train on together afterwards."""
-    model, metrics = echo_model(), Metrics({"own": FailsInOne(here)}, error_score="raise", verbose=False)
-    told = None
-    try:
-        fit(here, model, [metrics], (X, Y), epochs=4)
-    except (ScoringError, CaptureError) as error:
-        told = (type(error).__name__, str(error))
-    return {"told": told, "epochs": metrics.history.epochs, "after": binary(here)}
-
-
-def score_that_is_nan(here):
-    metrics = Metrics({"own": FailsInOne(here)}, verbose=False)
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        run = fit(here, echo_model(), [metrics], (X, Y), epochs=4)
-    return {
-        "own": metrics.history["own"],
-        "logs": run.history["val_own"],
-        "warned": [str(each.message) for each in warned],
-    }
-
-
-class Ends(keras.callbacks.Callback):
-    """Ends one process as its third epoch begins."""
-
-    def __init__(self, here, index, end):
-        super().__init__()
-        self.mine, self.end = here.index == index, end
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2 and self.mine:
-            self.end()
-
-
-def _kill():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _raise():
-    raise ZeroDivisionError("planted")
-
-
-def _ended(here, index, end):
-    metrics = Metrics(log_file=here.folder / "scores.jsonl", verbose=False)
-    fit(here, echo_model(), [metrics], (X, Y), epochs=5, callbacks=[Ends(here, index, end)])
-
-
-def first_killed(here):
-    _ended(here, 0, _kill)
-
-
-def second_killed(here):
-    _ended(here, 1, _kill)
-
-
-def callback_that_raises(here):
-    _ended(here, 1, _raise)

@@ -11,21 +11,24 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 BATCH = 16  # of each process
-LIMIT = 240  # seconds for all cases of a launch; none takes that long
+LIMIT = 600  # seconds for all cases of a launch, on however busy a machine
 
 
-def run(cases, processes, folder, limit=LIMIT):
-    """Run the named cases in so many processes, of four devices in all; return exit codes and outputs by process."""
-    port = str(_free_port())
-    started = [_start([*cases], str(index), str(processes), port, str(folder)) for index in range(processes)]
+def run(cases, processes, folder, heartbeat=100):
+    """Run the named cases in so many processes, of four devices in all; return exit codes and outputs by process.
+
+    A process that is gone is missed after `heartbeat` seconds.
+    """
+    place = [str(processes), str(_free_port()), str(heartbeat), str(folder)]
+    logs = [folder / f"output.{index}" for index in range(processes)]
+    started = [_start(log, cases, str(index), *place) for index, log in enumerate(logs)]
     try:
-        outputs = [process.communicate(timeout=limit)[0] for process in started]
+        codes = [process.wait(timeout=LIMIT) for process in started]
     finally:
         for process in started:
             process.kill()
             process.wait()
-            process.stdout.close()
-    return [process.returncode for process in started], outputs
+    return codes, [log.read_text() for log in logs]
 
 
 def results(cases, processes, folder):
@@ -47,22 +50,18 @@ def order(rows, processes):
     return np.concatenate([own[start : start + BATCH] for start in starts for own in parts])
 
 
-def _start(cases, *place):
+def _start(log, cases, index, processes, *place):
     environment = {
         **os.environ,
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
         "MPLBACKEND": "agg",
         "PYTHONPATH": str(ROOT),
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={4 // int(place[1])}",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={4 // int(processes)}",
     }
-    return subprocess.Popen(
-        [sys.executable, ROOT / "tests" / "jax_worker.py", *place, *cases],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command = [sys.executable, "-W", "error", ROOT / "tests" / "jax_worker.py", index, processes, *place, *cases]
+    with open(log, "w") as output:
+        return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
 
 def _free_port():

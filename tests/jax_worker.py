@@ -1,15 +1,13 @@
 """One process of a training that several devices, or several processes, share.
 
-`python jax_worker.py INDEX PROCESSES PORT FOLDER CASE…` runs functions of `jax_cases.py` by name, one after the other,
-and writes what they return to FOLDER/results.INDEX.
+`python jax_worker.py INDEX PROCESSES PORT HEARTBEAT FOLDER CASE…` runs functions of `jax_cases.py` and `jax_failures.py`
+by name, one after the other, and writes what they return to FOLDER/results.INDEX.
 """
 
 import pickle
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-HEARTBEAT = 10  # seconds until a process that was killed is missed
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Here:
     folder: Path
 
 
-def main(index, processes, port, folder, *names):
+def main(index, processes, port, heartbeat, folder, *names):
     here = Here(int(index), int(processes), Path(folder))
     if here.processes > 1:
         import jax
@@ -30,10 +28,11 @@ def main(index, processes, port, folder, *names):
             f"localhost:{port}",
             here.processes,
             here.index,
-            heartbeat_timeout_seconds=HEARTBEAT,
-            shutdown_timeout_seconds=HEARTBEAT,
+            heartbeat_timeout_seconds=int(heartbeat),
+            shutdown_timeout_seconds=int(heartbeat),
         )
     import jax_cases
+    import jax_failures
     import keras
 
     found = {}
@@ -41,7 +40,7 @@ def main(index, processes, port, folder, *names):
         print(f"case {name}", flush=True)
         keras.utils.set_random_seed(0)
         keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
-        found[name] = getattr(jax_cases, name)(here)
+        found[name] = {**vars(jax_failures), **vars(jax_cases)}[name](here)
     (here.folder / f"results.{here.index}").write_bytes(pickle.dumps(found))
 
 

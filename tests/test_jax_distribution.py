@@ -27,6 +27,7 @@ def test_a_model_that_four_devices_share(found, case):
 def test_data_of_its_own(found):
     assert_binary(found["given"], np.arange(cases.ROWS), cases.WEIGHTS, epochs=2)
     assert_panel(found["given"]["evaluated"], cases.Y, cases.X[:, 0], cases.WEIGHTS)
+    np.testing.assert_array_equal(found["given"]["by_keras"], cases.X)
 
 
 def test_the_weights_are_those_of_a_fit_without(found):

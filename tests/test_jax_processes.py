@@ -14,7 +14,7 @@ from kerascb_metrics import ScoreHistory
 ORDER = order(cases.ROWS, 2)
 CASES = [
     *["binary", "weighted", "multiclass", "several_outputs", "masked", "half_precision", "several_steps", "eagerly"],
-    *["trained", "model_parallel", "model_parallel_across", "given", "uneven", "files", "sums", "parts"],
+    *["trained", "model_parallel", "model_parallel_across", "given", "uneven", "unlike", "files", "sums", "parts"],
     *["parts_that_lie_otherwise", "score_that_is_nan", "score_that_raises"],
 ]
 
@@ -106,6 +106,12 @@ def test_data_of_its_own(found):
         assert_panel(each["evaluated"], cases.Y, cases.X[:, 0], cases.WEIGHTS)
 
 
+def test_what_keras_itself_cannot_do_there(found):
+    """README tells the way out; where this fails, Keras can."""
+    for each in found["given"]:
+        assert "non-addressable" in each["by_keras"]
+
+
 def test_the_weights_are_those_of_a_fit_without(found):
     for each in found["trained"]:
         for ours, theirs in zip(each["with"], each["without"], strict=True):
@@ -118,6 +124,13 @@ def test_an_uneven_batch_is_told_in_every_process(found):
         assert "of this process into 2 equal parts" in each["told"][0][1]
         assert "Pass a batch size of 6, and 40 rows, or 42," in each["told"][2][1]
         assert each["rows"] == 32
+
+
+def test_processes_with_different_numbers_of_rows_are_told_all_of_them(found):
+    for each in found["unlike"]:
+        assert len(each["told"]) == 2
+        assert all("here they feed 24, 22 rows, in batches of 16, 16." in message for message in each["told"])
+        assert_binary(each["after"], ORDER)
 
 
 # Files.
@@ -205,14 +218,14 @@ def test_a_score_that_raises_in_one_process_raises_in_both(found):
 
 @pytest.mark.parametrize(("case", "killed"), [("first_killed", 0), ("second_killed", 1)])
 def test_a_process_does_not_wait_for_ever_for_one_that_was_killed(tmp_path, case, killed):
-    codes, outputs = run([case], 2, tmp_path)
+    codes, outputs = run([case], 2, tmp_path, heartbeat=10)
     assert codes[killed] == -9
     assert codes[1 - killed] not in (0, -9), outputs[1 - killed]
     assert ScoreHistory.load(tmp_path / "scores.jsonl").epochs == [0, 1]
 
 
 def test_a_process_does_not_wait_for_ever_for_one_that_raised(tmp_path):
-    codes, outputs = run(["callback_that_raises"], 2, tmp_path)
+    codes, outputs = run(["callback_that_raises"], 2, tmp_path, heartbeat=10)
     assert 0 not in codes
     assert "ZeroDivisionError: planted" in outputs[1]
     assert "planted" not in outputs[0]

@@ -53,8 +53,8 @@ class GivenData:
     def predict(self, model, taker, *, show_progress=False):
         """Predict all of the data, once; return it as a `Pass`, but for what a `Taker` took."""
         backend().refuse_unsupported(model, given=True)
-        if self._arrays:
-            refuse_uneven_batches(len(tree.flatten(self._data[0])[0]), self._batch_size, self._steps)
+        rows = len(tree.flatten(self._data[0])[0]) if self._arrays else None
+        refuse_uneven_batches(rows, self._batch_size, self._steps)
         counted = _Counted(self._data, self._steps)
         batches = Batches(self._known_rows, [taker])
         with contextlib.ExitStack() as stack:

@@ -12,9 +12,14 @@ from kerascb_metrics.capture._backend import backend
 from kerascb_metrics.exceptions import CaptureError
 
 
+def together():
+    """Tell whether this process has others beside it."""
+    return keras.backend.backend() == "jax" and backend().spans_processes()
+
+
 def is_first_process():
     """Tell whether this process is the one that writes files: of those that train together, the first."""
-    return not _together() or backend().process_index() == 0
+    return not together() or backend().process_index() == 0
 
 
 def agreed(score):
@@ -27,7 +32,7 @@ def agreed(score):
     Raises:
         CaptureError: where `score` went well here, and raised in another process.
     """
-    if not _together():
+    if not together():
         return score()
     error, entries = None, {}
     try:
@@ -59,7 +64,7 @@ def sum_over_processes(arrays):
             must call this, in the same order. Floats are added in the order of the processes, so that all get the
             same.
     """
-    if not _together():
+    if not together():
         return arrays
     return [np.asarray(backend().from_processes(array).sum(axis=0, dtype=array.dtype)) for array in arrays]
 
@@ -74,7 +79,7 @@ def local_part(part):
         The same structure; or None, in every process, where the leaves do not lie alike.
     """
     leaves = [leaf for leaf in tree.flatten(part) if leaf is not None]
-    if _together():
+    if together():
         held = backend().own_rows(leaves)
     else:
         held = [leaf if isinstance(leaf, np.ndarray) else backend().to_numpy(leaf) for leaf in leaves]
@@ -82,8 +87,3 @@ def local_part(part):
         return None
     rows = iter(held)
     return tree.map_structure(lambda leaf: None if leaf is None else next(rows), part)
-
-
-def _together():
-    """Tell whether this process has others beside it."""
-    return keras.backend.backend() == "jax" and backend().spans_processes()

@@ -211,11 +211,9 @@ def _twin(model):
 def _rows_expected(asked):
     """The rows that `evaluate` will go over, in all processes, where its arguments tell; raises where Keras cannot."""
     shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(asked.get("y"))]
-    if not shapes or not shapes[0]:
-        return None
-    rows, steps = int(shapes[0][0]), asked.get("steps")
+    rows, steps = int(shapes[0][0]) if shapes and shapes[0] else None, asked.get("steps")
     refuse_uneven_batches(rows, asked.get("batch_size"), steps)
-    return rows_of_all(rows) if steps is None else None
+    return None if rows is None or steps is not None else rows_of_all(rows)
 
 
 def _collect(arm, known):
