@@ -1,7 +1,7 @@
 """One process of a training that several devices, or several processes, share.
 
-`python jax_worker.py INDEX PROCESSES PORT HEARTBEAT FOLDER CASE…` runs functions of `jax_cases.py` and `jax_failures.py`
-by name, one after the other, and writes what they return to FOLDER/results.INDEX.
+`python jax_worker.py INDEX PROCESSES PORT HEARTBEAT FOLDER CASE…` runs functions of `jax_cases.py` and
+`jax_failures.py` by name, one after the other, and writes what they return to FOLDER/results.INDEX.
 """
 
 import pickle
