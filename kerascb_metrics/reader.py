@@ -6,11 +6,12 @@ Rows that are kept are read when the pass has ended. Others are read part by par
 from dataclasses import dataclass
 from typing import Any
 
-from kerascb_metrics.capture import Taker
+from kerascb_metrics import capture
 from kerascb_metrics.counting import Counting
 from kerascb_metrics.evidence import Evidence
 from kerascb_metrics.inference import infer_task
 from kerascb_metrics.losses import read_loss
+from kerascb_metrics.merging import merged, refuse_if_any
 from kerascb_metrics.outputs import of_output, split_outputs
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.scoring import Scoring
@@ -31,7 +32,7 @@ class Reading:
     shapes: str
 
 
-class Reader(Taker):
+class Reader(capture.Taker):
     """Reads the passes of one fit.
 
     Args:
@@ -84,6 +85,13 @@ class Reader(Taker):
             )
         return not needing
 
+    def look(self, batches):
+        """Settle the tasks, so that all processes do it alike."""
+        try:
+            self._scorings(self._rows_of(batches))
+        except Exception as error:
+            self._error = error
+
     def take(self, batches):
         """Count some rows of the pass; an error waits for its end."""
         if self._error is not None:
@@ -102,12 +110,16 @@ class Reader(Taker):
         Args:
             batches: those that were kept.
         """
-        if self._error is not None:
+        shared = self.memory == "bounded" and capture.together()
+        if shared:
+            refuse_if_any(self._error)
+        elif self._error is not None:
             raise self._error
         if self._counted:
             self.predictions = None
             scorings = {name: self._plan.scoring_of(name, _several(self._counted)) for name in self._counted}
             evidence = {name: counting.evidence() for name, counting in self._counted.items()}
+            evidence = {name: merged(own) for name, own in evidence.items()} if shared else evidence
         else:
             rows = self._rows_of(batches)
             self.predictions = rows.get(None, rows)

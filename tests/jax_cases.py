@@ -8,9 +8,10 @@ import numpy as np
 from jax_launch import BATCH, part
 
 from conftest import binary_rows, echo_model
-from kerascb_metrics import CaptureError, Metrics
-from kerascb_metrics.capture import local_part, sum_over_processes
+from kerascb_metrics import Binary, CaptureError, DataError, Metrics
 from kerascb_metrics.capture.batches import Batches
+from kerascb_metrics.capture.processes import local_part, sum_over_processes
+from kerascb_metrics.reader import Reader
 from kerascb_metrics.tensorboard import ConfusionImages
 
 ROWS = 80  # 40 in each of two processes: batches of 16, 16 and 8
@@ -115,6 +116,58 @@ def eagerly(here):
     metrics = Metrics(verbose=False)
     fit(here, model, [metrics], (X, Y))
     return scored(metrics)
+
+
+def _counted(here, model, arrays, **options):
+    """The scores by counts beside those by rows, of one fit; and how many rows this process has counted."""
+    names = ["f1", "kappa", "confusion", "auc", "average_precision"]
+    exact = Metrics(names, memory="exact", verbose=False, **options)
+    bounded = Metrics({f"b_{name}": name for name in names}, memory="bounded", verbose=False, **options)
+    own, take = [], Reader.take
+
+    def taking(reader, batches):
+        own.extend(len(keras.tree.flatten(batch["y_true"])[0]) for batch in batches)
+        take(reader, batches)
+
+    Reader.take = taking
+    try:
+        fit(here, model, [exact, bounded], arrays)
+    finally:
+        Reader.take = take
+    counted = {name.removeprefix("b_"): values for name, values in bounded.history.items()}
+    bounds = {name.removeprefix("b_"): pairs for name, pairs in bounded.history.bounds.items()}
+    return {"exact": dict(exact.history), "counted": counted, "bounds": bounds, "own": sum(own)}
+
+
+def counts(here):
+    """Of weighted rows, the first process's all positive, so that it has to be told the other label."""
+    order = np.argsort(-Y, kind="stable")
+    arrays = (X[order], np.where(Y == 1, 1, -1).astype("float32")[order], WEIGHTS)
+    return _counted(here, echo_model(loss="hinge"), arrays, task=Binary(from_logits=False))
+
+
+def counts_of_classes(here):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return _counted(here, echo_model(4, loss), (LOGITS, KINDS))
+
+
+def counts_of_copies(here):
+    """The kernels cut over the processes: the rows are in both, and one of them counts them."""
+    _model_parallel(("model", "batch"), "batch")
+    return _counted(type(here)(0, 1, here.folder), _wide_net(), (LOGITS, KINDS))
+
+
+def counts_that_fail(here):
+    """A target that is no class, in the second process's rows alone; then a fit as any other."""
+    model = echo_model(4, lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
+    kinds = KINDS.copy()
+    kinds[70] = 9
+    metrics, told = Metrics(task="multiclass", memory="bounded", verbose=False), None
+    try:
+        fit(here, model, [metrics], (LOGITS, kinds))
+    except (DataError, CaptureError) as error:
+        told = f"{type(error).__name__}: {error}"
+    return {"told": told, "after": binary(here)}
 
 
 def trained(here):
@@ -252,7 +305,11 @@ def sums(here):
     """Numbers that 32 bits do not hold, nothing, and one number."""
     counts = np.array([[2**53 + 1 + here.index, -(2**62) * here.index], [3, 4]])
     floats = np.array([0.1 * (here.index + 1), 1e300])
-    return {"sums": sum_over_processes([counts, floats, np.zeros((0, 2)), np.array(7)])}
+    vectors = [np.arange(here.index + 1) + 2**60, np.full(here.index + 1, 0.1)]
+    return {
+        "sums": sum_over_processes([counts, floats, np.zeros((0, 2)), np.array(7)]),
+        "joined": joined_over_processes(vectors),
+    }
 
 
 def _parts_of(here, model, arrays):

@@ -15,6 +15,7 @@ ORDER = order(cases.ROWS, 2)
 CASES = [
     *["binary", "weighted", "multiclass", "several_outputs", "masked", "half_precision", "several_steps", "eagerly"],
     *["trained", "model_parallel", "model_parallel_across", "given", "uneven", "unlike", "files", "sums", "parts"],
+    *["counts", "counts_of_classes", "counts_of_copies", "counts_that_fail"],
     *["parts_that_lie_otherwise", "score_that_is_nan", "score_that_raises"],
 ]
 
@@ -97,6 +98,34 @@ def test_the_batch_shared_by_the_processes_and_the_model_within_them(found):
 def test_the_model_shared_by_the_processes_and_each_row_fed_by_both(found):
     for each in found["model_parallel_across"]:
         assert_multiclass(each, np.arange(cases.ROWS))
+
+
+@pytest.mark.parametrize("case", ["counts", "counts_of_classes", "counts_of_copies"])
+def test_each_process_counts_its_own_rows_and_has_the_scores_of_all(found, case):
+    first, second = found[case]
+    assert (first["own"], second["own"]) == ((cases.ROWS, 0) if case == "counts_of_copies" else (40, 40))
+    assert first["counted"].keys() == first["exact"].keys()
+    for each in (first, second):
+        for name, values in each["exact"].items():
+            if name in each["bounds"]:
+                ((low, high),) = each["bounds"][name]
+                assert low - 1e-12 <= values[0] <= high + 1e-12
+                assert high - low < 0.02
+            else:
+                np.testing.assert_allclose(each["counted"][name][0], values[0], rtol=1e-12, err_msg=name)
+    assert np.sum(first["counted"]["confusion"][0]) == pytest.approx(
+        cases.WEIGHTS.sum(dtype=float) if case == "counts" else cases.ROWS
+    )
+
+
+def test_counting_that_fails_in_one_process_is_told_in_both(found):
+    first, second = found["counts_that_fail"]
+    assert first["told"] == (
+        "CaptureError: Metrics: counting the rows failed in another process; what went wrong is told there."
+    )
+    assert second["told"].startswith("DataError: Metrics: the model has 4 classes (0, 1, 2, 3), the targets hold 9.")
+    for each in (first, second):
+        assert_binary(each["after"], ORDER)
 
 
 def test_data_of_its_own(found):

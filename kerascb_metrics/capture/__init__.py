@@ -3,7 +3,13 @@
 from kerascb_metrics.capture._keras import facts_of, fit_list_holds, fit_validates
 from kerascb_metrics.capture.kept import Taker
 from kerascb_metrics.capture.predict import GivenData, is_due
-from kerascb_metrics.capture.processes import agreed, is_first_process, local_part, sum_over_processes
+from kerascb_metrics.capture.processes import (
+    agreed,
+    is_first_process,
+    joined_over_processes,
+    sum_over_processes,
+    together,
+)
 from kerascb_metrics.capture.seam import PassListener, callbacks_beside, install, remove, step_to
 
 __all__ = [
@@ -18,8 +24,9 @@ __all__ = [
     "install",
     "is_due",
     "is_first_process",
-    "local_part",
+    "joined_over_processes",
     "remove",
     "step_to",
     "sum_over_processes",
+    "together",
 ]

@@ -99,5 +99,5 @@ def facts_of(model):
     Lists and dicts of our own: the model's lead back to it.
     """
     loss, names = getattr(model, "loss", None), getattr(model, "output_names", None)
-    plain = dict if isinstance(loss, dict) else list if isinstance(loss, list | tuple) else lambda it: it
-    return plain(loss), None if names is None else list(names)
+    loss = dict(loss) if isinstance(loss, dict) else list(loss) if isinstance(loss, list | tuple) else loss
+    return loss, None if names is None else list(names)

@@ -1,5 +1,6 @@
 """Batches on their way from the device to NumPy."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from keras import tree
 from kerascb_metrics.capture import kept
 from kerascb_metrics.capture._backend import backend
 from kerascb_metrics.capture.kept import Kept
+from kerascb_metrics.capture.processes import own_share, together
 from kerascb_metrics.exceptions import DataError
 
 
@@ -38,7 +40,9 @@ class Batches:
 
     def __init__(self, expected=None, takers=()):
         self.rows = 0
-        self._places = _places(expected, takers)
+        self._counters = [taker for taker in takers if taker.memory == "bounded"]
+        keepers = [taker for taker in takers if taker.memory != "bounded"]
+        self._places = _places(expected, self._counters, keepers)
         self._pending = []
         self._error = None
 
@@ -70,21 +74,35 @@ class Batches:
                 self._error = error
 
     def _take(self, part, with_paths):
+        if self._counters and together():
+            self.rows += self._share_out(part, with_paths)
+            return
         leaves = [(path, _as_array(leaf)) for path, leaf in with_paths]
         count = row_count(leaves)
         for place in self._places:
             place.add(part, leaves, count)
         self.rows += count
 
+    def _share_out(self, part, with_paths):
+        """Of several processes each counts its own rows; what keeps rows gets them all."""
+        whole = functools.cache(lambda: tree.map_structure(_as_array, part))
+        if not self.rows:
+            for taker in self._counters:
+                taker.look([whole()])
+        count = row_count([(path, leaf) for path, leaf in with_paths if leaf is not None])
+        for place in self._places:
+            share = own_share(part, whole) if place.counts else whole()
+            leaves = _with_paths(share)
+            place.add(share, leaves, row_count(leaves))
+        return count
 
-def _places(expected, takers):
-    """Where rows go: kept once for all that want them kept; and on to those that do not."""
-    bounded = [taker for taker in takers if taker.memory == "bounded"]
-    others = [taker for taker in takers if taker.memory != "bounded"]
-    places = [Kept(takers=bounded, limit=0)] if bounded else []
-    if others or not takers:
-        all_auto = others and all(taker.memory == "auto" for taker in others)
-        places.append(Kept(expected, others, kept.LIMIT if all_auto else None))
+
+def _places(expected, counters, keepers):
+    """Where rows go: kept once for all that want them kept; and on to those that count them."""
+    places = [Kept(takers=counters, limit=0)] if counters else []
+    if keepers or not counters:
+        all_auto = keepers and all(taker.memory == "auto" for taker in keepers)
+        places.append(Kept(expected, keepers, kept.LIMIT if all_auto else None))
     return places
 
 

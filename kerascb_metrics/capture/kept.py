@@ -24,6 +24,10 @@ class Taker:
         """Tell whether it needs no rows to be kept; asked once, with the batches so far."""
         raise NotImplementedError
 
+    def look(self, batches):
+        """See the first batch, all of it; of the others it takes a share where several processes train together."""
+        raise NotImplementedError
+
     def take(self, batches):
         """Take some batches. An error must wait until the pass has ended."""
         raise NotImplementedError
@@ -35,12 +39,15 @@ class Kept:
     Args:
         expected: how many rows will come, where that is known.
         takers: those that take the rows past the limit.
-        limit: in bytes; None: all rows are kept.
+        limit: in bytes; None: all rows are kept; 0: none.
+
+    Attributes:
+        counts: whether no row was to be kept, from the start.
     """
 
     def __init__(self, expected=None, takers=(), limit=None):
         self._expected, self._takers, self._limit = expected or 0, takers, limit
-        self._handed_on = limit == 0
+        self.counts = self._handed_on = limit == 0
         self._runs: list = []
         self._bytes = 0
 

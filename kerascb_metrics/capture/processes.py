@@ -69,6 +69,34 @@ def sum_over_processes(arrays):
     return [np.asarray(backend().from_processes(array).sum(axis=0, dtype=array.dtype)) for array in arrays]
 
 
+def joined_over_processes(vectors):
+    """Put the vectors of all processes one after the other, in their order; every one of them gets all.
+
+    Args:
+        vectors: a list of int64 or float64 NumPy arrays, (N,), of the same length; it may differ between processes.
+    """
+    if not together():
+        return vectors
+    lengths = backend().from_processes(np.array([len(vectors[0])], np.int64))[:, 0]
+    padded = [np.pad(vector, (0, lengths.max() - len(vector))) for vector in vectors]
+    gathered = [backend().from_processes(vector) for vector in padded]
+    return [np.concatenate([own[:length] for own, length in zip(rows, lengths, strict=True)]) for rows in gathered]
+
+
+def own_share(part, whole):
+    """Return the rows of a captured batch that are this process's to count, as NumPy; each row is one process's.
+
+    Args:
+        part: as in `local_part`.
+        whole: called for the whole of it, as NumPy, where the leaves do not lie alike: the first process has it then.
+    """
+    local = local_part(part)
+    if local is not None:
+        return local
+    rows = slice(None) if is_first_process() else slice(0)
+    return tree.map_structure(lambda leaf: None if leaf is None else leaf[rows], whole())
+
+
 def local_part(part):
     """Return the rows of a captured batch that lie in this process, as NumPy; each row lies in one process.
 

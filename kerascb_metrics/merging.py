@@ -1,0 +1,65 @@
+"""Counts of several processes as one: each has counted the rows that it holds, and all get the sum."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from kerascb_metrics import capture
+from kerascb_metrics.evidence import Counts
+from kerascb_metrics.exceptions import CaptureError, DataError
+
+
+def refuse_if_any(error):
+    """Raise `error`, or say that another process has one: called by all, before they add up their counts."""
+    (failed,) = capture.sum_over_processes([np.array([error is not None], np.int64)])
+    if error is not None:
+        raise error
+    if failed.any():
+        raise CaptureError("Metrics: counting the rows failed in another process; what went wrong is told there.")
+
+
+def merged(evidence):
+    """Return the `CountedEvidence` of the rows of all processes; every one of them must ask for it.
+
+    Args:
+        evidence: of the rows that this process holds.
+    """
+    bins = None if evidence.bins is None else capture.sum_over_processes([evidence.bins])[0]
+    figures = np.array([evidence.total, evidence.undefined is not None], np.int64)
+    total, undefined = capture.sum_over_processes([figures])[0].tolist()
+    elsewhere = "outputs of another process are NaN or infinite" if undefined else None
+    return replace(
+        _with_labels(evidence),
+        total=total,
+        summed=_summed(evidence.summed),
+        bins=bins,
+        undefined=evidence.undefined or elsewhere,
+    )
+
+
+def _summed(counts):
+    if not isinstance(counts, Counts):  # label tables
+        return capture.sum_over_processes([counts])[0]
+    cells = capture.joined_over_processes([counts.y_true, counts.y_pred, counts.weight])
+    y_true, y_pred, weight = cells
+    none = Counts(y_true[:0], y_pred[:0], weight[:0], counts.n_classes)
+    return none + Counts(y_true, y_pred, weight, counts.n_classes)
+
+
+def _with_labels(evidence):
+    """The labels of a binary task: a process without the other class can only have guessed it."""
+    if evidence.kind != "binary":
+        return evidence
+    certain, label = bool(evidence.true_mass[0]), float(evidence.classes[0])
+    known, labels = capture.sum_over_processes([np.array([certain, certain * label])])[0].tolist()
+    if not known:
+        return evidence
+    if certain and label != labels / known:
+        raise DataError(
+            "Metrics: a binary task has two target labels; processes that train together have other ones, "
+            f"{', '.join(map(str, evidence.classes))} in this one."
+        )
+    classes = np.array([labels / known, evidence.classes[1]]).astype(evidence.classes.dtype)
+    told = [str(one) for one in evidence.classes] == list(evidence.class_names)
+    names = tuple(str(one) for one in classes) if told else evidence.class_names
+    return replace(evidence, classes=classes, class_names=names)
