@@ -48,15 +48,21 @@ def random_state_kept():
 def state_kept(model):
     """Give state that a forward pass may change its values back: seeds, counters, stateful layers."""
     variables = state_variables(model)
-    before = [np.array(backend().to_numpy(variable.value)) for variable in variables]
+    before = [np.array(_values(variable)) for variable in variables]
     try:
         yield
     finally:
         if hasattr(model, "jax_state_sync"):
             model.jax_state_sync()  # during a pass on JAX the variables hold nothing
         for variable, value in zip(variables, before, strict=True):
-            if not np.array_equal(backend().to_numpy(variable.value), value):
+            if not np.array_equal(_values(variable), value):
                 variable.assign(value)
+
+
+def _values(variable):
+    # TensorFlow's is read first: NumPy 2 takes a variable of several devices for no array.
+    value = variable.value
+    return backend().to_numpy(value.read_value() if hasattr(value, "read_value") else value)
 
 
 def jax_state_kept(model, function):
