@@ -4,6 +4,7 @@ Tried on Keras 3.12 to 3.15 (tests/test_seam.py fails by name when one of them m
 """
 
 import inspect
+import math
 import sys
 from types import FrameType
 
@@ -15,6 +16,7 @@ from keras.src.trainers.data_adapters import get_data_adapter  # `predict` takes
 __all__ = [
     "calling_list",
     "facts_of",
+    "first_validation_batch",
     "fit_list_holds",
     "fit_validates",
     "fits_under_way",
@@ -52,6 +54,25 @@ def fit_validates(model):
     """Tell whether the innermost `fit` of `model` has validation data; True where that cannot be seen."""
     frame = next(_fits(model), None)
     return frame is None or frame.f_locals.get("validation_data", model) is not None
+
+
+def first_validation_batch(model):
+    """Return the rows of the first batch that the innermost `fit` of `model` validates; None where that is not known.
+
+    Of arrays it is; a dataset would have to be read.
+    """
+    frame = next(_fits(model), None)
+    asked = {} if frame is None else frame.f_locals
+    data, freq = asked.get("validation_data"), asked.get("validation_freq")
+    targets = data[1] if isinstance(data, tuple | list) and len(data) > 1 else None
+    shapes = [leaf.shape for leaf in keras.tree.flatten(targets) if getattr(leaf, "shape", ())]
+    if not shapes or (isinstance(freq, int) and freq > asked["epochs"]):
+        return None
+    rows, steps = int(shapes[0][0]), asked["validation_steps"]
+    # As Keras's array adapter has it.
+    return min(
+        rows, asked["validation_batch_size"] or asked["batch_size"] or (math.ceil(rows / steps) if steps else 32)
+    )
 
 
 def calling_list(callback):

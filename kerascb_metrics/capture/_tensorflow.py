@@ -4,7 +4,9 @@ import keras
 import tensorflow as tf
 from keras import tree
 
+from kerascb_metrics.capture._keras import first_validation_batch
 from kerascb_metrics.capture.tap import Tap
+from kerascb_metrics.exceptions import CaptureError
 
 
 def build(model):
@@ -69,7 +71,60 @@ def start_copy(tensor):
 
 
 def refuse_unsupported(model, given=False):
-    """Raise `CaptureError` for what Keras itself cannot do; `given`: with data of the callback's own."""
+    """Raise `CaptureError` for what Keras itself cannot do; `given`: with data of the callback's own.
+
+    Under MirroredStrategy `predict` can do all that `fit` and `evaluate` cannot.
+    """
+    strategy = model.distribute_strategy
+    if isinstance(strategy, tf.distribute.ParameterServerStrategy):
+        raise CaptureError(
+            "Metrics: Keras 3 can neither train nor predict under ParameterServerStrategy (keras-team/keras#18624). "
+            "Use MirroredStrategy, or no strategy."
+        )
+    mirrored = isinstance(strategy, tf.distribute.MirroredStrategy | tf.distribute.MultiWorkerMirroredStrategy)
+    if mirrored and strategy.num_replicas_in_sync > 1 and not given:
+        _refuse_several_workers(strategy)
+        _refuse_compiled_otherwise(model, strategy)
+        _refuse_uneven_start(model, strategy)
+
+
+def _refuse_several_workers(strategy):
+    if len(strategy.extended.worker_devices) < strategy.num_replicas_in_sync:
+        raise CaptureError(
+            "Metrics: Keras 3 can neither train nor evaluate under MultiWorkerMirroredStrategy with several workers "
+            "(keras-team/keras#20585), and each worker would see rows of its own only. Use MirroredStrategy, or train "
+            "in a loop of your own and call metrics.evaluate(model, data) on every worker."
+        )
+
+
+def _refuse_compiled_otherwise(model, strategy):
+    replicas = strategy.num_replicas_in_sync
+    if model.jit_compile:
+        raise CaptureError(
+            f"Metrics: with jit_compile=True Keras cannot train under {_name(strategy)} of {replicas} replicas: XLA "
+            'reaches the variables of one device only. Leave it out of compile(), or pass jit_compile="auto".'
+        )
+    if model.steps_per_execution > 1 and not model.run_eagerly:
+        raise CaptureError(
+            f"Metrics: with steps_per_execution={model.steps_per_execution} Keras cannot train under {_name(strategy)} "
+            f"of {replicas} replicas (keras-team/keras#19246). Pass compile(steps_per_execution=1)."
+        )
+
+
+def _refuse_uneven_start(model, strategy):
+    """Keras builds the model from the mean of what the replicas have of the first batch, so in it they need as many."""
+    replicas, rows = strategy.num_replicas_in_sync, first_validation_batch(model)
+    if rows is not None and rows % replicas:
+        raise CaptureError(
+            f"Metrics: under {_name(strategy)} of {replicas} replicas Keras cannot begin a validation with a batch of "
+            f"{rows}, which they cannot share evenly (later ones they need not). Pass fit() a validation_batch_size "
+            f"that is a multiple of {replicas}, and no more than the validation rows."
+        )
+
+
+def _name(strategy):
+    mirrored = isinstance(strategy, tf.distribute.MirroredStrategy)
+    return "MirroredStrategy" if mirrored else "MultiWorkerMirroredStrategy"
 
 
 def _none_if_optional(leaf):
