@@ -61,6 +61,7 @@ SECTIONS = {
     ],
     "fits": [Job("fits", backend) for backend in BACKENDS],
     "streaming": [Job("streaming")],
+    "mirrored": [Job("mirrored", "tensorflow")],
     "memory": [Job("memory")],
     "growth": [Job("growth")],
     "imports": [Job("imports")],
