@@ -8,9 +8,9 @@ import numpy as np
 from jax_launch import BATCH, part
 
 from conftest import binary_rows, echo_model
-from kerascb_metrics import Binary, CaptureError, DataError, Metrics
+from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass
 from kerascb_metrics.capture.batches import Batches
-from kerascb_metrics.capture.processes import local_part, sum_over_processes
+from kerascb_metrics.capture.processes import joined_over_processes, local_part, sum_over_processes
 from kerascb_metrics.reader import Reader
 from kerascb_metrics.tensorboard import ConfusionImages
 
@@ -162,7 +162,8 @@ def counts_that_fail(here):
     model = echo_model(4, lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
     kinds = KINDS.copy()
     kinds[70] = 9
-    metrics, told = Metrics(task="multiclass", memory="bounded", verbose=False), None
+    task = Multiclass(from_logits=True)
+    metrics, told = Metrics(task=task, memory="bounded", verbose=False), None
     try:
         fit(here, model, [metrics], (LOGITS, kinds))
     except (DataError, CaptureError) as error:

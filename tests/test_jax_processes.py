@@ -199,6 +199,9 @@ def test_sums_over_the_processes_are_exact(found):
         assert floats.tolist() == [0.1 + 0.2, 2e300]
         assert none.shape == (0, 2)
         assert number == 14
+        whole, parts = each["joined"]
+        assert whole.tolist() == [2**60, 2**60, 2**60 + 1]
+        assert parts.tolist() == [0.1] * 3
 
 
 def test_each_row_of_a_captured_batch_lies_in_one_process(found):
