@@ -134,9 +134,9 @@ def _binned(evidence, dtype):
     # Half precision comes as float32; what was worked out of it, in float64, is no half precision any more.
     binning = binning_of(scale, dtype if dtype in HALF and y_score.dtype == np.float32 else y_score.dtype.name)
     if evidence.kind == "binary":
-        return count_in_bins(evidence.y_true, binning.bins_of(y_score), weight)[None], binning
+        return count_in_bins(evidence.y_true, y_score, binning, weight)[None], binning
     tables = [
-        count_in_bins(evidence.is_of(index), binning.bins_of(np.ascontiguousarray(y_score[:, index])), weight)
+        count_in_bins(evidence.is_of(index), np.ascontiguousarray(y_score[:, index]), binning, weight)
         for index in range(len(evidence.classes))
     ]
     return np.array(tables), binning

@@ -24,7 +24,7 @@ SCALES = ("probability", "logit")
 def bounds(positive, scores, scale="probability", dtype=None, sample_weight=None, **options):
     """The lowest and the highest ranking of some rows, by way of the bins."""
     binning = binning_of(scale, dtype or scores.dtype.name)
-    table = count_in_bins(positive, binning.bins_of(scores), sample_weight)
+    table = count_in_bins(positive, scores, binning, sample_weight)
     assert table.sum() == pytest.approx(len(scores) if sample_weight is None else sample_weight.sum())
     return bounds_of(table, binning, precision=True, **options)
 
@@ -64,7 +64,7 @@ def test_the_interval_holds_the_exact_value(case, turned):
     lowest, highest = bounds(positive, scores, scale, turned=False)
     if turned:
         binning = binning_of(scale, scores.dtype.name)
-        table = count_in_bins(~positive, binning.bins_of(scores))
+        table = count_in_bins(~positive, scores, binning)
         lowest, highest = bounds_of(table, binning, precision=True, turned=True)
         positive, scores = ~positive, -scores
     exact = rank(positive, scores, precision=True)
