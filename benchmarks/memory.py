@@ -7,22 +7,31 @@ from benchmarks.peak import RESET
 from benchmarks.table import bounded, missing
 
 AT_MOST_BYTES_A_ROW = 8
+N = 10_000_000
 CASES = {
-    "probabilities": ("binary panel, probabilities", AT_MOST_BYTES_A_ROW),
-    "logits": ("binary panel, logits", None),
-    "scikit_learn": ("six scikit-learn calls", None),
+    "probabilities": ("binary panel, probabilities", N, AT_MOST_BYTES_A_ROW),
+    "logits": ("binary panel, logits", N, None),
+    "scikit_learn": ("six scikit-learn calls", N, None),
+    "twenty_classes": ("panel of 20 classes", N // 10, None),
 }
+COUNTS = {"counts": (N // 10, 10 * N), "counts_of_twenty": (N // 10, N)}  # case → rows, few and many
 
 
 def measure(quick):
-    """Measure each case at 1e7 rows."""
+    """Measure what grows with the rows, in bytes a row, and what does not, whole."""
     if not RESET.exists():
         return [missing("peak memory", f"it is read through {RESET}, which Linux alone has")]
-    n = 200_000 if quick else 10_000_000
-    return [
-        bounded(f"peak memory, {name}", n, _peak(case, n) / n, "bytes a row", at_most)
-        for case, (name, at_most) in CASES.items()
+    less = 50 if quick else 1
+    by_row = [
+        bounded(f"peak memory, {name}", n // less, _peak(case, n // less) / (n // less), "bytes a row", at_most)
+        for case, (name, n, at_most) in CASES.items()
     ]
+    whole = [
+        bounded(f"peak memory, memory='bounded', {case}", n // less, _peak(case, n // less) / 2**20, "MiB")
+        for case, sizes in COUNTS.items()
+        for n in sizes
+    ]
+    return by_row + whole
 
 
 def _peak(case, n):

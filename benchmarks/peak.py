@@ -8,9 +8,10 @@ import gc
 import sys
 from pathlib import Path
 
-from benchmarks import data, ours, references
+from benchmarks import data, ours, references, streaming
 
 WARM_UP_ROWS = 1_000
+BATCH = 10_000
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -31,7 +32,22 @@ def scikit_learn(n):
     return lambda: (labels(), auc())
 
 
-CASES = {run.__name__: run for run in (probabilities, logits, scikit_learn)}
+def twenty_classes(n):
+    """The panel of 20 classes from a float32 softmax."""
+    return ours.panel(data.multiclass(n, 20), ours.MULTICLASS)
+
+
+def counts(n):
+    """A pass that counts binary rows, which are the same ones in each batch."""
+    return streaming.pass_over(data.binary(min(n, BATCH)), "binary_crossentropy", times=max(1, n // BATCH))
+
+
+def counts_of_twenty(n):
+    """A pass that counts rows of 20 classes."""
+    return streaming.pass_over(data.multiclass(min(n, BATCH), 20), streaming.SPARSE, times=max(1, n // BATCH))
+
+
+CASES = {run.__name__: run for run in (probabilities, logits, scikit_learn, twenty_classes, counts, counts_of_twenty)}
 
 
 def measure(case, n):

@@ -58,13 +58,24 @@ def _passes(case, batch):
 
 def _pass(case, memory, batch):
     """Score a pass over rows that come in batches, as from the device; return its history."""
-    recorder = Recorder(Plan(case.scoring, memory=memory), True, "raise", lambda sentence: None)
-    recorder.begin(0, case.loss)
-    n = len(case.rows.y_true)
-    batches = Batches(n, [recorder.reader])
-    for start in range(0, n, batch):
-        some = slice(start, start + batch)
-        part = {"y_true": case.rows.y_true[some], "y_pred": case.rows.y_pred[some]}
+    starts = range(0, len(case.rows.y_true), batch)
+    parts = [
+        {"y_true": case.rows.y_true[start : start + batch], "y_pred": case.rows.y_pred[start : start + batch]}
+        for start in starts
+    ]
+    return _scored(parts, case.loss, case.scoring, memory)
+
+
+def pass_over(rows, loss, times):
+    """Return a function that counts the same rows so many times, a batch each time."""
+    return lambda: _scored([{"y_true": rows.y_true, "y_pred": rows.y_pred}] * times, loss, None, "bounded")
+
+
+def _scored(parts, loss, scoring, memory):
+    recorder = Recorder(Plan(scoring, memory=memory), True, "raise", lambda sentence: None)
+    recorder.begin(0, loss)
+    batches = Batches(sum(len(part["y_true"]) for part in parts), [recorder.reader])
+    for part in parts:
         batches.add([part | {"sample_weight": None, "mask": None}])
     recorder.record(lambda: Pass(batches.finish()))
     return recorder.history
@@ -77,6 +88,6 @@ def _merges():
         table = np.random.default_rng(0).integers(0, 9, (classes, 2, 1 << 16))
         into = table.copy()
         times = interleave({"merge": partial(np.add, into, table, out=into)})
-        note = f"{table.nbytes / 2**20:.0f} MiB of counts"
-        found.append(Row(f"counts of two parts added, {classes} class(es)", None, 1e3 * times.of("merge"), note=note))
+        case = f"counts of two processes added, {classes} {'class' if classes == 1 else 'classes'}"
+        found.append(Row(case, None, 1e3 * times.of("merge"), note=f"{table.nbytes / 2**20:.0f} MiB of counts"))
     return found

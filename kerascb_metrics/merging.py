@@ -24,7 +24,8 @@ def merged(evidence):
     Args:
         evidence: of the rows that this process holds.
     """
-    bins = None if evidence.bins is None else capture.sum_over_processes([evidence.bins])[0]
+    # Class by class: every process holds for a moment what all have of it.
+    bins = None if evidence.bins is None else np.array(capture.sum_over_processes(list(evidence.bins)))
     figures = np.array([evidence.total, evidence.undefined is not None], np.int64)
     total, undefined = capture.sum_over_processes([figures])[0].tolist()
     elsewhere = "outputs of another process are NaN or infinite" if undefined else None
