@@ -52,7 +52,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
             `BackupAndRestore`) goes on with the file: `history` begins with its epochs before that one, and those
             from it on are replaced. A fit that begins at 0 leaves an earlier file beside it, as "scores.1.jsonl",
             and warns. With a log file `Metrics` is called before `BackupAndRestore` and `ModelCheckpoint`, wherever
-            it is listed, so that no fit resumes ahead of the file.
+            it is listed, so that no fit resumes ahead of the file. Of processes that train together the first writes.
         verbose: "auto" says once how the outputs are read, unless `fit` is silent; True or False.
 
     Attributes:
