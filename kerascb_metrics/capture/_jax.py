@@ -1,5 +1,7 @@
 """The tapped test function on JAX, and what a batch is where devices and processes share it."""
 
+import functools
+
 import jax
 import keras
 import numpy as np
@@ -56,7 +58,7 @@ def is_at_hand(array):
 
 def start_copy(array):
     """Begin to copy to the host, without waiting; what other processes hold of it comes with `to_numpy`."""
-    if _is_here(array):
+    if not _on_host() and _is_here(array):
         array.copy_to_host_async()
 
 
@@ -112,8 +114,19 @@ def own_rows(leaves):
     return [_rows_held(leaf) for leaf in leaves]
 
 
+@functools.cache
+def _on_host():
+    """Whether devices share the host's memory: then there is nothing to copy, and asking for it costs time."""
+    return jax.default_backend() == "cpu"
+
+
+@functools.cache
+def _alone():
+    return jax.process_count() == 1
+
+
 def _is_here(array):
-    return array.is_fully_addressable or array.is_fully_replicated
+    return _alone() or array.is_fully_addressable or array.is_fully_replicated
 
 
 def _places(leaf):
