@@ -11,6 +11,7 @@ import numpy as np
 
 from kerascb_metrics.binned import bounds_of, count_in_bins
 from kerascb_metrics.binning import HALF, binning_of
+from kerascb_metrics.blocks import columns_of
 from kerascb_metrics.evidence import Evidence, rankable
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.ranking import points_each
@@ -136,8 +137,8 @@ def _binned(evidence, dtype):
     if evidence.kind == "binary":
         return count_in_bins(evidence.y_true, y_score, binning, weight)[None], binning
     tables = [
-        count_in_bins(evidence.is_of(index), np.ascontiguousarray(y_score[:, index]), binning, weight)
-        for index in range(len(evidence.classes))
+        count_in_bins(evidence.is_of(index), scores, binning, weight)
+        for index, scores in enumerate(columns_of(y_score, range(len(evidence.classes))))
     ]
     return np.array(tables), binning
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from kerascb_metrics.blocks import columns_of
 from kerascb_metrics.curves import Curve
 from kerascb_metrics.packing import LookedUp, Packed
 from kerascb_metrics.weighing import Weighed
@@ -89,8 +90,7 @@ def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
     at_once = max(1, _TILE // max(1, len(y_score) * y_score.itemsize))
     for start in range(0, len(columns), at_once):
         some = columns[start : start + at_once]
-        # A column of a C-ordered array is spread over all of it: laid out for itself it is read once.
-        for column, scores in zip(some, np.ascontiguousarray(y_score[:, some].T), strict=True):
+        for column, scores in zip(some, columns_of(y_score, some), strict=True):
             rankings[int(column)] = rank(hot(column), scores, sample_weight, precision=precision, most=most)
     return rankings
 
