@@ -60,7 +60,7 @@ def _score(evidence, scoring):
     scores = scoring.score(evidence)
     if evidence.rows_kept:
         return scores, {}
-    best = scoring.score(replace(evidence, best=True))  # averages of classes rise with each of them
+    best = scoring.score(replace(evidence, best=True), only=scoring.ranked)  # averages rise with each class
     bounds = {name: (scores.values[name], best.values[name]) for name in scoring.ranked if name in scores.values}
     scores.values.update({name: (low + high) / 2 for name, (low, high) in bounds.items()})
     return scores, bounds

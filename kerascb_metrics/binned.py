@@ -13,12 +13,15 @@ from kerascb_metrics.ranking import POINTS, Ranking
 
 # Rows at a time: more of them than there are cells to add up.
 _ROWS = 4 * BLOCK
+# So few are added one by one, for to go over all cells would take longer.
+_FEW = BINS // 4
 
 
-def count_in_bins(positive, scores, binning, sample_weight=None):
+def count_in_bins(positive, scores, binning, sample_weight=None, into=None):
     """Count the rows of a class, and the others, in each bin.
 
     Args:
+        into: counts to add to, in place.
         positive: (N,) bool.
         scores: (N,) float32 or float64, finite.
         binning: the `Binning`.
@@ -27,14 +30,20 @@ def count_in_bins(positive, scores, binning, sample_weight=None):
     Returns:
         (2, 2^16): the others, then the class; int64, or float64 sums of weights.
     """
-    table = np.zeros(2 * BINS, np.int64 if sample_weight is None else np.float64)
+    if into is None:
+        into = np.zeros((2, BINS), np.int64 if sample_weight is None else np.float64)
+    table = into.reshape(-1)
     for start in range(0, len(scores), _ROWS):
         block = slice(start, start + _ROWS)
         cells = positive[block].astype(np.intp)  # added and not looked up, which takes far longer
         cells *= BINS
         cells += binning.bins_of(scores[block])
-        table += np.bincount(cells, None if sample_weight is None else sample_weight[block], 2 * BINS)
-    return table.reshape(2, BINS)
+        weight = None if sample_weight is None else sample_weight[block]
+        if len(cells) < _FEW:
+            np.add.at(table, cells, 1 if weight is None else weight)
+        else:
+            table += np.bincount(cells, weight, 2 * BINS)
+    return into
 
 
 def bounds_of(table, binning, *, turned=False, precision=False, most=POINTS):
@@ -67,7 +76,7 @@ def _areas(ones, others, single):
     """Bounds of the area: the pairs within a bin all lost, all won; those that are tied, half."""
     if ones.dtype == np.int64 and int(ones.sum()) * int(others.sum()) >= 2**61:
         ones, others = ones.astype(object), others.astype(object)  # Python's integers: the pairs pass int64
-    below = np.cumsum(others) - others
+    below = _before(others)
     inside = ones * others
     tied, unknown = inside[single].sum(), inside[~single].sum()
     won, pairs = 2 * (ones * below).sum() + tied, 2 * ones.sum() * others.sum()
@@ -85,7 +94,7 @@ def _average_precisions(ones, others, single):
     """
     counted = ones.dtype == np.int64
     ones, others = ones.astype(np.float64), others.astype(np.float64)
-    above, others_above = np.cumsum(ones) - ones, np.cumsum(others) - others
+    above, others_above = _before(ones), _before(others)
     tied = ones * (above + ones) / np.maximum(above + ones + others_above + others, np.finfo(float).tiny)
     best = ones * (above + ones) / np.maximum(above + ones + others_above, np.finfo(float).tiny)
     passed = others_above + others
@@ -96,8 +105,15 @@ def _average_precisions(ones, others, single):
     return low / ones.sum(), min(high / ones.sum(), 1.0)
 
 
+def _before(counts):
+    """What comes before each; summed and not subtracted, for weights may differ by many powers of ten."""
+    before = np.zeros_like(counts)
+    np.cumsum(counts[:-1], out=before[1:])
+    return before
+
+
 def _curve(lowest, ones, others, most):
-    """The curve at the lowest score of some bins: exact there."""
+    """The curve at the lowest score of some bins: exact there, where float32 holds the scores."""
     rows_above, ones_above = np.cumsum((ones + others)[::-1]), np.cumsum(ones[::-1])
     places = np.unique(np.concatenate([_even(rows_above, most // 3), _even(ones_above, most // 3), _steps(rows_above)]))
     thresholds, tps = lowest[::-1][places], ones_above[places]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerascb_metrics.readings import SLACK
+
 BINS = 1 << 16
 HALF = ("float16", "bfloat16")
 
@@ -103,7 +105,7 @@ def _of_probabilities(dtype):
         low, high = np.ceil(low * 2.0**24) / 2.0**24, np.floor(high * 2.0**24) / 2.0**24
         low[low > high] = np.nan
     lowest[-1 - used : -1], highest[-1 - used : -1] = (1 - high)[::-1], (1 - low)[::-1]
-    lowest[-1], highest[-1] = _ABOVE_ONE, np.inf
+    lowest[-1], highest[-1] = _ABOVE_ONE, 1 + SLACK
     return Binning(bins_of, lowest, highest)
 
 

@@ -10,11 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kerascb_metrics.binned import bounds_of, count_in_bins
-from kerascb_metrics.binning import HALF, binning_of
+from kerascb_metrics.binning import BINS, HALF, binning_of
 from kerascb_metrics.blocks import columns_of
 from kerascb_metrics.evidence import Evidence, rankable
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.ranking import points_each
+
+# Of one class: what comes of it, and the others, in each bin.
+TABLE_BYTES = 2 * BINS * 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,11 @@ class CountedEvidence(Evidence):
         """The L × 2 × 2 tables of a multilabel task."""
         return self.summed
 
+    @property
+    def has_other_class(self):
+        """Whether a row of class 0 of a binary task came, of whatever weight: without one its label is a guess."""
+        return bool((self.summed.y_true == 0).any())
+
     @cached_property
     def rankings(self):
         """As of any `Evidence`."""
@@ -96,7 +104,9 @@ class Counting:
     def __init__(self, ordered):
         self._ordered = ordered
         self._weighted: bool | None = None
-        self._sum: CountedEvidence | None = None
+        self._sum: Any = None
+        self._bins: Any = None
+        self._binning: Any = None
 
     def add(self, evidence, dtype):
         """Add the rows of an `Evidence`.
@@ -112,41 +122,59 @@ class Counting:
                 "with none; a weight of 1 counts a row as it is."
             )
         self._weighted = weighted
-        part = _counted(evidence, dtype, self._ordered)
+        part = _counted(evidence)
         self._sum = part if self._sum is None else _joined(self._sum, part)
+        if self._ordered:
+            self._count_in_bins(evidence, dtype)
 
     def evidence(self):
         """Return the `CountedEvidence` of all rows so far."""
-        return self._sum
+        return replace(self._sum, bins=self._bins, binning=self._binning)
+
+    def _count_in_bins(self, evidence, dtype):
+        """Add to the tables, in place: one a class is large."""
+        y_score, weight = rankable(evidence.y_score), evidence.sample_weight
+        binning = _binning_for(evidence, y_score, dtype)
+        if self._binning not in (None, binning):
+            raise DataError(
+                "Metrics: some validation batches have outputs of another dtype than others, which cannot be counted "
+                "together. Pass memory='exact'."
+            )
+        self._binning = binning
+        if self._bins is None:
+            self._bins = np.zeros((tables_of(evidence), 2, BINS), np.int64 if weight is None else np.float64)
+        if evidence.kind == "binary":
+            count_in_bins(evidence.y_true, y_score, binning, weight, into=self._bins[0])
+            return
+        indices = range(len(evidence.classes))
+        for table, positive, scores in zip(
+            self._bins, evidence.are_of(indices), columns_of(y_score, indices), strict=True
+        ):
+            count_in_bins(positive, scores, binning, weight, into=table)
 
 
-def _counted(evidence, dtype, ordered):
-    """One part, counted."""
-    own = {each.name: getattr(evidence, each.name) for each in fields(Evidence)}
-    own |= {"y_true": np.empty(0), "y_pred": np.empty(0), "outputs": None, "sample_weight": None, "shared": {}}
-    summed = evidence.label_tables if evidence.kind == "multilabel" else evidence.counts
-    bins, binning = _binned(evidence, dtype) if ordered else (None, None)
-    return CountedEvidence(**own, total=evidence.rows, summed=summed, bins=bins, binning=binning)
+def tables_of(evidence):
+    """Return how many tables of bins an `Evidence` is counted in."""
+    return 1 if evidence.kind == "binary" else len(evidence.classes)
 
 
-def _binned(evidence, dtype):
-    y_score, weight = rankable(evidence.y_score), evidence.sample_weight
+def _binning_for(evidence, y_score, dtype):
     scale = "probability" if evidence.kind == "multiclass" and evidence.scale == "logit" else evidence.scale
     # Half precision comes as float32; what was worked out of it, in float64, is no half precision any more.
-    binning = binning_of(scale, dtype if dtype in HALF and y_score.dtype == np.float32 else y_score.dtype.name)
-    if evidence.kind == "binary":
-        return count_in_bins(evidence.y_true, y_score, binning, weight)[None], binning
-    tables = [
-        count_in_bins(evidence.is_of(index), scores, binning, weight)
-        for index, scores in enumerate(columns_of(y_score, range(len(evidence.classes))))
-    ]
-    return np.array(tables), binning
+    return binning_of(scale, dtype if dtype in HALF and y_score.dtype == np.float32 else y_score.dtype.name)
+
+
+def _counted(evidence):
+    """One part, counted, but for the bins."""
+    own = {each.name: getattr(evidence, each.name) for each in fields(Evidence)}
+    own |= {"y_true": np.empty(0), "y_pred": np.empty(0), "outputs": None, "sample_weight": None, "shared": {}}
+    own["undefined"] = evidence.undefined and "some outputs are NaN or infinite"  # how many, is of this part alone
+    summed = evidence.label_tables if evidence.kind == "multilabel" else evidence.counts
+    return CountedEvidence(**own, total=evidence.rows, summed=summed)
 
 
 def _joined(one, other):
     """Two parts as one."""
-    if one.bins is not None:
-        one.bins.__iadd__(other.bins)  # in place: a table a class is large
     return replace(
         _with_labels(one, other),
         total=one.total + other.total,
@@ -159,7 +187,7 @@ def _with_labels(one, other):
     """The part whose labels hold for both; one without the other class of a binary task can only have guessed it."""
     if np.array_equal(one.classes, other.classes):
         return one
-    certain = [part for part in (one, other) if part.kind == "binary" and part.true_mass[0]]
+    certain = [part for part in (one, other) if part.kind == "binary" and part.has_other_class]
     if len(certain) == 2:
         raise DataError(
             f"Metrics: a binary task has two target labels; received {', '.join(map(str, one.classes))} in some "

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit, softmax
 
-from kerascb_metrics.blocks import blocks
+from kerascb_metrics.blocks import blocks, columns_of
 from kerascb_metrics.ranking import rank, rank_columns
 
 # Past this many cells a dense count table costs more than sorting the pairs.
@@ -197,7 +197,7 @@ class Evidence:
         y_score = rankable(self.y_score)
         if self.kind != "binary":
             some = np.flatnonzero(~self.one_sided)
-            return rank_columns(self.is_of, y_score, some, self.sample_weight, precision=self.wants_precision)
+            return rank_columns(self.are_of, y_score, some, self.sample_weight, precision=self.wants_precision)
         if self.missing:
             return {}
         y_score = y_score if self.pos_index == 1 else -y_score
@@ -208,7 +208,7 @@ class Evidence:
     def pooled(self):
         """The `Ranking` of every (row, column) as a row of its own."""
         weight = None if self.sample_weight is None else np.repeat(self.sample_weight, len(self.classes))
-        positive = np.stack([self.is_of(index) for index in range(len(self.classes))], axis=1)
+        positive = np.stack(list(self.are_of(range(len(self.classes)))), axis=1)
         return rank(positive.ravel(), rankable(self.y_score).ravel(), weight)
 
     @property
@@ -219,11 +219,15 @@ class Evidence:
 
     def is_of(self, index):
         """Tell which rows are of a class, or have a label."""
+        return next(iter(self.are_of([index])))
+
+    def are_of(self, indices):
+        """Tell it of several classes or labels, one after the other."""
         if self.kind == "multilabel":
-            return np.ascontiguousarray(self.y_true[:, index])
+            return columns_of(self.y_true, indices)
         if self.kind == "binary":
-            return self.y_true if index else ~self.y_true
-        return self.y_true == index
+            return (self.y_true if index else ~self.y_true for index in indices)
+        return (self.y_true == index for index in indices)
 
     @cached_property
     def missing(self):

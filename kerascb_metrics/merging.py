@@ -7,6 +7,7 @@ import numpy as np
 from kerascb_metrics import capture
 from kerascb_metrics.evidence import Counts
 from kerascb_metrics.exceptions import CaptureError, DataError
+from kerascb_metrics.readings import some
 
 
 def refuse_if_any(error):
@@ -51,16 +52,17 @@ def _with_labels(evidence):
     """The labels of a binary task: a process without the other class can only have guessed it."""
     if evidence.kind != "binary":
         return evidence
-    certain, label = bool(evidence.true_mass[0]), float(evidence.classes[0])
-    known, labels = capture.sum_over_processes([np.array([certain, certain * label])])[0].tolist()
-    if not known:
+    certain = [evidence.classes[0]] if evidence.has_other_class else []
+    is_float = [evidence.classes.dtype.kind == "f"] * len(certain)
+    labels, floats = capture.joined_over_processes([np.array(certain, np.float64), np.array(is_float, np.int64)])
+    if not len(labels):
         return evidence
-    if certain and label != labels / known:
+    if len(np.unique(labels)) > 1:  # so all of them raise
         raise DataError(
-            "Metrics: a binary task has two target labels; processes that train together have other ones, "
-            f"{', '.join(map(str, evidence.classes))} in this one."
+            "Metrics: a binary task has two target labels; of the one that is not positive, processes that train "
+            f"together have {some(labels)}."
         )
-    classes = np.array([labels / known, evidence.classes[1]]).astype(evidence.classes.dtype)
+    classes = np.array([labels[0], evidence.classes[1]]).astype(np.float64 if floats.any() else np.int64)
     told = [str(one) for one in evidence.classes] == list(evidence.class_names)
     names = tuple(str(one) for one in classes) if told else evidence.class_names
     return replace(evidence, classes=classes, class_names=names)

@@ -42,10 +42,12 @@ def flatten(rows, columns):
     return flat
 
 
-def as_positions(batches):
-    """Turn batches whose positions differ in number, (B, T, C) of different T, into batches of positions (B·T, C)."""
-    same_last_axis = len({batch["y_pred"].shape[-1] for batch in batches}) == 1
-    return [_one_a_position(batch, has_axis=same_last_axis) for batch in batches]
+def as_positions(batches, has_axis):
+    """Turn batches whose positions differ in number, (B, T, C) of different T, into batches of positions (B·T, C).
+
+    Without an axis of columns they are (B, T), and become (B·T, 1).
+    """
+    return [_one_a_position(batch, has_axis) for batch in batches]
 
 
 def _one_a_position(batch, has_axis):

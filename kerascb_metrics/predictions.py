@@ -39,12 +39,16 @@ class Predictions:
         return replace(self, sample_weight=None)
 
     @classmethod
-    def join(cls, batches):
-        """Join batches, dicts of the four arrays, once and in order."""
+    def join(cls, batches, columns=True):
+        """Join batches, dicts of the four arrays, once and in order.
+
+        `columns` tells whether the outputs' last axis may be one of columns, where it is alike in all.
+        """
         if not batches:
             raise DataError("Metrics: the validation pass ran no batch, so there is nothing to score.")
-        if len({batch["y_pred"].shape[1:] for batch in batches}) > 1:
-            batches = as_positions(batches)
+        shapes = {batch["y_pred"].shape[1:] for batch in batches}
+        if len(shapes) > 1 or not columns:
+            batches = as_positions(batches, has_axis=columns and len({shape[-1:] for shape in shapes}) == 1)
         return cls(**{name: _joined(name, batches) for name in ("y_true", "y_pred", "sample_weight", "mask")})
 
 

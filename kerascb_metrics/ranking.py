@@ -79,7 +79,7 @@ def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
     """Rank some columns of (N, C) scores, each against its own column of truth; return column → `Ranking`.
 
     Args:
-        hot: called with a column's number for its truth, (N,) bool.
+        hot: called with columns' numbers for the truth of each, (N,) bool.
         y_score: (N, C).
         columns: the numbers of the columns to rank.
         sample_weight: as in `rank`.
@@ -90,8 +90,8 @@ def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
     at_once = max(1, _TILE // max(1, len(y_score) * y_score.itemsize))
     for start in range(0, len(columns), at_once):
         some = columns[start : start + at_once]
-        for column, scores in zip(some, columns_of(y_score, some), strict=True):
-            rankings[int(column)] = rank(hot(column), scores, sample_weight, precision=precision, most=most)
+        for column, positive, scores in zip(some, hot(some), columns_of(y_score, some), strict=True):
+            rankings[int(column)] = rank(positive, scores, sample_weight, precision=precision, most=most)
     return rankings
 
 

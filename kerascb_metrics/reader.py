@@ -6,9 +6,9 @@ Rows that are kept are read when the pass has ended. Others are read part by par
 from dataclasses import dataclass
 from typing import Any
 
-from kerascb_metrics import capture
-from kerascb_metrics.counting import Counting
+from kerascb_metrics import capture, counting
 from kerascb_metrics.evidence import Evidence
+from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.inference import infer_task
 from kerascb_metrics.losses import read_loss
 from kerascb_metrics.merging import merged, refuse_if_any
@@ -50,10 +50,8 @@ class Reader(capture.Taker):
         self.predictions: Any = None
         self._plan, self._use_sample_weight, self._tell, self._say = plan, use_sample_weight, tell, say
         self._tasks: dict = {}
-        self._epoch, self._loss, self._output_names = 0, None, None
-        self._counted: dict = {}
-        self._shapes: dict = {}
-        self._error: Exception | None = None
+        self._last_axes: dict = {}  # output → the length of its last axis, or None where that is no axis of columns
+        self.begin(0, None)
 
     def begin(self, epoch, loss, output_names=None):
         """Begin a pass.
@@ -64,82 +62,131 @@ class Reader(capture.Taker):
             output_names: the model's, where it has them.
         """
         self._epoch, self._loss, self._output_names = epoch, loss, output_names
-        self._counted, self._error = {}, None
+        self._counted: dict = {}
+        self._why_kept = ""
+        self._to_say: str | None = None
+        self._error: Exception | None = None
+
+    def end(self):
+        """End a pass: let go of what was counted, and of what is the model's."""
+        self.begin(self._epoch, None)
+
+    def __getstate__(self):
+        """A copy, or a pickle, of a fit that died in a pass has nothing of the model either."""
+        return vars(self) | {"_loss": None, "_output_names": None}
+
+    # As a `Taker`. An error waits for the end of the pass, and so does a warning, which may be one.
 
     def can_do_without(self, batches):
-        """Tell whether counts are enough for every score, and say what follows."""
+        """Tell whether counts are enough for every score, and take less memory."""
         try:
-            needing = self._needing_rows(self._rows_of(batches))
-        except Exception as error:  # of the data; it waits for the end of the pass
+            rows = self._rows_of(batches, counted=True)
+            self._why_kept = self._needs_rows(rows) or self._has_many_classes(rows)
+        except Exception as error:
             self._error = error
-            return True
-        begun = f"epoch {self._epoch + 1}: the rows of the validation pass pass the limit of memory='auto'"
-        if needing:
-            self._say("memory", f"{begun}, and are kept all the same, for {', '.join(needing)} needs them.")
-        else:
-            self._say(
-                "memory",
-                f"{begun}, so only counts are kept from here on. Label scores stay exact; ROC AUC and average "
-                "precision are the middle of the intervals in `history.bounds`; `predictions` is None. memory='exact' "
-                "keeps the rows, memory='bounded' never does, and says nothing.",
+        return not self._why_kept
+
+    def decide(self, kept):
+        """Keep in mind what to say of it."""
+        begun = f"epoch {self._epoch + 1}: the rows of the validation pass take more than memory='auto' keeps"
+        if not kept:
+            self._to_say = (
+                f"{begun}, so only counts were kept. Label scores stay exact; ROC AUC and average precision are the "
+                "middle of the intervals in `history.bounds`; `predictions` is None. memory='exact' keeps the rows, "
+                "memory='bounded' never does, and says nothing."
             )
-        return not needing
+        elif self._why_kept:
+            self._to_say = f"{begun}, and were kept all the same: {self._why_kept}."
 
     def look(self, batches):
         """Settle the tasks, so that all processes do it alike."""
         try:
-            self._scorings(self._rows_of(batches))
+            self._scorings(self._rows_of(batches, counted=True))
         except Exception as error:
             self._error = error
 
     def take(self, batches):
-        """Count some rows of the pass; an error waits for its end."""
+        """Count some rows of the pass."""
         if self._error is not None:
             return
         try:
-            rows = self._rows_of(batches)
+            rows = self._rows_of(batches, counted=True)
             for output, scoring in self._scorings(rows).items():
-                counting = self._counted.setdefault(output, Counting(bool(scoring.ranked)))
-                counting.add(self._evidence(output, rows[output]), rows[output].y_pred.dtype.name)
+                counts = self._counted.setdefault(output, counting.Counting(bool(scoring.ranked)))
+                counts.add(self._evidence(output, rows[output]), rows[output].y_pred.dtype.name)
         except Exception as error:
             self._error = error
 
+    # When the pass has ended.
+
     def read(self, batches):
-        """Return output → `Reading` of the pass that has ended; None → that of an only output.
+        """Return output → `Reading` of the pass; None → that of an only output.
 
         Args:
             batches: those that were kept.
         """
+        if self._to_say is not None:
+            self._say("memory", self._to_say)
         shared = self.memory == "bounded" and capture.together()
         if shared:
             refuse_if_any(self._error)
         elif self._error is not None:
             raise self._error
-        if self._counted:
-            self.predictions = None
-            scorings = {name: self._plan.scoring_of(name, _several(self._counted)) for name in self._counted}
-            evidence = {name: counting.evidence() for name, counting in self._counted.items()}
-            evidence = {name: merged(own) for name, own in evidence.items()} if shared else evidence
-        else:
-            rows = self._rows_of(batches)
-            self.predictions = rows.get(None, rows)
-            scorings = self._scorings(rows)
-            evidence = {name: self._evidence(name, rows[name]) for name in scorings}
-        return {name: Reading(evidence[name], scorings[name], self._shapes[name]) for name in scorings}
+        return self._read_counts(shared) if self._counted else self._read_rows(batches)
 
-    def end(self):
-        """End a pass: let go of what was counted."""
-        self._counted, self._error = {}, None
+    def _read_rows(self, batches):
+        rows = self._rows_of(batches)
+        self.predictions = rows.get(None, rows)
+        return {
+            name: Reading(
+                self._evidence(name, rows[name]),
+                scoring,
+                f"targets {rows[name].y_true.shape} and outputs {rows[name].y_pred.shape}",
+            )
+            for name, scoring in self._scorings(rows).items()
+        }
 
-    def _rows_of(self, batches):
+    def _read_counts(self, shared):
+        self.predictions = None
+        found = {}
+        for name, counts in self._counted.items():
+            evidence = merged(counts.evidence()) if shared else counts.evidence()
+            scoring = self._plan.scoring_of(name, _several(self._counted))
+            found[name] = Reading(evidence, scoring, f"{evidence.rows} rows, of which counts were kept")
+        return found
+
+    def _rows_of(self, batches, counted=False):
         parts = split_outputs(batches, self._output_names, self._plan.only, self._loss)
-        rows = {name: Predictions.join(own) for name, own in parts.items()}
+        rows = {name: Predictions.join(own, not counted or self._has_columns(name, own)) for name, own in parts.items()}
         if not self._tasks:
             self._plan.check(self._loss, _several(rows))
-        self._shapes = {
-            name: f"targets {own.y_true.shape} and outputs {own.y_pred.shape}" for name, own in rows.items()
-        }
         return rows
+
+    def _has_columns(self, output, batches):
+        """Tell whether the last axis of an output may be one of columns; for all parts, which are read one by one.
+
+        Of sequences (B, T) of different T it is none, and each position is a row. A part of one T does not show that.
+        """
+        lengths = {batch["y_pred"].shape[1:][-1:] for batch in batches}
+        own = None if len(lengths) > 1 else lengths.pop()
+        known = self._last_axes.setdefault(output, own)
+        if known not in (None, own):
+            raise DataError(
+                f"Metrics: the outputs' last axis is {known[0] if known else 1} long in some validation batches and "
+                "not in others, so they cannot be counted part by part. Pad them, or pass memory='exact'."
+            )
+        return known is not None
+
+    def _has_many_classes(self, rows):
+        """Say so where the tables of all classes would take a good part of what the rows take."""
+        tables = sum(
+            1 if self._tasks[output].kind == "binary" else rows[output].y_pred.shape[-1]
+            for output, scoring in self._scorings(rows).items()
+            if scoring.ranked
+        )
+        kept = sum(own.y_pred.nbytes + own.y_true.nbytes for own in rows.values())
+        many = tables * counting.TABLE_BYTES > kept // 4
+        return f"the counts of {tables} classes take {tables * counting.TABLE_BYTES >> 20} MiB" if many else ""
 
     def _scorings(self, rows):
         """The `Scoring` of each output that is scored, its task settled."""
@@ -149,9 +196,10 @@ class Reader(capture.Taker):
             self._tasks[name] = self._settled(name, rows[name], found[name])
         return found
 
-    def _needing_rows(self, rows):
+    def _needs_rows(self, rows):
         scorings = self._scorings(rows)
-        return [name for output, own in scorings.items() for name in own.needing_rows(self._tasks[output].kind)]
+        names = [name for output, own in scorings.items() for name in own.needing_rows(self._tasks[output].kind)]
+        return f"{', '.join(names)} cannot do without them" if names else ""
 
     def _settled(self, output, rows, scoring):
         loss = self._loss_of(output)

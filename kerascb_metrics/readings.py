@@ -6,7 +6,7 @@ from kerascb_metrics.blocks import blocks
 from kerascb_metrics.exceptions import DataError
 
 # A mean of probabilities may round to one unit past 1.
-_SLACK = 1e-6
+SLACK = 1e-6
 
 
 def class_of(y_true):
@@ -90,7 +90,7 @@ def checked_outputs(outputs, scale):
     lowest, highest = _reach(outputs)
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         return finite(outputs)
-    if scale == "probability" and (lowest < 0 or highest > 1 + _SLACK):
+    if scale == "probability" and (lowest < 0 or highest > 1 + SLACK):
         raise DataError(
             f"Metrics: the outputs are read as probabilities but reach from {lowest:.4g} to {highest:.4g}. If they are "
             "logits, say so in the loss (from_logits=True) or in the task, as in task=Binary(from_logits=True)."

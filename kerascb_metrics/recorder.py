@@ -1,5 +1,7 @@
 """The record of one fit: each pass scored and written down, whatever happens to it."""
 
+from functools import partial
+
 import numpy as np
 
 from kerascb_metrics.assess import assess, widest
@@ -29,7 +31,8 @@ class Recorder:
     def __init__(self, plan, use_sample_weight, error_score, tell):
         self.history = ScoreHistory()
         self.troubles = Troubles(error_score)
-        self.reader = Reader(plan, use_sample_weight, self._say_how, self.troubles.say)
+        # Nothing of the recorder itself, which would then live until the next round of the garbage collector.
+        self.reader = Reader(plan, use_sample_weight, partial(_say_how, self.history, tell), self.troubles.say)
         self.taken_up = 0
         self._plan, self._tell = plan, tell
         self._epoch = 0
@@ -107,17 +110,13 @@ class Recorder:
             on_error=lambda name, error: self._score_failed(name, error, reading.shapes),
         )
 
-    def _say_how(self, output, sentence):
-        sentence = sentence if output is None else f"output {output!r}: {sentence}"
-        self.history.settings["task"] = " ".join(filter(None, [self.history.settings.get("task"), sentence]))
-        self._tell(sentence)
-
     def _say_width(self, bounds):
-        if bounds and not self._width_said:
+        known = {name: pair for name, pair in bounds.items() if np.isfinite(pair).any()}
+        if known and not self._width_said:
             self._width_said = True
             self._tell(
-                f"{', '.join(bounds)}: the middle of an interval (history.bounds), which holds the exact value; in "
-                f"epoch {self._epoch + 1} at most {widest(bounds):.1e} wide."
+                f"{', '.join(known)}: the middle of an interval (history.bounds), which holds the exact value; in "
+                f"epoch {self._epoch + 1} at most {widest(known):.1e} wide."
             )
 
     def _score_failed(self, name, error, shapes):
@@ -134,6 +133,12 @@ class Recorder:
         if first and not isinstance(error, ScoringError):
             raise error
         return self.troubles.settle(error, self._epoch, first)
+
+
+def _say_how(history, tell, output, sentence):
+    sentence = sentence if output is None else f"output {output!r}: {sentence}"
+    history.settings["task"] = " ".join(filter(None, [history.settings.get("task"), sentence]))
+    tell(sentence)
 
 
 def _is_number(value):

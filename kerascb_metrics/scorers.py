@@ -141,6 +141,8 @@ def run_scorer(scorer, evidence):
     """Run a scorer, unchanged, on an estimator that returns the predictions at hand."""
     if not evidence.rows_kept:  # then it is one of labels, for which counts are enough
         function, options = of_labels(scorer)
+        if function is None:
+            raise ValueError("it needs probabilities, and the outputs are margins.")
         return scorer._sign * run_function(functools.partial(function, **options), evidence, zero_division=0.0)
     estimator = _GivenRegressor(evidence) if evidence.kind == "regression" else _GivenClassifier(evidence)
     options = {}

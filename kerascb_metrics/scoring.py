@@ -141,11 +141,13 @@ class Scoring:
                 f"{'' if kind is None else f' of a {kind} task'}. Leave it out, or pass memory='exact'."
             )
 
-    def score(self, evidence):
-        """Score one `Evidence`."""
+    def score(self, evidence, only=None):
+        """Score one `Evidence`; `only`: some of the names."""
         panel = Panel(evidence, self._average_for(evidence.kind), self.zero_division)
         scores = Scores()
         for name, source in self._asked(evidence.kind).items():
+            if only is not None and name not in only:
+                continue
             try:
                 if evidence.undefined:
                     raise Undefined(evidence.undefined, self._blank(source, evidence))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
+from kerascb_metrics import DataError
 from kerascb_metrics.binned import bounds_of, count_in_bins
 from kerascb_metrics.binning import BINS, binning_of
 from kerascb_metrics.capture.batches import Batches
@@ -231,3 +232,21 @@ def test_arrays_of_any_batch_size_count_the_same():
         low, high = parted.bounds["auc"][0]
         assert low <= reference["auc"][0] <= high
     assert whole.bounds == parted.bounds
+
+
+@pytest.mark.parametrize("largest", [1e6, 1e12, 1e16])
+def test_weights_of_many_sizes(largest):
+    """Three rows above, then a bin of one row of each: what stands above it must not be lost beside what it holds."""
+    scores = np.array([0.9, 0.9, 0.9, 0.3, np.nextafter(np.float32(0.3), 0)], "float32")
+    positive, weight = np.array([False, False, False, True, False]), np.array([0.3, 0.3, 0.3, 0.3, largest])
+    lowest, highest = bounds(positive, scores, sample_weight=weight)
+    exact = rank(positive, scores, weight, precision=True)
+    assert lowest.average_precision - 1e-12 <= exact.average_precision <= highest.average_precision + 1e-12
+    assert lowest.auc - 1e-12 <= exact.auc <= highest.auc + 1e-12
+
+
+def test_parts_of_different_dtype_are_refused():
+    y, p = np.array([0.0, 1.0]), np.array([0.1, 0.9])
+    batches = [(np.tile(y, 2**20), np.tile(p, 2**20).astype(dtype)) for dtype in ("float16", "float32")]
+    with pytest.raises(DataError, match="outputs of another dtype"):
+        scored(batches)

@@ -1,6 +1,7 @@
 """`memory=`: fits that keep counts only, beside the same scores of the rows."""
 
 import functools
+import gc
 import warnings
 
 import keras
@@ -9,9 +10,10 @@ import pytest
 from arrays import assert_same
 from sklearn import metrics as sk
 
-from conftest import binary_rows, echo_model
-from kerascb_metrics import Binary, DataError, Metrics, Multiclass, ScoreHistory
+from conftest import Batches, binary_rows, echo_model
+from kerascb_metrics import Binary, DataError, Metrics, Multiclass, ScoreHistory, ScoringError, counting
 from kerascb_metrics.capture import kept
+from kerascb_metrics.recorder import Recorder
 
 X, Y = binary_rows(301)
 BOUNDED = ["f1", "precision", "recall", "kappa", "confusion", "auc", "average_precision"]
@@ -27,6 +29,7 @@ def small_parts(monkeypatch):
 @pytest.fixture
 def low_limit(small_parts, monkeypatch):
     monkeypatch.setattr(kept, "LIMIT", 1500)
+    monkeypatch.setattr(counting, "TABLE_BYTES", 1)
 
 
 def fit(model, callbacks, data, epochs=1, **options):
@@ -197,7 +200,9 @@ def test_auto_changes_over_past_the_limit_and_says_so():
     auto, exact = (Metrics(BOUNDED, memory=memory, verbose=False) for memory in ("auto", "exact"))
     model = echo_model()
     fit(model, [exact], (X, Y))
-    with pytest.warns(UserWarning, match=r"epoch 1.*limit of memory='auto', so only counts are kept.*memory='exact'"):
+    with pytest.warns(
+        UserWarning, match=r"epoch 1.*more than memory='auto' keeps, so only counts were kept.*memory='exact'"
+    ):
         fit(model, [auto], (X, Y), epochs=2)
     assert auto.predictions is None
     assert len(auto.history.bounds["auc"]) == 2
@@ -210,12 +215,44 @@ def test_auto_changes_over_past_the_limit_and_says_so():
 @pytest.mark.usefixtures("low_limit")
 def test_auto_keeps_rows_that_a_score_needs():
     auto = Metrics(["auc", "neg_log_loss"], verbose=False)
-    with pytest.warns(UserWarning, match="are kept all the same, for neg_log_loss needs them"):
+    with pytest.warns(UserWarning, match="were kept all the same: neg_log_loss cannot do without them"):
         fit(echo_model(), [auto], (X, Y))
     assert_same(auto.auc, [sk.roc_auc_score(Y, X[:, 0])])
     np.testing.assert_array_equal(auto.predictions.y_pred, X)
     np.testing.assert_array_equal(auto.predictions.y_true.ravel(), Y)
     assert auto.history.bounds == {}
+
+
+@pytest.mark.usefixtures("low_limit")
+def test_auto_keeps_rows_that_take_less_than_the_counts_of_many_classes(monkeypatch):
+    monkeypatch.setattr(counting, "TABLE_BYTES", 1 << 20)
+    auto = Metrics(verbose=False)
+    with pytest.warns(UserWarning, match="were kept all the same: the counts of 1 classes take 1 MiB"):
+        fit(echo_model(), [auto], (X, Y))
+    assert len(auto.predictions) == len(Y)
+
+
+@pytest.mark.usefixtures("low_limit")
+def test_what_one_cannot_do_without_is_kept_for_the_other():
+    one, other = Metrics("auc", verbose=False), Metrics({"loss_": "neg_log_loss"}, verbose=False)
+    with pytest.warns(UserWarning, match="kept all the same") as warned:
+        fit(echo_model(), [one, other], (X, Y))
+    told = [str(each.message) for each in warned if str(each.message).startswith("Metrics: ")]
+    assert len(told) == 1
+    assert "loss_ cannot do without them" in told[0]
+    assert len(one.predictions) == len(Y)
+    assert one.history.bounds == {}
+
+
+@pytest.mark.usefixtures("low_limit")
+def test_a_warning_that_is_an_error_comes_when_the_pass_has_ended():
+    model = echo_model(counted=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        with pytest.raises(UserWarning, match="only counts were kept"):
+            fit(model, [Metrics(verbose=False)], (X, Y))
+    assert model.counter.seen() == len(Y)
+    assert model.predict(X, verbose=0).shape == X.shape
 
 
 @pytest.mark.usefixtures("low_limit")
@@ -292,3 +329,73 @@ def test_labels_of_ones_own_by_counts():
     model = echo_model(3, mean_output)
     fit(model, [metrics], (x, np.array([3, 5, 7])[np.arange(60) % 3]))
     assert metrics.f1s == [1.0]
+
+
+def sequences(lengths, columns):
+    """Batches (8, T) or (8, T, C) of several lengths T, and targets a position."""
+    rng = np.random.default_rng(0)
+    for length in lengths:
+        p = rng.random((8, length, columns) if columns else (8, length)).astype("float32")
+        yield p, rng.integers(0, 3, (8, length)) if columns else (rng.random((8, length)) < p).astype("float32")
+
+
+def positions_model(columns):
+    """A model that returns its input of any length."""
+    model = keras.Sequential([keras.Input((None, columns) if columns else (None,)), keras.layers.Activation("linear")])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True) if columns else mean_output)
+    return model
+
+
+@pytest.mark.usefixtures("low_limit")
+@pytest.mark.parametrize("memory", ["auto", "bounded"])
+@pytest.mark.parametrize("columns", [0, 3])
+def test_sequences_of_several_lengths(memory, columns):
+    """A part of one length alone looks like outputs of as many columns: of two, like a softmax."""
+    batches = list(sequences([3, 2, 4, *[2] * 20], columns))
+    rows = [(p.reshape(-1, columns or 1), y.ravel()) for p, y in batches]
+    y_pred, y_true = (np.concatenate(column) for column in zip(*rows, strict=True))
+    task = "multiclass" if columns else "binary"
+    metrics = Metrics(["f1", "confusion", "auc"], task=task, memory=memory, verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = metrics.evaluate(positions_model(columns), Batches(batches))
+    labels = y_pred.argmax(axis=1) if columns else y_pred[:, 0] > 0.5
+    np.testing.assert_array_equal(found["confusion"], sk.confusion_matrix(y_true, labels))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_lengths_that_differ_too_late_are_refused():
+    batches = list(sequences([2] * 20 + [3] * 20, 0))
+    with pytest.raises(DataError, match=r"last axis is 2 long in some.*not in others.*memory='exact'"):
+        Metrics(task="multilabel", memory="bounded", verbose=False).evaluate(positions_model(0), Batches(batches))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_class_whose_rows_weigh_nothing_has_its_label():
+    y = np.where(Y == 1, 7, 3)
+    y[:64] = 7  # a part without the other one
+    metrics = Metrics(["recall", "confusion"], task=Binary(pos_label=7), memory="bounded", verbose=False)
+    fit(echo_model(loss=mean_output), [metrics], (X, y, (y == 7).astype("float32")))
+    assert metrics.history.tally().class_names == ("3", "7")
+
+
+def test_nothing_of_a_fit_is_held():
+    """What `evaluate` read is freed with it; what is pickled has nothing of the model's loss."""
+    model = echo_model(loss=lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
+    metrics = Metrics(task="binary", verbose=False)
+    fit(model, [metrics], (X, Y))
+    metrics._recorder.begin(0, model.loss)  # as a fit leaves it that dies in a pass
+    assert metrics._recorder.reader.__getstate__()["_loss"] is None
+    gc.collect()
+    gc.disable()
+    try:
+        metrics.evaluate(model, (X, Y))
+        assert [each for each in gc.get_objects() if isinstance(each, Recorder)] == [metrics._recorder]
+    finally:
+        gc.enable()
+
+
+def test_margins_have_no_probabilities_by_counts_either():
+    metrics = Metrics("roc_auc_ovr", memory="bounded", verbose=False)
+    with pytest.raises(ScoringError, match="it needs probabilities, and the outputs are margins"):
+        fit(echo_model(loss="hinge"), [metrics], (X, Y))

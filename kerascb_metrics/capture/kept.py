@@ -24,6 +24,10 @@ class Taker:
         """Tell whether it needs no rows to be kept; asked once, with the batches so far."""
         raise NotImplementedError
 
+    def decide(self, kept):
+        """Hear whether the rows are kept all the same, or handed on from here."""
+        raise NotImplementedError
+
     def look(self, batches):
         """See the first batch, all of it; of the others it takes a share where several processes train together."""
         raise NotImplementedError
@@ -71,7 +75,7 @@ class Kept:
 
     def _hand_on(self):
         batches = [run.joined() for run in self._runs]
-        if not self._handed_on and not all(taker.can_do_without(batches) for taker in self._takers):
+        if not self._handed_on and self._must_keep(batches):
             self._limit = None
             return
         self._handed_on, self._bytes = True, 0
@@ -79,6 +83,12 @@ class Kept:
         for part in _parts(batches):
             for taker in self._takers:
                 taker.take(part)
+
+    def _must_keep(self, batches):
+        keep = not all([taker.can_do_without(batches) for taker in self._takers])  # noqa: C419  each is asked
+        for taker in self._takers:
+            taker.decide(keep)
+        return keep
 
 
 class _Run:
@@ -126,15 +136,27 @@ def _kinds(leaves):
 
 
 def _parts(batches):
-    """Lists of batches of about `PART` bytes each."""
-    sizes = [sum(leaf.nbytes for leaf in tree.flatten(batch) if leaf is not None) for batch in batches]
-    if sum(sizes) <= 2 * PART:
-        return [batches] if batches else []
-    return [[part] for batch, size in zip(batches, sizes, strict=True) for part in _cut(batch, size)]
+    """Lists of batches of about `PART` bytes each: small batches together, large ones cut."""
+    part, room = [], PART
+    for batch in batches:
+        for piece in _cut(batch):
+            part.append(piece)
+            room -= _size(piece)
+            if room <= 0:
+                yield part
+                part, room = [], PART
+    if part:
+        yield part
 
 
-def _cut(batch, size):
+def _size(batch):
+    return sum(leaf.nbytes for leaf in tree.flatten(batch) if leaf is not None)
+
+
+def _cut(batch):
     rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
-    step = max(1, rows * PART // max(1, size))
+    step = max(1, rows * PART // max(1, _size(batch)))
+    if not rows:
+        yield batch
     for start in range(0, rows, step):
         yield tree.map_structure(lambda leaf: None if leaf is None else leaf[start : start + step], batch)  # noqa: B023
