@@ -142,9 +142,10 @@ class Evidence:
         """The L × 2 × 2 tables [[tn, fp], [fn, tp]] of a multilabel task."""
         tables = np.zeros((len(self.classes), 4), np.int64 if self.sample_weight is None else np.float64)
         for block in blocks(self.y_true):
-            cells = 2 * self.y_true[block].view(np.int8) + self.y_pred[block]
-            for cell in range(4):
-                tables[:, cell] += self._sum_of_rows(cells == cell, block)
+            true, predicted = self.y_true[block], self.y_pred[block]
+            # Each cell is counted for itself: with weights, what is left of a difference is not what was left out.
+            for cell, which in enumerate((~(true | predicted), ~true & predicted, true & ~predicted, true & predicted)):
+                tables[:, cell] += self._sum_of_rows(which, block)
         return tables.reshape(-1, 2, 2)
 
     def _sum_of_rows(self, which, block):

@@ -55,7 +55,7 @@ def test_a_column_larger_than_a_tile_is_ranked_by_itself(monkeypatch):
     rng = np.random.default_rng(10)
     y_true, y_score = rng.integers(0, 3, 50), rng.random((50, 3))
     monkeypatch.setattr(ranking, "_TILE", 1)
-    found = rank_columns(lambda index: y_true == index, y_score, np.arange(3))
+    found = rank_columns(lambda some: [y_true == index for index in some], y_score, np.arange(3))
     assert {index: one.auc for index, one in found.items()} == {
         index: rank(y_true == index, y_score[:, index].copy()).auc for index in range(3)
     }
