@@ -1,5 +1,6 @@
 """What `import kerascb_metrics` takes beyond Keras, its backend and scikit-learn."""
 
+import os
 import subprocess
 import sys
 from statistics import median
@@ -25,5 +26,6 @@ def measure(quick):
 
 
 def _seconds():
-    run = subprocess.run([sys.executable, "-c", PROGRAM], check=True, text=True, stdout=subprocess.PIPE)
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    run = subprocess.run([sys.executable, "-c", PROGRAM], check=True, text=True, stdout=subprocess.PIPE, env=kept)
     return float(run.stdout.split()[-1])
