@@ -268,6 +268,15 @@ def test_rows_that_one_keeps_are_kept_for_all():
     assert low < auto.auc[0] < high
 
 
+def test_no_more_room_is_made_than_the_limit():
+    """The rows to come may be more than there is memory for."""
+    leaves = [(("y_pred",), np.zeros((10, 100), "float32")), (("y_true",), np.zeros(10, "float32"))]
+    part = {name: leaf for (name,), leaf in leaves}
+    place = kept.Kept(10**15, (), limit=1 << 20)
+    place.add(part, leaves, 10)
+    assert [len(batch["y_pred"]) for batch in place.finish()] == [10]
+
+
 def test_auto_keeps_what_is_below_the_limit():
     auto = Metrics(verbose=False)
     fit(echo_model(), [auto], (X, Y))

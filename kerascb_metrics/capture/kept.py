@@ -57,15 +57,17 @@ class Kept:
 
     def add(self, part, leaves, count):
         """Take a batch: its structure, its leaves as (path, array or None), and how many rows it has."""
+        size = sum(leaf.nbytes for _, leaf in leaves if leaf is not None)
+        limit = PART if self._handed_on else self._limit
         if not (self._runs and self._runs[-1].takes(leaves)):
-            # Room for all is made once: where batches differ, most runs are short.
+            # Room for all is made once, but for no more than the limit: where batches differ, most runs are short.
             expected = 0 if self._runs else self._expected
-            self._runs.append(_Run(part, leaves, max(count, expected)))
+            most = expected if limit is None else count + limit * count // max(1, size)
+            self._runs.append(_Run(part, leaves, max(count, min(expected, most))))
         self._runs[-1].add(leaves, count)
-        if self._limit is not None:
-            self._bytes += sum(leaf.nbytes for _, leaf in leaves if leaf is not None)
-            if self._bytes > (PART if self._handed_on else self._limit):
-                self._hand_on()
+        self._bytes += size
+        if limit is not None and self._bytes > limit:
+            self._hand_on()
 
     def finish(self):
         """Return the batches, joined where they are alike; none where they were handed on."""
