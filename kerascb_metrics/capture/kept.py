@@ -96,7 +96,8 @@ class Kept:
 class _Run:
     """Batches alike in structure, dtypes and all axes but the first, joined as they come.
 
-    Where the number of rows is not known the arrays grow twofold in place, which costs address space, not memory.
+    Where the number of rows is not known the arrays grow in place, by a quarter: what is added is filled with zeros,
+    and so takes memory before rows come.
     """
 
     def __init__(self, part, leaves, expected):
@@ -114,7 +115,7 @@ class _Run:
         """Copy a batch to its place."""
         start, self.rows = self.rows, self.rows + count
         if self.rows > self._room:
-            self._resize(max(self.rows, 2 * self._room))
+            self._resize(max(self.rows, self._room + self._room // 4))
         for column, (_, leaf) in zip(self._columns, leaves, strict=True):
             if leaf is not None:
                 column[start : self.rows] = leaf
