@@ -22,6 +22,14 @@ if BACKEND != "tensorflow":
     collect_ignore += ["test_mirrored.py", "mirrored_fits.py"]  # TensorFlow's strategies
 
 
+_LONGEST = ("test_mirrored.py", "test_jax_processes.py", "test_jax_distribution.py", "test_fuzz.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
 def pytest_make_parametrize_id(config, val, argname):
     """Name objects without their address, which differs between the processes that share out the tests."""
     return type(val).__name__ if " at 0x" in repr(val) else None
