@@ -170,7 +170,8 @@ def test_a_generator_that_ends_early():
     batches = (batch for batch in rows(X, Y) + rows(X, Y)[:2])
     metrics = Metrics(verbose=False)
     seen = fit(metrics, batches, epochs=2, validation_steps=5)
-    assert [len(predictions) for predictions in seen] == [20, 12]  # Keras peeks at the first batch, and gives it again
+    # Keras peeks at the first batch, and gives it again; what tf.data read ahead in the first epoch is gone, or not.
+    assert [len(predictions) for predictions in seen] in ([20, 12], [20, 8])
     for epoch, predictions in enumerate(seen):
         assert_scores(metrics, epoch, predictions.y_pred, predictions.y_true.ravel())
 
