@@ -170,8 +170,9 @@ def test_a_generator_that_ends_early():
     batches = (batch for batch in rows(X, Y) + rows(X, Y)[:2])
     metrics = Metrics(verbose=False)
     seen = fit(metrics, batches, epochs=2, validation_steps=5)
-    # Keras peeks at the first batch, and gives it again; what tf.data read ahead in the first epoch is gone, or not.
-    assert [len(predictions) for predictions in seen] in ([20, 12], [20, 8])
+    # Keras peeks at the first batch, and gives it again; what tf.data has read ahead in the first epoch may be gone.
+    assert len(seen[0]) == 20
+    assert len(seen[1]) in ((4, 8, 12) if BACKEND == "tensorflow" else (12,))
     for epoch, predictions in enumerate(seen):
         assert_scores(metrics, epoch, predictions.y_pred, predictions.y_true.ravel())
 
