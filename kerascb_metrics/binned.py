@@ -21,11 +21,11 @@ def count_in_bins(positive, scores, binning, sample_weight=None, into=None):
     """Count the rows of a class, and the others, in each bin.
 
     Args:
-        into: counts to add to, in place.
         positive: (N,) bool.
         scores: (N,) float32 or float64, finite.
         binning: the `Binning`.
         sample_weight: None, or (N,) float64.
+        into: counts to add to, in place.
 
     Returns:
         (2, 2^16): the others, then the class; int64, or float64 sums of weights.

@@ -142,7 +142,8 @@ class Counting:
             )
         self._binning = binning
         if self._bins is None:
-            self._bins = np.zeros((tables_of(evidence), 2, BINS), np.int64 if weight is None else np.float64)
+            tables = tables_of(evidence.kind, len(evidence.classes))
+            self._bins = np.zeros((tables, 2, BINS), np.int64 if weight is None else np.float64)
         if evidence.kind == "binary":
             count_in_bins(evidence.y_true, y_score, binning, weight, into=self._bins[0])
             return
@@ -153,15 +154,16 @@ class Counting:
             count_in_bins(positive, scores, binning, weight, into=table)
 
 
-def tables_of(evidence):
-    """Return how many tables of bins an `Evidence` is counted in."""
-    return 1 if evidence.kind == "binary" else len(evidence.classes)
+def tables_of(kind, n_classes):
+    """Return in how many tables of bins the rows of a task are counted."""
+    return 1 if kind == "binary" else n_classes
 
 
 def _binning_for(evidence, y_score, dtype):
-    scale = "probability" if evidence.kind == "multiclass" and evidence.scale == "logit" else evidence.scale
     # Half precision comes as float32; what was worked out of it, in float64, is no half precision any more.
-    return binning_of(scale, dtype if dtype in HALF and y_score.dtype == np.float32 else y_score.dtype.name)
+    return binning_of(
+        evidence.score_scale, dtype if dtype in HALF and y_score.dtype == np.float32 else y_score.dtype.name
+    )
 
 
 def _counted(evidence):

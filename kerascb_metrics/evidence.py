@@ -178,9 +178,12 @@ class Evidence:
 
         Several classes are ranked by probability: softmax is not monotone in each column, so raw logits are not it.
         """
-        if self.kind == "multiclass" and self.scale == "logit":
-            return _softmax(self.outputs)
-        return self.outputs
+        return self.outputs if self.score_scale == self.scale else _softmax(self.outputs)
+
+    @property
+    def score_scale(self):
+        """What `y_score` is: "probability", "logit" or "margin"."""
+        return "probability" if self.kind == "multiclass" and self.scale == "logit" else self.scale
 
     @cached_property
     def y_proba(self):

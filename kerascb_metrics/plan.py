@@ -45,6 +45,9 @@ class Plan:
         object.__setattr__(self, "_whole", None if nested else self._scoring(self.scoring))
         object.__setattr__(self, "_by_output", dict(self.scoring) if isinstance(self.scoring, dict) else {})
         object.__setattr__(self, "_tasks", {name: as_task(task) for name, task in tasks.items()})
+        task = self._tasks.get(None, "auto")
+        if self._whole is not None and task != "auto":
+            self._whole.refuse_rows(task.kind)
         if nested:
             for output in self._by_output:
                 self._own_scoring(output)

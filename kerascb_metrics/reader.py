@@ -180,7 +180,7 @@ class Reader(capture.Taker):
     def _has_many_classes(self, rows):
         """Say so where the tables of all classes would take a good part of what the rows take."""
         tables = sum(
-            1 if self._tasks[output].kind == "binary" else rows[output].y_pred.shape[-1]
+            counting.tables_of(self._tasks[output].kind, rows[output].y_pred.shape[-1])
             for output, scoring in self._scorings(rows).items()
             if scoring.ranked
         )

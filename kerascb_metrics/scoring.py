@@ -71,7 +71,7 @@ class Scoring:
         if self.zero_division not in (0, 1) and str(self.zero_division) != "nan":
             raise ValueError(f"Metrics: zero_division must be 0, 1 or nan; received {self.zero_division!r}.")
         object.__setattr__(self, "sources", _parsed(self.scoring))
-        self._refuse_rows(None)
+        self.refuse_rows(None)
 
     @property
     def names(self):
@@ -131,9 +131,10 @@ class Scoring:
             )
         if self.average == "samples" and kind != "multilabel":
             raise ValueError(f"Metrics: average='samples' needs a multilabel task, this one is {kind}.")
-        self._refuse_rows(kind)
+        self.refuse_rows(kind)
 
-    def _refuse_rows(self, kind):
+    def refuse_rows(self, kind):
+        """Raise `ValueError` where no rows are to be kept, and a score needs them for a kind of task; None: for any."""
         names = self.needing_rows(kind) if self.memory == "bounded" else []
         if names:
             raise ValueError(

@@ -47,7 +47,7 @@ class Tally:
             evidence.label_tables if evidence.kind == "multilabel" else evidence.counts,
             zero_division,
             evidence.pos_index,
-            "probability" if evidence.kind == "multiclass" and evidence.scale == "logit" else evidence.scale,
+            evidence.score_scale,
             evidence.threshold,
             evidence.curves,
         )

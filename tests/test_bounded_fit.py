@@ -176,6 +176,14 @@ def test_scores_that_need_rows_are_refused_at_once(scoring):
         Metrics(scoring, memory="bounded")
 
 
+@pytest.mark.parametrize("scoring", ["accuracy", {"a": "jaccard"}, ["f1", sk.hamming_loss]])
+def test_a_task_that_is_told_is_checked_at_once(scoring):
+    """Of a binary task counts are enough for these; of labels they are not."""
+    assert Metrics(scoring, task="binary", memory="bounded").memory == "bounded"
+    with pytest.raises(ValueError, match="cannot be had from counts of a multilabel task"):
+        Metrics(scoring, task="multilabel", memory="bounded")
+
+
 def test_scores_of_labels_need_no_rows():
     """Metric functions and scorers that are known to depend on counts alone."""
     scoring = {
