@@ -142,16 +142,9 @@ class Evidence:
         """The L × 2 × 2 tables [[tn, fp], [fn, tp]] of a multilabel task."""
         tables = np.zeros((len(self.classes), 4), np.int64 if self.sample_weight is None else np.float64)
         for block in blocks(self.y_true):
-            true, predicted = self.y_true[block], self.y_pred[block]
-            # Each cell is counted for itself: with weights, what is left of a difference is not what was left out.
-            for cell, which in enumerate((~(true | predicted), ~true & predicted, true & ~predicted, true & predicted)):
-                tables[:, cell] += self._sum_of_rows(which, block)
+            weight = None if self.sample_weight is None else self.sample_weight[block]
+            tables += _cells_of_labels(self.y_true[block], self.y_pred[block], weight)
         return tables.reshape(-1, 2, 2)
-
-    def _sum_of_rows(self, which, block):
-        if self.sample_weight is None:
-            return np.count_nonzero(which, axis=0)
-        return self.sample_weight[block] @ which
 
     @cached_property
     def label_cells(self):
@@ -263,6 +256,18 @@ def _softmax(outputs):
     for block in blocks(outputs):
         proba[block] = softmax(outputs[block].astype(np.float64), axis=1)
     return proba
+
+
+def _cells_of_labels(true, predicted, sample_weight):
+    """Count tn, fp, fn and tp of a block of labels: (L, 4)."""
+    if sample_weight is not None:
+        # Each cell for itself: with weights, what is left of a difference is not what was left out.
+        cells = ~(true | predicted), ~true & predicted, true & ~predicted, true & predicted
+        return np.stack([sample_weight @ which for which in cells], axis=1)
+    # A block has fewer rows than float32 counts exactly, and this counts columns four times as fast as NumPy does.
+    ones = np.ones(len(true), np.float32)
+    here, said, both = ((ones @ which).astype(np.int64) for which in (true, predicted, true & predicted))
+    return np.stack([len(true) - here - said + both, said - both, here - both, both], axis=1)
 
 
 def label_cells(tables):
