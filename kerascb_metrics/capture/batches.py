@@ -119,20 +119,23 @@ def _as_array(leaf):
 
 def row_count(leaves):
     """The rows of a part, given as (path, array); raises where its targets, outputs, weights and mask disagree."""
-    shapes = [(path[0], leaf.shape) for path, leaf in leaves if leaf is not None]
+    counts = {leaf.shape[:1] for _, leaf in leaves if leaf is not None}
+    if len(counts) != 1 or () in counts or not any(leaf is not None and path[0] == "y_true" for path, leaf in leaves):
+        _refuse([(path[0], leaf.shape) for path, leaf in leaves if leaf is not None])
+    return counts.pop()[0]
+
+
+def _refuse(shapes):
     if not any(name == "y_true" for name, _ in shapes):
         raise DataError(
             "Metrics: there are no validation targets to score against (received y=None). Pass "
             "validation_data=(x_val, y_val), or a dataset that yields (x, y) pairs."
         )
-    counts = {shape[0] if shape else None for _, shape in shapes}
-    if len(counts) != 1 or None in counts:
-        by_name = {name: [shape for other, shape in shapes if other == name] for name, _ in shapes}
-        received = ", ".join(
-            f"{name} {by_name[name]}" for name in ("y_true", "y_pred", "sample_weight", "mask") if name in by_name
-        )
-        raise DataError(
-            "Metrics: in each validation batch targets, outputs, weights and mask must have the same number of rows; "
-            f"received shapes {received}."
-        )
-    return counts.pop()
+    by_name = {name: [shape for other, shape in shapes if other == name] for name, _ in shapes}
+    received = ", ".join(
+        f"{name} {by_name[name]}" for name in ("y_true", "y_pred", "sample_weight", "mask") if name in by_name
+    )
+    raise DataError(
+        "Metrics: in each validation batch targets, outputs, weights and mask must have the same number of rows; "
+        f"received shapes {received}."
+    )

@@ -1,5 +1,6 @@
 """Where captured rows go: joined as they come, or, where they are too many, handed on in parts and forgotten."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -57,15 +58,15 @@ class Kept:
 
     def add(self, part, leaves, count):
         """Take a batch: its structure, its leaves as (path, array or None), and how many rows it has."""
-        size = sum(leaf.nbytes for _, leaf in leaves if leaf is not None)
         limit = PART if self._handed_on else self._limit
         if not (self._runs and self._runs[-1].takes(leaves)):
             # Room for all is made once, but for no more than the limit: where batches differ, most runs are short.
             expected = 0 if self._runs else self._expected
-            most = expected if limit is None else count + limit * count // max(1, size)
+            most = expected if limit is None else count + limit // max(1, _bytes_a_row(leaves))
             self._runs.append(_Run(part, leaves, max(count, min(expected, most))))
-        self._runs[-1].add(leaves, count)
-        self._bytes += size
+        run = self._runs[-1]
+        run.add(leaves, count)
+        self._bytes += count * run.bytes_a_row
         if limit is not None and self._bytes > limit:
             self._hand_on()
 
@@ -102,6 +103,7 @@ class _Run:
 
     def __init__(self, part, leaves, expected):
         self._structure, self._kinds = tree.map_structure(lambda leaf: None, part), _kinds(leaves)
+        self.bytes_a_row = _bytes_a_row(leaves)
         self._columns: Any = [
             None if leaf is None else np.empty((expected, *leaf.shape[1:]), leaf.dtype) for _, leaf in leaves
         ]
@@ -131,6 +133,10 @@ class _Run:
         for column in self._columns:
             if column is not None:
                 column.resize((rows, *column.shape[1:]), refcheck=False)  # nobody else has it yet
+
+
+def _bytes_a_row(leaves):
+    return sum(math.prod(leaf.shape[1:]) * leaf.itemsize for _, leaf in leaves if leaf is not None)
 
 
 def _kinds(leaves):
