@@ -6,8 +6,10 @@ import keras
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, Predictions
 from kerascb_metrics.assess import assess
+from kerascb_metrics.blocks import columns_of
 from kerascb_metrics.losses import read_loss
 from kerascb_metrics.panel import auc_of_columns, binary_auc
+from kerascb_metrics.ratios import ratios
 from kerascb_metrics.scoring import Scoring
 
 BINARY = Binary(), read_loss("binary_crossentropy")
@@ -22,6 +24,18 @@ def panel(rows, reading=BINARY):
     return lambda: assess(task.read(given, loss), scoring, on_error=_fail)
 
 
+def ratios_of_cells(rows):
+    """Return a function that has scikit-learn score precision, recall and F1 from the four cells of the counts."""
+    evidence = _read(rows, BINARY)
+
+    def run():
+        evidence.shared.clear()
+        ratios(evidence, average="binary", zero_division=0.0)
+
+    run()  # counts the cells
+    return run
+
+
 def weighted_auc(rows):
     """Return a function that computes the weighted ROC AUC alone, of rows that are read and checked."""
     evidence = _read(rows, BINARY)
@@ -32,6 +46,19 @@ def column_auc(rows, reading):
     """Return a function that computes the macro AUC of the columns alone, of rows that are read and checked."""
     evidence = _read(rows, reading)
     return lambda: auc_of_columns(replace(evidence, shared={}), "macro")  # a replaced one has nothing cached
+
+
+def layout(rows, reading):
+    """Return a function that lays out the columns, of scores and of truth, as ranking has them."""
+    evidence, columns = _read(rows, reading), list(range(rows.y_pred.shape[1]))
+    return lambda: (columns_of(evidence.y_score, columns), list(evidence.are_of(columns)))
+
+
+def counting(rows, reading):
+    """Return a function that counts labels, or pairs of classes."""
+    evidence = _read(rows, reading)
+    name = "label_tables" if evidence.kind == "multilabel" else "counts"
+    return lambda: getattr(replace(evidence, shared={}), name)
 
 
 def _predictions(rows):

@@ -32,23 +32,26 @@ class Row:
 
 
 def as_long(case, n, ours, against, theirs, at_most=None, **more):
-    """Compare with something that costs less: how many times as long ours takes; seconds in, milliseconds out."""
+    """Compare with something that costs less: how many times as long ours takes; seconds in, milliseconds out.
+
+    `more`: `note`, and `why`, which is added to it where the target is missed.
+    """
     ratio = ours / theirs
     target = "" if at_most is None else f"≤ {at_most:g} ×"
     return _timed(case, n, ours, against, theirs, f"{_digits(ratio)} × as long", target, ratio <= (at_most or 0), more)
 
 
 def as_fast(case, n, ours, against, theirs, at_least=None, **more):
-    """Compare with something that costs more: how many times as fast ours is; seconds in, milliseconds out."""
+    """Compare with something that costs more: how many times as fast ours is; `more` as in `as_long`."""
     ratio = theirs / ours
     target = "" if at_least is None else f"≥ {at_least:g} ×"
     return _timed(case, n, ours, against, theirs, f"{_digits(ratio)} × as fast", target, ratio >= (at_least or 0), more)
 
 
 def bounded(case, n, ours, unit, at_most=None, **more):
-    """State a figure that stands for itself, and the most that it may be."""
+    """State a figure that stands for itself, and the most that it may be; `more` as in `as_long`."""
     target = "" if at_most is None else f"≤ {at_most:g}"
-    return Row(case, n, ours, unit=unit, target=target, verdict=_verdict(target, ours <= (at_most or 0)), **more)
+    return Row(case, n, ours, unit=unit, target=target, **_judged(target, ours <= (at_most or 0), **more))
 
 
 def missing(case, why):
@@ -57,12 +60,14 @@ def missing(case, why):
 
 
 def _timed(case, n, ours, against, theirs, ratio, target, kept, more):
-    verdict = _verdict(target, kept)
-    return Row(case, n, 1e3 * ours, against, 1e3 * theirs, ratio=ratio, target=target, verdict=verdict, **more)
+    judged = _judged(target, kept, **more)
+    return Row(case, n, 1e3 * ours, against, 1e3 * theirs, ratio=ratio, target=target, **judged)
 
 
-def _verdict(target, kept):
-    return ("reached" if kept else "missed") if target else ""
+def _judged(target, kept, note="", why=""):
+    if not target or kept:
+        return {"verdict": "reached" if target else "", "note": note}
+    return {"verdict": "missed", "note": "; ".join(filter(None, [note, why]))}
 
 
 COLUMNS = ("case", "N", "ours", "against", "theirs", "ratio", "target", "verdict", "note")

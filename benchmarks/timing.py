@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 # A case that takes longer than this in the first round is not run again: that one time counts.
 ONCE_SECONDS = 20
@@ -25,8 +25,10 @@ class Times:
         return sum(median(self.rounds[case]) for case in cases)
 
     def extra(self, case, base):
-        """Return the median, over the rounds, of what a case took more than another in the same round."""
-        return median(more - less for more, less in zip(self.rounds[case], self.rounds[base], strict=True))
+        """Return the quartiles, over the rounds, of what a case took more than another in the same round."""
+        return quantiles(
+            (more - less for more, less in zip(self.rounds[case], self.rounds[base], strict=True)), method="inclusive"
+        )
 
     def note(self, *cases):
         """Say so where a case was timed once only."""
