@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable ".[tensorflow,test]"
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[tensorflow,test]"  # Python compiles what it imports
 	touch $@
 
 quickstart: $(VENV)/installed

@@ -11,6 +11,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from kerascb_metrics import ScoreHistory
 
+pytestmark = pytest.mark.slow
 ORDER = order(cases.ROWS, 2)
 CASES = [
     *["binary", "weighted", "multiclass", "several_outputs", "masked", "half_precision", "several_steps", "eagerly"],

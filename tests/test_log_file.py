@@ -198,6 +198,7 @@ class NoBackup(keras.callbacks.BackupAndRestore):
         super().on_epoch_end(epoch, logs)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
 def test_a_process_that_is_killed_goes_on_with_every_epoch_once(path, tmp_path):
     paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])

@@ -18,6 +18,7 @@ from kerascb_metrics import CaptureError
 from kerascb_metrics.capture import _tensorflow
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.slow
 WAYS = ("own", "given", "evaluate")
 
 

@@ -20,10 +20,12 @@ def newly_imported(statement):
     return {name.split(".")[0] for name in run.stdout.splitlines()[-1].split()}
 
 
+@pytest.mark.slow
 def test_importing_it_imports_no_second_backend_no_matplotlib_no_pandas():
     assert not newly_imported("import kerascb_metrics") & _STRANGERS
 
 
+@pytest.mark.slow
 def test_the_import_check_can_fail():
     assert "mailbox" in newly_imported("import kerascb_metrics, mailbox")
 

@@ -2,10 +2,12 @@
 
 import gc
 
+import pytest
 import soak
 
 from conftest import BACKEND
 
+pytestmark = pytest.mark.slow
 EPOCHS, FITS = 12, 3
 SAMPLES = (2, 6, 10)  # 0 and 1 warm up
 # An epoch's record: its scores, its counts and its curves, in the history of each of the two Metrics.
