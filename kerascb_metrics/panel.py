@@ -109,12 +109,12 @@ def kappa_of(matrix):
     >>> kappa_of(np.array([[20, 5], [10, 15]]))
     0.4
     """
-    true, predicted = matrix.sum(axis=1).astype(np.float64), matrix.sum(axis=0).astype(np.float64)
+    true, predicted = matrix.sum(axis=1, dtype=np.float64), matrix.sum(axis=0, dtype=np.float64)
     differ = ~np.eye(len(matrix), dtype=bool)
-    by_chance = (np.outer(predicted, true) / true.sum())[differ].sum()
+    by_chance = (np.outer(true, predicted) / true.sum())[differ].sum()
     if by_chance == 0:
         raise Undefined("true and predicted labels are all of one class")
-    return float(1 - matrix.T[differ].sum() / by_chance)
+    return float(1 - matrix[differ].sum() / by_chance)
 
 
 def one_sided(evidence):
