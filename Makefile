@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 
 .PHONY: quickstart test bench clean
 
+# Not compiled when installed, for Python compiles what it imports, which is a small part.
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --editable ".[tensorflow,test]"  # Python compiles what it imports
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[tensorflow,test]"
 	touch $@
 
 quickstart: $(VENV)/installed

@@ -1,7 +1,7 @@
 """What `fit` takes with `Metrics()` in its callbacks, on the backend that KERAS_BACKEND names.
 
 Each variant fits a model of its own, for one epoch a round. The training rows are so many that training takes about as
-long as validation.
+long as validation; where capture alone is timed, they are a single batch.
 """
 
 import math
@@ -21,7 +21,7 @@ from kerascb_metrics import Metrics
 LONG_STEP = 0.002
 AT_MOST_WITH_LONG_STEPS = 1.05
 CAPTURE_AT_MOST = {"jax": 100, "torch": 100}  # µs a validation batch; on TensorFlow nothing
-NOTHING = 0.02  # of an epoch: it cannot be timed more closely
+NOTHING = 0.02  # of a validation pass: it cannot be timed more closely
 WHY_CAPTURE_COSTS = "each step gives back its targets and outputs too, and both are made NumPy arrays"
 AT_LEAST_AS_FAST_AS_2017 = 2
 HALF = (0.4, 0.6)  # the share of validation in an epoch that passes for half
@@ -42,7 +42,7 @@ class Fits:
 
     Attributes:
         problem, batch_size: which.
-        training_rows: how many rows each variant was trained on.
+        training_rows: how many rows the variants were trained on, but for those that time capture alone.
         times: of the variants.
     """
 
@@ -60,8 +60,7 @@ class Fits:
         note = f"first epoch {first['Metrics()']:.2f} s against {first['plain']:.2f} s; step {1e3 * self._step:.2f} ms"
         share = f"validation is {self._share:.0%} of an epoch, {self.training_rows:,} rows are trained on"
         costs = f"{1e3 * self.times.extra('capture', 'pass')[1]:.1f} ms of it are capture's"
-        predict = (of("predict") - plain) / (plain - of("training"))
-        why = f"a model.predict, of which there are two, takes {predict:.0%} of a validation pass"
+        why = f"a model.predict, of which there are two, takes {self._predict:.0%} of a validation pass"
         return [
             as_long(self._case("Metrics()"), n, ours, "plain fit", plain, target, note=note, why=costs),
             self._capture(),
@@ -87,6 +86,11 @@ class Fits:
         """The time of a step of plain fit, training and validation steps alike."""
         steps = math.ceil(self.training_rows / self.batch_size)
         return self.times.of("plain") / (steps + math.ceil(self.problem.validation_rows / self.batch_size))
+
+    @property
+    def _predict(self):
+        """What a `model.predict` takes, as a share of a validation pass."""
+        return (self.times.of("predict") - self.times.of("plain")) / self.times.of("pass")
 
     @property
     def _share(self):

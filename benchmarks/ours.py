@@ -49,7 +49,7 @@ def column_auc(rows, reading):
 
 
 def layout(rows, reading):
-    """Return a function that lays out the columns, of scores and of truth, as ranking has them."""
+    """Return a function that lays out the columns of scores and truth: all at once, not in tiles as ranking does."""
     evidence, columns = _read(rows, reading), list(range(rows.y_pred.shape[1]))
     return lambda: (columns_of(evidence.y_score, columns), list(evidence.are_of(columns)))
 

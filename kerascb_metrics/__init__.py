@@ -8,7 +8,7 @@ The way the data goes, one module a step, each ignorant of the later ones::
                 reader.py       reads rows when the pass has ended; or, if they are not kept, part by part
     tally       evidence.py     labels, scores and their weighted counts; ranking.py: their order
                 counting.py     the same of rows that are gone; binned.py: between which bounds they can have stood
-    score       panel.py, scorers.py, scoring.py, plan.py: names → values, by scikit-learn
+    score       panel.py, scorers.py, scoring.py, plan.py: names → values, as scikit-learn has them
     record      records.py, recorder.py, history.py: logs for every callback, lists for the user
                 tally.py, files.py, log_file.py: what is kept; tables.py, display/, page.py: how it is shown
 

@@ -26,7 +26,8 @@ class Panel:
     """The panel's scores of one `Evidence`; each a method that returns a value or raises `Undefined`.
 
     A label score depends on the pairs (true, predicted) only through their counts, so scikit-learn gets the cells
-    that occur, with `sample_weight=counts`: N rows become a handful, and the result is the same to the last bit.
+    that occur, with `sample_weight=counts`: N rows become a handful, and the result is the same to the last bit. Kappa
+    is worked out here, from the table of these cells.
     """
 
     evidence: Evidence
@@ -102,19 +103,21 @@ class Panel:
 
 
 def kappa_of(matrix):
-    """Cohen's kappa of a C × C table, in the steps of `sklearn.metrics.cohen_kappa_score`.
+    """Cohen's kappa of a C × C table, as `sklearn.metrics.cohen_kappa_score` works it out.
 
-    That function makes the same table first, which takes it longer than all of a small pass takes here.
+    Called, that function would check the cells and make the table of them again: 1 to 2 ms, of 6 for a small pass.
 
     >>> kappa_of(np.array([[20, 5], [10, 15]]))
     0.4
     """
+    occurring = np.flatnonzero(matrix.any(axis=0) | matrix.any(axis=1))
+    matrix = matrix[np.ix_(occurring, occurring)]
     true, predicted = matrix.sum(axis=1, dtype=np.float64), matrix.sum(axis=0, dtype=np.float64)
     differ = ~np.eye(len(matrix), dtype=bool)
-    by_chance = (np.outer(true, predicted) / true.sum())[differ].sum()
+    by_chance = np.outer(true, predicted)[differ].sum()
     if by_chance == 0:
         raise Undefined("true and predicted labels are all of one class")
-    return float(1 - matrix[differ].sum() / by_chance)
+    return float(1 - matrix[differ].sum() * true.sum() / by_chance)
 
 
 def one_sided(evidence):

@@ -45,12 +45,11 @@ class Plan:
         object.__setattr__(self, "_whole", None if nested else self._scoring(self.scoring))
         object.__setattr__(self, "_by_output", dict(self.scoring) if isinstance(self.scoring, dict) else {})
         object.__setattr__(self, "_tasks", {name: as_task(task) for name, task in tasks.items()})
-        task = self._tasks.get(None, "auto")
-        if self._whole is not None and task != "auto":
-            self._whole.refuse_rows(task.kind)
-        if nested:
-            for output in self._by_output:
-                self._own_scoring(output)
+        scorings = {output: self._own_scoring(output) for output in self._by_output} if nested else {None: self._whole}
+        for output, scoring in scorings.items():
+            task = self.task_of(output)
+            if task != "auto" and self.only in (None, output):
+                scoring.check(task.kind)
 
     def task_of(self, output):
         """Return the task of an output (None: the only one)."""

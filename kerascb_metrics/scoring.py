@@ -71,7 +71,7 @@ class Scoring:
         if self.zero_division not in (0, 1) and str(self.zero_division) != "nan":
             raise ValueError(f"Metrics: zero_division must be 0, 1 or nan; received {self.zero_division!r}.")
         object.__setattr__(self, "sources", _parsed(self.scoring))
-        self.refuse_rows(None)
+        self._refuse_rows(None)
 
     @property
     def names(self):
@@ -113,14 +113,15 @@ class Scoring:
         """Return name → True, as scorers are by convention, or None where the direction is not known."""
         return {name: _direction(source) for name, source in self.sources.items()}
 
-    def check(self, kind, loss="none"):
-        """Raise `ValueError` where the scores cannot be had for a kind of task, read from the loss of that name."""
+    def check(self, kind, loss=None):
+        """Raise `ValueError` where the scores cannot be had for a kind of task; `loss`: its name, where it is known."""
         of_panel = [name for name, source in self._asked(kind).items() if isinstance(source, str) and source in PANEL]
         if kind == "regression" and of_panel:
+            of_loss = "" if loss is None else f" (the loss is {loss})"
             raise ValueError(
-                f"Metrics: a regression task has no panel, and so no {', '.join(of_panel)} (the loss is {loss}). Name "
-                "regression scores, as in scoring=['r2', 'neg_mean_absolute_error']; or name the task if it is another "
-                "one, as in task='binary'."
+                f"Metrics: a regression task has no panel, and so no {', '.join(of_panel)}{of_loss}. Name regression "
+                "scores, as in scoring=['r2', 'neg_mean_absolute_error']; or name the task if it is another one, as in "
+                "task='binary'."
             )
         if kind == "multilabel" and "kappa" in self._asked(kind).values():
             raise ValueError("Metrics: kappa is not defined for a multilabel task. Leave it out of scoring=.")
@@ -131,10 +132,9 @@ class Scoring:
             )
         if self.average == "samples" and kind != "multilabel":
             raise ValueError(f"Metrics: average='samples' needs a multilabel task, this one is {kind}.")
-        self.refuse_rows(kind)
+        self._refuse_rows(kind)
 
-    def refuse_rows(self, kind):
-        """Raise `ValueError` where no rows are to be kept, and a score needs them for a kind of task; None: for any."""
+    def _refuse_rows(self, kind):
         names = self.needing_rows(kind) if self.memory == "bounded" else []
         if names:
             raise ValueError(

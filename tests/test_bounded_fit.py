@@ -184,6 +184,15 @@ def test_a_task_that_is_told_is_checked_at_once(scoring):
         Metrics(scoring, task="multilabel", memory="bounded")
 
 
+def test_a_told_task_is_checked_of_each_output_that_is_scored():
+    with pytest.raises(ValueError, match="accuracy cannot be had from counts of a multilabel task"):
+        Metrics({"a": ["accuracy"], "b": ["f1"]}, task={"a": "multilabel"}, memory="bounded")
+    Metrics({"a": ["accuracy"], "b": ["f1"]}, task={"a": "multilabel"}, memory="bounded", output="b")
+    Metrics({"a": "f1", "b": "accuracy"}, task="multilabel", memory="bounded", output="a")
+    with pytest.raises(ValueError, match="a regression task has no panel"):
+        Metrics(task="regression", memory="bounded")
+
+
 def test_scores_of_labels_need_no_rows():
     """Metric functions and scorers that are known to depend on counts alone."""
     scoring = {

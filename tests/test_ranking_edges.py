@@ -34,6 +34,25 @@ def test_blocks_of_any_size_never_cut_a_group(how, monkeypatch):
         assert_same(found.curve.tpr, tpr)
 
 
+@pytest.mark.parametrize("how", ["packed", "turned", "weighed"])
+def test_blocks_in_which_no_point_is_wanted(how, monkeypatch):
+    """As in many rows, or a short last block: the curve has fewer points than there are blocks."""
+    rng = np.random.default_rng(13)
+    y_score = (rng.integers(-40, 60, 300) / 64).astype("float32")
+    positive = rng.random(300) < (0.7 if how == "turned" else 0.3)
+    weight = rng.uniform(0.1, 2, 300) if how == "weighed" else None
+    monkeypatch.setattr(ranking, "_RARE", 0)
+    fpr, tpr, thresholds = metrics.roc_curve(positive, y_score, sample_weight=weight, drop_intermediate=False)
+    for block in range(1, 40):
+        monkeypatch.setattr(blocks, "BLOCK", block)
+        found = rank(positive, y_score, weight, most=4)
+        assert_same(found.auc, metrics.roc_auc_score(positive, y_score, sample_weight=weight))
+        assert len(found.curve.thresholds) < 300 / 4
+        kept = np.isin(thresholds, found.curve.thresholds)
+        assert_same(found.curve.fpr, fpr[kept])
+        assert_same(found.curve.tpr, tpr[kept])
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("share", [0.5, 0.002], ids=["packed", "looked up"])
 def test_a_thinned_curve_closes_up_towards_the_top(share, weighted):

@@ -119,15 +119,15 @@ def _as_array(leaf):
 
 def row_count(leaves):
     """The rows of a part, given as (path, array); raises where its targets, outputs, weights and mask disagree."""
-    counts = {leaf.shape[:1] for _, leaf in leaves if leaf is not None}
-    if len(counts) != 1 or () in counts or not any(leaf is not None and path[0] == "y_true" for path, leaf in leaves):
-        _refuse([(path[0], leaf.shape) for path, leaf in leaves if leaf is not None])
-    return counts.pop()[0]
+    lengths = {leaf.shape[:1] for _, leaf in leaves if leaf is not None}
+    if len(lengths) != 1 or () in lengths or not any(leaf is not None and path[0] == "y_true" for path, leaf in leaves):
+        raise _refusal([(path[0], leaf.shape) for path, leaf in leaves if leaf is not None])
+    return lengths.pop()[0]
 
 
-def _refuse(shapes):
+def _refusal(shapes):
     if not any(name == "y_true" for name, _ in shapes):
-        raise DataError(
+        return DataError(
             "Metrics: there are no validation targets to score against (received y=None). Pass "
             "validation_data=(x_val, y_val), or a dataset that yields (x, y) pairs."
         )
@@ -135,7 +135,7 @@ def _refuse(shapes):
     received = ", ".join(
         f"{name} {by_name[name]}" for name in ("y_true", "y_pred", "sample_weight", "mask") if name in by_name
     )
-    raise DataError(
+    return DataError(
         "Metrics: in each validation batch targets, outputs, weights and mask must have the same number of rows; "
         f"received shapes {received}."
     )

@@ -28,9 +28,9 @@ class Tap:
         self._spies = {name: self._spy(name) for name in _SPIED}
 
     def listening(self):
-        """Spy on the model for the length of one call of its test function.
+        """Spy on the model for a while.
 
-        Around the whole call and not inside the step, for the replicas' threads share the model.
+        Around the whole call of its test function where replicas' threads share the model; else inside the step.
         """
         return replaced(self._model, **self._spies)
 
