@@ -45,10 +45,9 @@ class Plan:
         object.__setattr__(self, "_whole", None if nested else self._scoring(self.scoring))
         object.__setattr__(self, "_by_output", dict(self.scoring) if isinstance(self.scoring, dict) else {})
         object.__setattr__(self, "_tasks", {name: as_task(task) for name, task in tasks.items()})
-        scorings = {output: self._own_scoring(output) for output in self._by_output} if nested else {None: self._whole}
-        for output, scoring in scorings.items():
-            task = self.task_of(output)
-            if task != "auto" and self.only in (None, output):
+        for output in self._by_output if nested else [None]:
+            scoring, task = self._own_scoring(output) if nested else self._whole, self.task_of(output)
+            if scoring is not None and task != "auto" and self.only in (None, output):
                 scoring.check(task.kind)
 
     def task_of(self, output):
