@@ -11,6 +11,7 @@ from sklearn import metrics
 
 from kerascb_metrics import Binary, Multiclass, Multilabel
 from kerascb_metrics.evidence import Counts
+from kerascb_metrics.panel import Undefined, kappa_of
 from kerascb_metrics.scorers import COUNTED, COUNTED_BY_LABEL
 from kerascb_metrics.scoring import Scoring
 
@@ -196,3 +197,21 @@ def test_counts_without_weights_are_integers():
     assert np.array_equal(
         read(Multilabel(), MULTILABEL[0], PL).label_tables, metrics.multilabel_confusion_matrix(*MULTILABEL)
     )
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("pairs", [BINARY, MULTICLASS], ids=["binary", "multiclass"])
+def test_kappa_of_a_table_is_scikit_learns(pairs, weights):
+    """Also where classes do not occur, and where one class is all that is predicted."""
+    weight = WEIGHTS[weights]
+    tenth = (np.arange(N) % 10 == 3).astype(int)
+    for y_true, y_pred in (pairs, (pairs[0], np.zeros(N, int)), (tenth, np.zeros(N, int))):
+        table = Counts.of(y_true, y_pred, 9, weight).matrix()
+        expected = metrics.cohen_kappa_score(y_true, y_pred, sample_weight=weight)
+        assert kappa_of(table) == pytest.approx(expected, abs=1e-12)
+
+
+def test_kappa_of_one_class_is_undefined():
+    for table in (np.zeros((3, 3)), np.diag([0, 5, 0])):
+        with pytest.raises(Undefined):
+            kappa_of(table)
