@@ -20,7 +20,7 @@ def build(model):
     tap, test_step = Tap(model), model.test_step
 
     def tapped_step(state, data):
-        with tap.listening():  # here it runs only when a step is traced, and not for each batch
+        with tap.listening():  # compiled, it runs when a step is traced, not for each batch
             (logs, state), captured = tap.step(test_step, state, data)
         return (logs, captured), state
 

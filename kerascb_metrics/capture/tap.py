@@ -30,7 +30,8 @@ class Tap:
     def listening(self):
         """Spy on the model for a while.
 
-        Around the whole call of its test function where replicas' threads share the model; else inside the step.
+        Around the whole call of its test function, for replicas' threads share the model; on JAX, without any, inside
+        the step, and so only while it is traced.
         """
         return replaced(self._model, **self._spies)
 
