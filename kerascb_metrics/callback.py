@@ -327,7 +327,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     @property
     def _outputs(self):
         """The names of the model's outputs where there are several, () for one, None where they are not known."""
-        names = getattr(self._model, "output_names", None)
+        names = getattr(capture.model_of(self), "output_names", None)
         if names is None:
             return None
         return tuple(names) if len(names) > 1 else ()

@@ -1,6 +1,6 @@
 """The one place that knows Keras's trainer: whence the rows of a validation pass come."""
 
-from kerascb_metrics.capture._keras import facts_of, fit_list_holds, fit_validates
+from kerascb_metrics.capture._keras import facts_of, fit_list_holds, fit_validates, model_of
 from kerascb_metrics.capture.kept import Taker
 from kerascb_metrics.capture.predict import GivenData, is_due
 from kerascb_metrics.capture.processes import (
@@ -25,6 +25,7 @@ __all__ = [
     "is_due",
     "is_first_process",
     "joined_over_processes",
+    "model_of",
     "remove",
     "step_to",
     "sum_over_processes",

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerascb_metrics.capture._backend import backend
-from kerascb_metrics.capture._keras import state_variables
+from kerascb_metrics.capture._keras import jax_state_setter, state_variables, sync_state
 
 
 @contextlib.contextmanager
@@ -52,8 +52,7 @@ def state_kept(model):
     try:
         yield
     finally:
-        if hasattr(model, "jax_state_sync"):
-            model.jax_state_sync()  # during a pass on JAX the variables hold nothing
+        sync_state(model)
         for variable, value in zip(variables, before, strict=True):
             if not np.array_equal(_values(variable), value):
                 variable.assign(value)
@@ -70,12 +69,13 @@ def jax_state_kept(model, function):
 
     Keras empties the variables before the first batch; where reading that batch raises, nothing else holds the weights.
     """
+    give_back = jax_state_setter(model)
 
     def guarded(state, iterator):
         try:
             return function(state, iterator)
         except BaseException:  # Ctrl-C too
-            model._jax_state = dict(zip(("trainable_variables", "non_trainable_variables"), state, strict=True))
+            give_back(state)
             raise
 
     return guarded
