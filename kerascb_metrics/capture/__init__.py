@@ -1,18 +1,21 @@
 """The one place that knows Keras's trainer: whence the rows of a validation pass come."""
 
 from kerascb_metrics.capture._keras import facts_of, fit_list_holds, fit_validates, model_of
+from kerascb_metrics.capture.claims import Claim
 from kerascb_metrics.capture.kept import Taker
 from kerascb_metrics.capture.predict import GivenData, is_due
 from kerascb_metrics.capture.processes import (
     agreed,
     is_first_process,
     joined_over_processes,
+    processes_apart,
     sum_over_processes,
     together,
 )
 from kerascb_metrics.capture.seam import PassListener, callbacks_beside, install, remove, step_to
 
 __all__ = [
+    "Claim",
     "GivenData",
     "PassListener",
     "Taker",
@@ -25,6 +28,7 @@ __all__ = [
     "is_due",
     "is_first_process",
     "joined_over_processes",
+    "processes_apart",
     "model_of",
     "remove",
     "step_to",
