@@ -145,9 +145,9 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     def __getstate__(self):
         """A copy, or a pickle, has the scores, and nothing of a fit: neither its model nor its other callbacks."""
         copy = object.__new__(type(self))
-        vars(copy).update(vars(self), _given=None, _log=None, _place=None, _given_modes=[], _claim=capture.Claim())
+        copy.__dict__.update(vars(self), _given=None, _log=None, _place=None, _given_modes=[], _claim=capture.Claim())
         copy.set_model(None)
-        return vars(copy)
+        return copy.__dict__
 
     # What a user reads.
 
