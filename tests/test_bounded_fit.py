@@ -404,7 +404,7 @@ def test_nothing_of_a_fit_is_held():
     metrics = Metrics(task="binary", verbose=False)
     fit(model, [metrics], (X, Y))
     metrics._recorder.begin(0, model.loss)  # as a fit leaves it that dies in a pass
-    assert metrics._recorder.reader.__getstate__()["_loss"] is None
+    assert metrics._recorder.reader.__getstate__()["_facts"].loss is None
     gc.collect()
     before = [each for each in gc.get_objects() if type(each) is Recorder]
     gc.disable()
