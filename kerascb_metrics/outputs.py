@@ -145,7 +145,7 @@ class Outputs:
 
 
 def _names(paths: tuple[Path, ...], layer_names: tuple[str, ...] | None) -> tuple[str | None, ...]:
-    """One name per output: keys where there are keys, else the names that Keras gives, else output_1, output_2 and so on.
+    """One name per output: keys where there are keys, else the names that Keras gives, else output_1, output_2 and on.
 
     Nested keys are joined by "/", as in the names of Keras's own losses.
     """
