@@ -2,7 +2,7 @@
 
 import numbers
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import logit
@@ -328,9 +328,23 @@ def _check_from_logits(task):
         )
 
 
+def needs_loss(task: Any) -> bool:
+    """Tell whether a task takes from the loss what its outputs are.
+
+    >>> needs_loss(Binary()), needs_loss(Binary(from_logits=True)), needs_loss(Regression())
+    (True, False, False)
+    """
+    return getattr(task, "from_logits", None) == "auto"
+
+
 def _scale(task, loss):
     if task.from_logits != "auto":
         return "logit" if task.from_logits else "probability"
+    if loss.problem:
+        raise DataError(
+            f"Metrics: {loss.problem}. Say whether the outputs are logits, as in "
+            f"task={type(task).__name__}(from_logits=True)."
+        )
     if loss.family in ("hinge", "categorical_hinge"):
         return "margin"
     return "logit" if loss.from_logits else "probability"
