@@ -1,7 +1,6 @@
 """A pytest plugin for Keras's own tests, with a `Metrics()` of ours in every `fit`. `.ci/keras_suite` loads it.
 
-The Metrics are there if the environment variable KERASCB_METRICS_IN_EVERY_FIT is set. Keras's markers are registered too,
-which its `conftest.py` holds.
+Without the environment variable KERASCB_METRICS_IN_EVERY_FIT it leaves `fit` alone, and registers Keras's markers only.
 """
 
 import functools
