@@ -162,10 +162,15 @@ class ScoreHistory(Displays, Mapping):
             path: ends in ".json", or in ".jsonl" for a line an epoch, which hold all that the history does: scores
                 and matrices with their dtypes, logs, directions, settings, counts and curves. Or in ".csv", for
                 spreadsheets: the scores that are single numbers, then `logs`. It does NOT hold matrices, arrays,
-                counts, curves, directions and settings, nor which columns were scores.
+                counts, curves, directions and settings, nor which columns were scores. Single numbers come back as
+                floats, lists as arrays, and tuples among the settings as lists; everything else as it was. A
+                symbolic link is written through, and stays; a hard link cannot stay, and its other names keep what
+                they had.
 
         Raises:
-            ValueError: for another ending, or a score or setting that is neither number nor array nor text.
+            ValueError: for another ending, or for what would not come back, which it names: a score, log or setting
+                that is neither number nor array nor text, an integer that no float is equal to, epochs that do not
+                rise from 0 on, in .csv a name with a lone surrogate. Nothing is written then.
             OSError: names the path.
         """
         save(self, path)
@@ -175,7 +180,8 @@ class ScoreHistory(Displays, Mapping):
         """Read what `save`, or `Metrics(log_file=…)`, has written; nothing of the file is executed.
 
         A .jsonl file whose last line is damaged, as by a power cut, is read without it, with a warning. Of a .csv
-        file every column comes back as a score, for which `best` asks for `mode=`.
+        file every column comes back as a score, for which `best` asks for `mode=`. Blank lines, Windows line ends and
+        a byte order mark are passed over.
 
         Raises:
             ValueError: names the path, and the line, of a file that is damaged, of another kind, or of a later format.
