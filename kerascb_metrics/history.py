@@ -11,7 +11,7 @@ import numpy as np
 from kerascb_metrics.display import Displays
 from kerascb_metrics.files import load, save, write_whole
 from kerascb_metrics.page import report_page
-from kerascb_metrics.tables import columns, html_table, text_table
+from kerascb_metrics.tables import columns, html_table, printable, text_table
 from kerascb_metrics.tally import Tally
 
 
@@ -61,7 +61,7 @@ class ScoreHistory(Displays, Mapping):
     __hash__ = object.__hash__
 
     def __repr__(self):
-        return f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})"
+        return printable(f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})")
 
     def __str__(self):
         return text_table(self) if self.epochs else repr(self)
@@ -99,17 +99,22 @@ class ScoreHistory(Displays, Mapping):
             name: a scalar score.
             mode: "max" or "min"; needed only for a score whose direction is not known (a bare metric function).
         """
+        place = self._place_of_best(name, mode)
+        return self.epochs[place], self[name][place]
+
+    def _place_of_best(self, name, mode=None):
         values = self[name]
         if any(np.ndim(value) for value in values):
             raise ValueError(f"{name!r} is no single number an epoch: it has no best. Choose one of its own keys.")
         if mode not in ("max", "min", None):
             raise ValueError(f"mode must be 'max' or 'min'; received {mode!r}.")
         sign = {"max": 1, "min": -1}[mode or self.mode(name)]
-        ranked = [(sign * value, -place) for place, value in enumerate(values) if not math.isnan(value)]
+        # Python's numbers compare exactly; NumPy would round one of two to the dtype of the other.
+        numbers = [value.item() if isinstance(value, np.generic | np.ndarray) else value for value in values]
+        ranked = [(sign * number, -place) for place, number in enumerate(numbers) if not math.isnan(number)]
         if not ranked:
             raise ValueError(f"no epoch has a value for {name!r}: {values}")
-        place = -max(ranked)[1]
-        return self.epochs[place], values[place]
+        return -max(ranked)[1]
 
     def report(self, epoch: int | str = -1, *, output: str | None = None, output_dict: bool = False) -> str | dict:
         """Return `sklearn.metrics.classification_report` of a scored epoch.
@@ -218,7 +223,9 @@ class ScoreHistory(Displays, Mapping):
     def place(self, epoch: int | str) -> int:
         """Return where a scored epoch stands in the lists; −1: the last; "best": of the first score that has a best."""
         if epoch == "best":
-            return self.epochs.index(self.best(self.headline)[0])
+            return self._place_of_best(self.headline)
+        if isinstance(epoch, bool | np.bool_):  # Python takes them for 1 and 0
+            raise ValueError(f"epoch must be one of {self.epochs}, -1 or 'best'; received {epoch!r}.")
         if epoch == -1 and self.epochs:
             return len(self.epochs) - 1
         if epoch not in self.epochs:

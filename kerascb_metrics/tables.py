@@ -52,12 +52,12 @@ def text_table(history):
     * the best f1, 0.7500, in epoch 1
     """
     best, (names, left_out) = _best(history), _fitting(history)
-    rows = [["epoch", *map(_printable, names)], *_cells(history, names, best)]
+    rows = [["epoch", *map(printable, names)], *_cells(history, names, best)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     places = [None, *_places(len(history.epochs), best)]
     lines = [line + " *" * (place is not None and place == best) for line, place in zip(lines, places, strict=True)]
-    return "\n".join([*lines, *map(_printable, _notes(history, best, left_out))])
+    return "\n".join([*lines, *map(printable, _notes(history, best, left_out))])
 
 
 def html_table(history):
@@ -128,8 +128,9 @@ def _notes(history, best, left_out):
 def _html_row(cells, is_best):
     cells = [cells[0] + " *", *cells[1:]] if is_best else cells
     tag = "th" if is_best else "td"
-    return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _printable(text):
+def printable(text: str) -> str:
+    """Return text with a mark for each character that would move the cursor, break the line or not be encoded."""
     return "".join(character if character.isprintable() else "�" for character in text)

@@ -117,14 +117,17 @@ WRONG = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 def refused(history):
     """The texts of which an error must name one, as `repr` shows them."""
+    bounds = [item for of_epoch in history.intervals for item in of_epoch.items()]
     halves = [text for text in texts_in(history) if WRONG.search(text)]
-    items = [
-        *history.items(),
-        *(item for part in (history.logs, history.intervals) for of in part for item in of.items()),
-    ]
-    return halves + [
-        name for name, value in items if any(map(is_inexact, value if isinstance(value, list | tuple) else [value]))
-    ]
+    return halves + inexact_names([*history.items(), *logs_of(history), *bounds])
+
+
+def logs_of(history):
+    return [item for of_epoch in history.logs for item in of_epoch.items()]
+
+
+def inexact_names(items):
+    return [name for name, of in items if any(map(is_inexact, of if isinstance(of, list | tuple) else [of]))]
 
 
 def is_inexact(value):
@@ -280,7 +283,7 @@ def test_a_csv_comes_back_or_is_refused_by_name(history):
     scores, logs = table_of(history)
     columns = dict([*scores, *logs])
     wrong = [name for name in columns if not fits_in_csv(name)]
-    wrong += [name for name in refused(history) if name in columns]
+    wrong += inexact_names([(name, history[name]) for name, _ in scores] + logs_of(history))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.csv"
         if wrong:
