@@ -215,7 +215,13 @@ class ScoreHistory(Displays, Mapping):
             raise ImportError(
                 "ScoreHistory.to_frame needs pandas: pip install 'kerascb_metrics[pandas]', or pip install pandas."
             ) from error
-        return pd.DataFrame(columns(self), index=pd.Index(self.epochs, name="epoch", dtype="int64"))
+        table = columns(self)
+        frame = pd.DataFrame(dict(enumerate(table.values())), index=pd.Index(self.epochs, name="epoch", dtype="int64"))
+        try:
+            frame.columns = pd.Index(list(table))
+        except UnicodeEncodeError:  # pyarrow, where pandas uses it, takes no lone surrogates
+            frame.columns = pd.Index(list(table), dtype=object)
+        return frame
 
     def _is_class_of(self, name, base):
         return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))

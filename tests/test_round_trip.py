@@ -284,6 +284,9 @@ def test_a_csv_comes_back_or_is_refused_by_name(history):
     columns = dict([*scores, *logs])
     wrong = [name for name in columns if not fits_in_csv(name)]
     wrong += inexact_names([(name, history[name]) for name, _ in scores] + logs_of(history))
+    frame = history.to_frame()
+    assert form(frame.to_dict("list"))[: len(scores)] == scores
+    assert [form(values_) for values_ in frame.to_dict("list").values()][len(scores) :] == [of for _, of in logs]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.csv"
         if wrong:
@@ -300,6 +303,7 @@ def test_a_csv_comes_back_or_is_refused_by_name(history):
         return
     found = form(dict(loaded))
     assert found[: len(scores)] == scores
+    assert list(loaded) == list(frame)
     assert len(found) == len(scores) + len(logs)  # none has overwritten another
     for (column, values_), (name, logged) in zip(found[len(scores) :], logs, strict=True):
         assert values_ == logged
