@@ -293,7 +293,8 @@ def _plain_lists(values, leaves):
     if list in kinds:
         _need(kinds == {list}, "numbers beside lists of numbers")
         return [_plain_lists(value, leaves) for value in values]
-    _need(not (math.inf in values or -math.inf in values), "a number too large for a float")
+    if float in kinds:
+        _need(not (math.inf in values or -math.inf in values), "a number too large for a float")
     if str in kinds and float in leaves:
         values = [_number_in(value) for value in values]
         kinds = set(map(type, values))
