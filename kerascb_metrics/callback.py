@@ -17,6 +17,7 @@ from kerascb_metrics.plan import Plan
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.recorder import Recorder
 from kerascb_metrics.settings import score_names, settings_of
+from kerascb_metrics.tables import printable
 
 
 class Metrics(capture.PassListener, keras.callbacks.Callback):
@@ -146,7 +147,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def __repr__(self):
         names = ", ".join(self.history or score_names(self._plan, self._outputs or ())) or "scores by output"
-        return f"Metrics({self._keys.prefix}…: {names}; {len(self.history.epochs)} epochs)"
+        return printable(f"Metrics({self._keys.prefix}…: {names}; {len(self.history.epochs)} epochs)")
 
     def __str__(self):
         return str(self.history) if self.history.epochs else repr(self)
@@ -319,8 +320,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def _values(self, name):
         known = self.history or dict.fromkeys(self._plan.directions(self._outputs or ()))
-        of_output = f"{self.output}_{name}"
-        name = of_output if of_output in known else name
+        if self.output is not None and f"{self.output}_{name}" in known:
+            name = f"{self.output}_{name}"
         if name not in known:
             raise AttributeError(f"this Metrics has no score {name!r}; it has: {', '.join(known)}")
         return self.history.get(name, [])

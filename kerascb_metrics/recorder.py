@@ -80,7 +80,7 @@ class Recorder:
     def note(self, epoch, logs):
         """Note what else was logged in an epoch, if it was scored."""
         if epoch in self.history.epochs[-1:]:
-            self.history.logs[-1].update({key: float(value) for key, value in logs.items() if _is_number(value)})
+            self.history.logs[-1].update({str(key): float(value) for key, value in logs.items() if _is_number(value)})
 
     def _assess(self, seen):
         readings = self.reader.read(seen.batches)
