@@ -1,12 +1,14 @@
 """The tapped test function on JAX, and what a batch is where devices and processes share it."""
 
 import functools
+import itertools
 
 import jax
 import keras
 import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 
+from kerascb_metrics.capture._keras import unstacked_batches
 from kerascb_metrics.capture.guards import replaced
 from kerascb_metrics.capture.tap import Tap
 
@@ -28,19 +30,67 @@ def build(model):
         model.make_test_function(force=True)
         one_step = model.test_function
 
-    def twin(state, iterator):
+    def each_step(state, batches):
         parts = []
-        for step in range(model.steps_per_execution):
-            try:
-                (logs, captured), state = one_step(state, iterator)
-            except StopIteration:
-                if step == 0:
-                    raise  # Keras's evaluate ends the epoch on it
-                break
+        for batch in batches:
+            (logs, captured), state = one_step(state, iter((batch,)))
             parts.append(captured)
         return (logs, state), parts
 
+    unstacked = unstacked_batches() if model.steps_per_execution > 1 else None
+    if unstacked is not None:
+        return _stacked_twin(model, one_step, each_step, unstacked)
+
+    def twin(state, iterator):
+        first = next(iterator)  # Keras's evaluate ends the epoch where there is none
+        return each_step(state, itertools.chain((first,), itertools.islice(iterator, model.steps_per_execution - 1)))
+
     return twin
+
+
+def _stacked_twin(model, one_step, each_step, unstacked):
+    """The twin for an iterator that stacks `steps_per_execution` batches, or lists those that do not stack.
+
+    Like Keras it runs stacked batches by `lax.scan` where the step is compiled, so that logs come out the same to the
+    last bit, and step by step otherwise.
+    """
+    all_steps = _scanned(one_step) if model.jit_compile and not model.run_eagerly else None
+
+    def twin(state, iterator):
+        batches = next(iterator)
+        if isinstance(batches, unstacked):
+            return each_step(state, batches)
+        steps = len(jax.tree.leaves(batches)[0])
+        if all_steps is not None and steps == model.steps_per_execution:
+            return all_steps(state, batches)
+        return each_step(state, [jax.tree.map(lambda leaf: leaf[step], batches) for step in range(steps)])  # noqa: B023
+
+    return twin
+
+
+def _scanned(one_step):
+    """Return a compiled function of the state and stacked batches: every step's rows, and the last step's logs."""
+
+    def scan(state, batches):
+        def step(state, batch):
+            outputs, state = one_step(state, iter((batch,)))
+            return state, outputs
+
+        state, (logs, captured) = jax.lax.scan(step, state, batches)
+        return jax.tree.map(lambda leaf: leaf[-1], logs), jax.tree.map(_rows_of_steps, captured), state
+
+    compiled = jax.jit(scan, donate_argnums=0)
+
+    def all_steps(state, batches):
+        logs, captured, state = compiled(state, batches)
+        return (logs, state), [captured]
+
+    return all_steps
+
+
+def _rows_of_steps(leaf):
+    """Put the rows of all steps, (steps, rows, …), one after the other."""
+    return leaf.reshape(-1, *leaf.shape[2:])
 
 
 def to_numpy(array):
@@ -63,7 +113,9 @@ def start_copy(array):
 
 
 def refuse_unsupported(model, given=False):
-    """Raise `CaptureError` for what Keras itself cannot do; `given`: with data of the callback's own."""
+    """Raise `CaptureError` for what cannot be captured; `given`: with data of the callback's own."""
+    if not given and model.steps_per_execution > 1:
+        unstacked_batches()
 
 
 def process_index():
