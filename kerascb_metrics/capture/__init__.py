@@ -13,7 +13,7 @@ from kerascb_metrics.capture.processes import (
     sum_over_processes,
     together,
 )
-from kerascb_metrics.capture.seam import PassListener, callbacks_beside, install, remove, step_to
+from kerascb_metrics.capture.seam import PassListener, callbacks_beside, install, may_stand_beside, remove, step_to
 
 __all__ = [
     "Claim",
@@ -31,6 +31,7 @@ __all__ = [
     "is_first_process",
     "joined_over_processes",
     "processes_apart",
+    "may_stand_beside",
     "model_of",
     "remove",
     "step_to",
