@@ -12,7 +12,7 @@ import numpy as np
 from kerascb_metrics.binned import bounds_of, count_in_bins
 from kerascb_metrics.binning import BINS, HALF, binning_of
 from kerascb_metrics.blocks import columns_of
-from kerascb_metrics.evidence import Evidence, rankable
+from kerascb_metrics.evidence import Evidence, rankable, single_cells
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.ranking import points_each
 
@@ -59,6 +59,12 @@ class CountedEvidence(Evidence):
     def label_tables(self):
         """The L × 2 × 2 tables of a multilabel task."""
         return self.summed
+
+    @property
+    def cells(self):
+        """As of any `Evidence`; of a single label the cells that have some weight."""
+        single = self.kind == "multilabel" and len(self.classes) == 1
+        return single_cells(self.summed[0]) if single else super().cells
 
     @property
     def has_other_class(self):

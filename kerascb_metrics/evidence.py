@@ -147,14 +147,21 @@ class Evidence:
         return tables.reshape(-1, 2, 2)
 
     @cached_property
-    def label_cells(self):
-        """The cells of the label tables, see `label_cells`."""
-        return label_cells(self.label_tables)
+    def cells(self):
+        """Few rows that count as all do, in the targets' own labels: (y_true, y_pred, weights).
 
-    @cached_property
-    def class_cells(self):
-        """The cells of the count table in the targets' own labels: (y_true, y_pred, weights)."""
-        return self.classes[self.counts.y_true], self.classes[self.counts.y_pred], self.counts.weight
+        A single label is a binary problem to scikit-learn, whose rows of neither true nor predicted label count too.
+        """
+        if self.kind != "multilabel":
+            return self.classes[self.counts.y_true], self.classes[self.counts.y_pred], self.counts.weight
+        if len(self.classes) > 1:
+            return label_cells(self.label_tables)
+        counts = self._counts_of_single
+        return counts.y_true, counts.y_pred, counts.weight
+
+    @property
+    def _counts_of_single(self):
+        return Counts.of(self.y_true.ravel(), self.y_pred.ravel(), 2, self.sample_weight)
 
     @cached_property
     def labels(self):
@@ -268,6 +275,12 @@ def _cells_of_labels(true, predicted, sample_weight):
     ones = np.ones(len(true), np.float32)
     here, said, both = ((ones @ which).astype(np.int64) for which in (true, predicted, true & predicted))
     return np.stack([len(true) - here - said + both, said - both, here - both, both], axis=1)
+
+
+def single_cells(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the cells of one table [[tn, fp], [fn, tp]] that are not empty: (y_true, y_pred, weights)."""
+    occurring = np.flatnonzero(table)
+    return occurring // 2, occurring % 2, table.ravel()[occurring]
 
 
 def label_cells(tables):

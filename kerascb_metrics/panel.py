@@ -66,13 +66,16 @@ class Panel:
 
     def _ratio(self, index, undefined, cause):
         evidence, by_class = self.evidence, self.average is None and self.evidence.kind != "multilabel"
+        # The average over one label is its own value; scikit-learn would average over those with and without it.
+        single = evidence.kind == "multilabel" and len(evidence.classes) == 1 and self.average != "samples"
         value = ratios(
             evidence,
-            average=self.average,
+            average="binary" if single else self.average,
             zero_division=self.zero_division,
             labels=evidence.classes if by_class else None,
             pos_label=evidence.classes[evidence.pos_index] if self.average == "binary" else 1,
         )[index]
+        value = np.array([value]) if single and self.average is None else value
         names = [name for name, gone in zip(evidence.class_names, undefined & self._counted, strict=True) if gone]
         if names and self.average not in ("samples", "micro"):
             raise Undefined(f"class {', '.join(names[:5])}{', …' if len(names) > 5 else ''} is {cause}", value)

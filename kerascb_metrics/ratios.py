@@ -40,4 +40,4 @@ def ratios(evidence, *, average, zero_division, labels=None, pos_label=1):
 def _cells(evidence, average):
     if average == "samples":
         return *evidence.labels, evidence.sample_weight
-    return evidence.label_cells if evidence.kind == "multilabel" else evidence.class_cells
+    return evidence.cells

@@ -121,6 +121,13 @@ def highest(outputs):
     return columns
 
 
+def one_score(columns: np.ndarray, scale: str) -> np.ndarray:
+    """Return two columns as one score: z1 − z0 is the logit of class 1's softmax."""
+    if scale == "probability":
+        return columns[:, 1]
+    return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)
+
+
 def finite(values):
     """Return the values and None, or zeros in their place and why: nothing is scored on them then."""
     if np.issubdtype(values.dtype, np.number) and not np.isfinite(values).all():

@@ -10,9 +10,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from kerascb_metrics.evidence import Evidence, rankable
-from kerascb_metrics.panel import Undefined, auc_of_columns, average_of_classes, binary_auc, one_sided
-from kerascb_metrics.ranking import auc_of_pairs
+from kerascb_metrics.panel import Undefined, auc_of_columns, binary_auc, one_sided
+from kerascb_metrics.ranking import auc_of_pairs, rank
 from kerascb_metrics.ratios import RATIO_OPTIONS, RATIOS, ratios
+from kerascb_metrics.readings import one_score
 
 SCORER_TYPE = type(metrics.make_scorer(metrics.accuracy_score))
 
@@ -115,7 +116,7 @@ def run_function(function, evidence, zero_division):
     if _among(inner, RATIOS) and counted and options.keys() <= RATIO_OPTIONS:
         return ratios(evidence, **{"average": "binary", **options})[RATIOS[inner]]
     if counted:
-        y_true, y_pred, weight = evidence.label_cells if evidence.kind == "multilabel" else evidence.class_cells
+        y_true, y_pred, weight = evidence.cells
     else:
         y_true, y_pred = evidence.labels
     if weight is not None and takes_sample_weight(inner):
@@ -154,34 +155,54 @@ def run_scorer(scorer, evidence):
 def _run_labelled(name, evidence):
     function_name, sign = _LABELLED_NAMES[name]
     function = getattr(metrics, function_name)
-    if name in _BRIER_NAMES and (evidence.kind == "binary" or "labels" not in inspect.signature(function).parameters):
+    by_decision = name == "top_k_accuracy"
+    unlabelled = len(evidence.classes) == 2 or "labels" not in inspect.signature(function).parameters
+    if (name in _BRIER_NAMES and unlabelled) or (evidence.y_proba is None and not by_decision):
         return run_scorer(metrics.get_scorer(name), evidence)
-    classes, y_score = _in_label_order(evidence, evidence.y_proba)
-    y_score = y_score[:, 1] if evidence.kind == "binary" and name == "top_k_accuracy" else y_score
-    return sign * function(evidence.labels[0], y_score, labels=classes, sample_weight=evidence.sample_weight)
+    y_score = decision_of(evidence) if by_decision else proba_of(evidence)
+    return sign * function(
+        evidence.labels[0], y_score, labels=np.sort(evidence.classes), sample_weight=evidence.sample_weight
+    )
 
 
-def _in_label_order(evidence, columns):
-    """Classes, and columns of them, sorted by label as scikit-learn takes them to be."""
-    if evidence.kind != "multiclass":
-        return evidence.classes, columns
+def decision_of(evidence: Evidence) -> np.ndarray:
+    """Return what `decision_function` gives, by sorted labels: of two classes one column, of the greater label.
+
+    That column is the raw score, negated where it is one of the lesser label: 1 − p would round, and so tie, small p.
+    """
+    if evidence.kind == "multilabel":
+        return evidence.y_score
     order = np.argsort(evidence.classes)
-    return evidence.classes[order], columns[:, order]
+    if evidence.kind == "binary":
+        return evidence.y_score if order[1] == 1 else -evidence.y_score
+    outputs = evidence.outputs[:, order]
+    return outputs if len(order) > 2 else one_score(outputs, evidence.scale)
+
+
+def proba_of(evidence: Evidence) -> np.ndarray:
+    """Return what `predict_proba` gives: a column per class, by sorted labels; of several labels one each."""
+    return evidence.y_proba if evidence.kind == "multilabel" else evidence.y_proba[:, np.argsort(evidence.classes)]
 
 
 def _is_ranked(name, evidence):
     """Tell whether a name is an area that `ranking.py` serves; what scikit-learn refuses, it shall refuse itself."""
     if name not in RANKED_NAMES or evidence.kind == "regression":
         return False
-    if name == "roc_auc":  # of the raw outputs; not defined for several classes
-        return evidence.kind != "multiclass"
-    of_pairs = "ovo" in name and evidence.kind == "multiclass"
+    two_classes = evidence.kind == "multiclass" and len(evidence.classes) == 2
+    if name == "roc_auc":  # of the raw outputs; not defined for more classes
+        return evidence.kind != "multiclass" or two_classes
+    of_pairs = "ovo" in name and evidence.kind == "multiclass" and not two_classes
     return evidence.has_proba and not (of_pairs and evidence.sample_weight is not None)
 
 
 def _roc_auc(name, evidence):
     if evidence.kind == "binary":
         return binary_auc(evidence)
+    if evidence.kind == "multiclass" and len(evidence.classes) == 2:
+        return _auc_of_two(name, evidence)
+    several = evidence.kind == "multilabel" and len(evidence.classes) > 1
+    if several and name.endswith("weighted") and not evidence.true_mass.any():
+        raise Undefined(one_sided(evidence), 0.0)  # as scikit-learn has it
     if evidence.kind == "multilabel" or "ovo" not in name:
         return auc_of_columns(evidence, RANKED_NAMES[name])
     if evidence.missing:
@@ -189,18 +210,35 @@ def _roc_auc(name, evidence):
     return auc_of_pairs(evidence.y_true, rankable(evidence.y_score), weighted=name.endswith("weighted"))
 
 
+def _auc_of_two(name, evidence):
+    """Two columns are a binary problem to scikit-learn: one area, of the greater label."""
+    if evidence.missing:
+        raise Undefined(one_sided(evidence))
+    index = int(np.argsort(evidence.classes)[1])
+    if name != "roc_auc":
+        return evidence.rankings[index].auc
+    return rank(evidence.is_of(index), rankable(decision_of(evidence)), evidence.sample_weight).auc
+
+
 def _average_precision(evidence):
-    """Average precision as scikit-learn has it: macro over columns, 0 without positives; binary, of `pos_label`."""
+    """Average precision as scikit-learn has it: macro over columns; of two classes 1's, binary `pos_label`'s."""
     evidence = evidence if evidence.wants_precision else replace(evidence, wants_precision=True)
-    found = {index: ranking.average_precision for index, ranking in evidence.rankings.items()}
-    if evidence.kind == "binary":
-        if evidence.true_mass[evidence.pos_index] == 0:
-            raise Undefined(one_sided(evidence), 0.0)
-        return found.get(evidence.pos_index, 1.0)  # every row is positive
-    values = np.where(evidence.true_mass == 0, 0.0, np.nan)
-    for index, value in found.items():
-        values[index] = value
-    return average_of_classes(values, evidence, "macro")
+    empty = evidence.true_mass == 0
+    # A class of all rows has 1: whatever the threshold, nothing wrong is among those above it. One of no row has 0.
+    values = np.where(empty, 0.0, 1.0)
+    for index, ranking in evidence.rankings.items():
+        values[index] = ranking.average_precision
+    own = evidence.pos_index if evidence.kind == "binary" else _positive_of_two(evidence)
+    value, undefined = (values.mean(), empty.any()) if own is None else (values[own], empty[own])
+    if undefined:
+        raise Undefined(one_sided(evidence), value)
+    return value
+
+
+def _positive_of_two(evidence):
+    """The index of class 1 of two, which scikit-learn's own names take for the positive one; None for other labels."""
+    labels = evidence.classes.tolist()
+    return labels.index(1) if evidence.kind == "multiclass" and sorted(labels) in ([0, 1], [-1, 1]) else None
 
 
 def unwrapped(function):
@@ -260,9 +298,9 @@ class _GivenClassifier(ClassifierMixin, _Given, BaseEstimator):
     @available_if(lambda self: self.evidence.y_score is not None)
     def decision_function(self, X):  # noqa: N803
         """Return what ranks the rows."""
-        return _in_label_order(self.evidence, self.evidence.y_score)[1]
+        return decision_of(self.evidence)
 
     @available_if(lambda self: self.evidence.y_proba is not None)
     def predict_proba(self, X):  # noqa: N803
         """Return probabilities."""
-        return _in_label_order(self.evidence, self.evidence.y_proba)[1]
+        return proba_of(self.evidence)

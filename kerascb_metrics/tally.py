@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import classification_report
 
-from kerascb_metrics.evidence import Counts, label_cells
+from kerascb_metrics.evidence import Counts, label_cells, single_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class Tally:
         report = classification_report(
             y_true,
             y_pred,
-            labels=range(len(self.class_names)),
+            labels=[1] if self._single else range(len(self.class_names)),
             target_names=self.class_names,
             sample_weight=weight,
             output_dict=output_dict,
@@ -107,9 +107,14 @@ class Tally:
         return re.sub(r"\d+\.0$", _whole, report, flags=re.MULTILINE) if self._counted else report
 
     @property
+    def _single(self):
+        """Whether it is of one label alone, which is a binary problem to scikit-learn."""
+        return self.kind == "multilabel" and len(self.class_names) == 1
+
+    @property
     def _cells(self):
         if isinstance(self.counts, np.ndarray):
-            return label_cells(self.counts)
+            return single_cells(self.counts[0]) if self._single else label_cells(self.counts)
         return self.counts.y_true, self.counts.y_pred, self.counts.weight
 
     @property

@@ -19,6 +19,7 @@ from kerascb_metrics.readings import (
     finite,
     highest,
     names_of,
+    one_score,
     some,
 )
 
@@ -73,7 +74,7 @@ class Binary:
         outputs, undefined = checked_outputs(flat.y_pred, scale)
         y_score = outputs
         if two_columns:  # a difference of finite outputs may overflow
-            y_score, overflow = checked_outputs(_one_score(outputs, scale), "logit")
+            y_score, overflow = checked_outputs(one_score(outputs, scale), "logit")
             undefined = undefined or overflow
         return Evidence(
             kind="binary",
@@ -230,8 +231,8 @@ class Multilabel:
         scale = _scale(self, loss)
         n_labels = rows.y_pred.shape[-1]
         flat = flatten(rows, columns=n_labels)
-        y_true, _ = binary_targets(flat.y_true, "a multilabel", "task='regression'")
-        outputs, undefined = checked_outputs(flat.y_pred, scale)
+        y_true, _ = binary_targets(flat.y_true.reshape(-1, n_labels), "a multilabel", "task='regression'")
+        outputs, undefined = checked_outputs(flat.y_pred.reshape(-1, n_labels), scale)
         threshold = self._cuts(scale, n_labels, outputs.dtype)
         classes = np.arange(n_labels)
         return Evidence(
@@ -334,10 +335,3 @@ def _scale(task, loss):
     if loss.family in ("hinge", "categorical_hinge"):
         return "margin"
     return "logit" if loss.from_logits else "probability"
-
-
-def _one_score(columns, scale):
-    """Two columns as one score: z1 − z0 is the logit of class 1's softmax."""
-    if scale == "probability":
-        return columns[:, 1]
-    return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)
