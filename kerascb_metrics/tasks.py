@@ -20,7 +20,10 @@ from kerascb_metrics.readings import (
     highest,
     names_of,
     one_score,
+    others_of,
+    refuse_single_class,
     some,
+    without_column,
 )
 
 
@@ -29,7 +32,8 @@ class Binary:
     """Two classes, one score a row.
 
     Outputs (N,), (N, 1) or two columns (N, 2), of which the second is the positive class; targets 0/1 of any dtype,
-    or −1/1, or one-hot for two columns. More axes are positions, each a sample.
+    or −1/1, or one-hot for two columns. More axes are positions, each a sample. Rows of the loss's `ignore_class` are
+    left out.
 
     Args:
         threshold: a row is positive when its probability is GREATER than this; for hinge losses, its margin.
@@ -69,8 +73,9 @@ class Binary:
                 f"and targets {rows.y_true.shape}. Pass task='multiclass' or task='multilabel'."
             )
         flat = flatten(rows, columns=2 if two_columns else 1)
-        one_hot = flat.y_true.ndim == 2
-        y_true, classes = self._targets(class_of(flat.y_true) if one_hot else flat.y_true)
+        labels = class_of(flat.y_true) if flat.y_true.ndim == 2 else flat.y_true
+        labels, flat = self._not_ignored(labels, flat, loss.ignore_class)
+        y_true, classes = self._targets(labels)
         outputs, undefined = checked_outputs(flat.y_pred, scale)
         y_score = outputs
         if two_columns:  # a difference of finite outputs may overflow
@@ -96,6 +101,14 @@ class Binary:
         if scale == "margin":
             return f"positive when output > {self.threshold or 0}"
         return f"positive when probability > {0.5 if self.threshold is None else self.threshold}"
+
+    def _not_ignored(self, labels, flat, ignore_class):
+        if ignore_class is None:
+            return labels, flat
+        if ignore_class in (0, 1, self.pos_label):
+            refuse_single_class(ignore_class)
+        keep = labels != ignore_class
+        return labels[keep], flat.keep(keep)
 
     def _cut(self, scale):
         if scale == "margin":
@@ -133,6 +146,12 @@ class Multiclass:
     Outputs (N, C); targets (N,) or (N, 1) class numbers, or one-hot (N, C). More axes are positions.
     The label is the column with the highest output, ties to the first.
 
+    The loss's `ignore_class` is left out everywhere. Its rows are dropped. Where it is the target value of a column,
+    as it may be, that class cannot be right, so it is not chosen from either: the label is the highest of the other
+    columns, the probabilities of these are divided by their sum (of logits: softmax over the other columns), and the
+    class has no place in averages, confusion matrix and names. A row with nothing but zeros left has equal
+    probabilities.
+
     Args:
         from_logits: "auto" (as the loss says), True or False.
         labels: the target value of each column, in column order. None: 0 … C−1.
@@ -163,27 +182,31 @@ class Multiclass:
         n_classes = rows.y_pred.shape[-1]
         flat = flatten(rows, columns=n_classes)
         classes = self._classes(n_classes)
-        if flat.y_true.ndim == 2:
-            y_true = class_of(flat.y_true)
-        else:
-            y_true, keep = class_indices(flat.y_true, classes, loss.ignore_class)
-            y_true, flat = y_true[keep], flat.keep(keep)
+        names = names_of(self.class_names, classes)
+        y_true, keep = class_indices(flat.y_true, classes, loss.ignore_class)
+        y_true, flat = y_true[keep], flat.keep(keep)
         outputs, undefined = checked_outputs(flat.y_pred, scale)
+        columns = others_of(classes, loss.ignore_class)
+        if len(columns) < n_classes:
+            place = np.zeros(n_classes, np.min_scalar_type(n_classes))
+            place[columns] = np.arange(len(columns))
+            y_true, outputs = place[y_true], without_column(outputs, columns, scale)
         return Evidence(
             kind="multiclass",
             y_true=y_true,
             y_pred=highest(outputs),
             outputs=outputs,
             scale=scale,
-            classes=classes,
-            class_names=names_of(self.class_names, classes),
+            classes=classes[columns],
+            class_names=tuple(names[column] for column in columns),
             sample_weight=flat.sample_weight,
             undefined=undefined,
         )
 
     def describe(self, loss):
         """Say in words how a row gets its label."""
-        return "label is the highest output"
+        ignored = "" if loss.ignore_class is None else f", {loss.ignore_class} is ignored"
+        return f"label is the highest output{ignored}"
 
     def _classes(self, n_classes):
         if self.labels is None:
@@ -231,6 +254,11 @@ class Multilabel:
         scale = _scale(self, loss)
         n_labels = rows.y_pred.shape[-1]
         flat = flatten(rows, columns=n_labels)
+        if loss.ignore_class is not None and (flat.y_true == loss.ignore_class).any():
+            raise DataError(
+                f"Metrics: a multilabel task cannot leave out single labels, and the targets hold {loss.ignore_class}, "
+                "which the loss ignores. Leave those rows out, or mask them."
+            )
         y_true, _ = binary_targets(flat.y_true.reshape(-1, n_labels), "a multilabel", "task='regression'")
         outputs, undefined = checked_outputs(flat.y_pred.reshape(-1, n_labels), scale)
         threshold = self._cuts(scale, n_labels, outputs.dtype)
