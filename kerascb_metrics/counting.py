@@ -14,6 +14,7 @@ from kerascb_metrics.binning import BINS, HALF, binning_of
 from kerascb_metrics.blocks import columns_of
 from kerascb_metrics.evidence import Evidence, rankable, single_cells
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.magnitudes import check_sum
 from kerascb_metrics.ranking import points_each
 
 # Of one class: what comes of it, and the others, in each bin.
@@ -135,6 +136,7 @@ class Counting:
 
     def evidence(self):
         """Return the `CountedEvidence` of all rows so far."""
+        check_sums(self._sum)
         return replace(self._sum, bins=self._bins, binning=self._binning)
 
     def _count_in_bins(self, evidence, dtype):
@@ -158,6 +160,14 @@ class Counting:
             self._bins, evidence.are_of(indices), columns_of(y_score, indices), strict=True
         ):
             count_in_bins(positive, scores, binning, weight, into=table)
+
+
+def check_sums(evidence: CountedEvidence) -> None:
+    """Raise `DataError` where weights of many parts add up to more than float64 holds."""
+    if evidence.kind == "multilabel":
+        check_sum(evidence.summed)
+    else:
+        check_sum(evidence.summed.weight)
 
 
 def tables_of(kind, n_classes):

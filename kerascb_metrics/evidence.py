@@ -287,11 +287,13 @@ def label_cells(tables):
     """Make of L × 2 × 2 tables a multilabel problem of the same TP, FP and FN: (y_true, y_pred, weights), 3 L + 1 rows.
 
     Precision, recall, F and Jaccard see nothing else, at every average but "samples". A last row without any label
-    stands for all true negatives: where there is nothing else, scikit-learn still has a row to see.
+    stands for all true negatives: where there is nothing else, scikit-learn still has a row to see. Its weight, which
+    changes nothing, is of the size of the others.
     """
     n_labels = len(tables)
     eye, none = sparse.identity(n_labels, np.int8, "csr"), sparse.csr_matrix((n_labels, n_labels), dtype=np.int8)
     y_true = sparse.vstack([eye, none, eye, none[:1]], "csr")
     y_pred = sparse.vstack([eye, eye, none, none[:1]], "csr")
-    weight = np.concatenate([tables[:, 1, 1], tables[:, 0, 1], tables[:, 1, 0], np.ones(1, tables.dtype)])
+    last = max(tables.max(initial=0), np.finfo(float).smallest_subnormal) if tables.dtype.kind == "f" else 1
+    weight = np.concatenate([tables[:, 1, 1], tables[:, 0, 1], tables[:, 1, 0], np.array([last], tables.dtype)])
     return y_true, y_pred, weight

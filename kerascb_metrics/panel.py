@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from kerascb_metrics.evidence import Evidence
+from kerascb_metrics.magnitudes import for_sums, tamed
 from kerascb_metrics.ranking import auc_of_rows
 from kerascb_metrics.ratios import ratios
 
@@ -114,7 +115,7 @@ def kappa_of(matrix):
     0.4
     """
     occurring = np.flatnonzero(matrix.any(axis=0) | matrix.any(axis=1))
-    matrix = matrix[np.ix_(occurring, occurring)]
+    matrix = tamed(matrix[np.ix_(occurring, occurring)])
     true, predicted = matrix.sum(axis=1, dtype=np.float64), matrix.sum(axis=0, dtype=np.float64)
     differ = ~np.eye(len(matrix), dtype=bool)
     by_chance = np.outer(true, predicted)[differ].sum()
@@ -148,7 +149,8 @@ def auc_of_columns(evidence, average):
         rows = evidence.y_true.sum(axis=1)
         if ((rows == 0) | (rows == evidence.y_true.shape[1])).any():
             raise Undefined("a row has none of the labels, or all")
-        return auc_of_rows(evidence.y_true, evidence.y_score, evidence.sample_weight)
+        weight = evidence.sample_weight
+        return auc_of_rows(evidence.y_true, evidence.y_score, None if weight is None else for_sums(weight))
     if average == "micro":
         return _auc_of_all(evidence)
     values = np.full(len(evidence.classes), np.nan)
@@ -176,7 +178,9 @@ def average_of_classes(values, evidence, average):
     """
     mass = evidence.true_mass
     if average == "weighted" and mass.any():
-        value = np.average(values[mass > 0], weights=mass[mass > 0])  # a class without weight has none in the average
+        value = np.average(
+            values[mass > 0], weights=for_sums(mass[mass > 0])
+        )  # a class without weight has none in the average
     else:
         value = values if average is None else values.mean()
     if evidence.missing and (average != "weighted" or np.isnan(value)):

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from kerascb_metrics.evidence import Evidence, rankable
+from kerascb_metrics.magnitudes import FOUR_FACTORS, TWO_FACTORS, for_sums, tamed
 from kerascb_metrics.panel import Undefined, auc_of_columns, binary_auc, one_sided
 from kerascb_metrics.ranking import auc_of_pairs, rank
 from kerascb_metrics.ratios import RATIO_OPTIONS, RATIOS, ratios
@@ -39,6 +40,13 @@ COUNTED_BY_LABEL = {
     metrics.jaccard_score,
     metrics.precision_score,
     metrics.recall_score,
+}
+# Functions whose result is made of the weights themselves; and those that multiply sums of them.
+_TABLES = {metrics.confusion_matrix, metrics.multilabel_confusion_matrix}
+_PRODUCTS = {
+    metrics.class_likelihood_ratios: TWO_FACTORS,
+    metrics.cohen_kappa_score: TWO_FACTORS,
+    metrics.matthews_corrcoef: FOUR_FACTORS,
 }
 # Functions that rank or weigh scores: on labels they return numbers that look right and are not. The scorer to name.
 NEED_SCORES = {
@@ -120,7 +128,7 @@ def run_function(function, evidence, zero_division):
     else:
         y_true, y_pred = evidence.labels
     if weight is not None and takes_sample_weight(inner):
-        options["sample_weight"] = weight
+        options["sample_weight"] = _weights_for(inner, options, weight)
     return inner(y_true, y_pred, **options)
 
 
@@ -148,7 +156,9 @@ def run_scorer(scorer, evidence):
     estimator = _GivenRegressor(evidence) if evidence.kind == "regression" else _GivenClassifier(evidence)
     options = {}
     if evidence.sample_weight is not None and takes_sample_weight(scorer):
-        options["sample_weight"] = evidence.sample_weight
+        inner, own = unwrapped(getattr(scorer, "_score_func", scorer))
+        own = {**own, **getattr(scorer, "_kwargs", {})}
+        options["sample_weight"] = _weights_for(inner, own, evidence.sample_weight)
     return scorer(estimator, None, evidence.labels[0], **options)
 
 
@@ -160,9 +170,8 @@ def _run_labelled(name, evidence):
     if (name in _BRIER_NAMES and unlabelled) or (evidence.y_proba is None and not by_decision):
         return run_scorer(metrics.get_scorer(name), evidence)
     y_score = decision_of(evidence) if by_decision else proba_of(evidence)
-    return sign * function(
-        evidence.labels[0], y_score, labels=np.sort(evidence.classes), sample_weight=evidence.sample_weight
-    )
+    weight = None if evidence.sample_weight is None else for_sums(evidence.sample_weight)
+    return sign * function(evidence.labels[0], y_score, labels=np.sort(evidence.classes), sample_weight=weight)
 
 
 def decision_of(evidence: Evidence) -> np.ndarray:
@@ -239,6 +248,18 @@ def _positive_of_two(evidence):
     """The index of class 1 of two, which scikit-learn's own names take for the positive one; None for other labels."""
     labels = evidence.classes.tolist()
     return labels.index(1) if evidence.kind == "multiclass" and sorted(labels) in ([0, 1], [-1, 1]) else None
+
+
+def _weights_for(function, options, weight):
+    """Weights of a size that a function of scikit-learn's can work with; those given where its result is of that size.
+
+    A user's own function gets the weights as they are.
+    """
+    is_own = not getattr(function, "__module__", "").startswith("sklearn.")
+    if is_own or _among(function, _TABLES) or not options.get("normalize", True):
+        return weight
+    factors = next((factors for known, factors in _PRODUCTS.items() if function is known), None)
+    return for_sums(weight) if factors is None else tamed(weight, factors)
 
 
 def unwrapped(function):

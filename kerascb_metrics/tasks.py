@@ -9,6 +9,7 @@ from scipy.special import logit
 
 from kerascb_metrics.evidence import Evidence
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.magnitudes import check_sum
 from kerascb_metrics.positions import flatten
 from kerascb_metrics.readings import (
     binary_targets,
@@ -254,6 +255,8 @@ class Multilabel:
         scale = _scale(self, loss)
         n_labels = rows.y_pred.shape[-1]
         flat = flatten(rows, columns=n_labels)
+        if flat.sample_weight is not None:
+            check_sum(flat.sample_weight, times=n_labels)
         if loss.ignore_class is not None and (flat.y_true == loss.ignore_class).any():
             raise DataError(
                 f"Metrics: a multilabel task cannot leave out single labels, and the targets hold {loss.ignore_class}, "

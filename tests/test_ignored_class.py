@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 from arrays import assert_same, assessed, read
-from conftest import Batches, echo_model
 from scipy.special import softmax
 from sklearn import metrics as sk
 
+from conftest import Batches, echo_model
 from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.losses import LossReading
