@@ -42,7 +42,7 @@ def epoch_of(history, place):
     tallies, bounds = history.tallies[place], history.intervals[place]
     return {
         "epoch": int(history.epochs[place]),
-        "scores": {name: _value_out(name, values[place]) for name, values in history.items()},
+        "scores": {name: _value_out(name, value) for name, value in history.values_at(place).items()},
         "logs": {name: _number_out(name, value) for name, value in history.logs[place].items()},
         "tallies": [{"output": output, **_tally_out(tally)} for output, tally in tallies.items()],
         **({"bounds": {name: _bounds_out(name, pair) for name, pair in bounds.items()}} if bounds else {}),

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from sklearn import metrics
@@ -127,6 +128,8 @@ def run_function(function, evidence, zero_division):
         y_true, y_pred, weight = evidence.cells
     else:
         y_true, y_pred = evidence.labels
+    if not is_of_sklearn(inner):  # it may write into what it gets
+        y_true, y_pred, weight = _copied(y_true, y_pred, weight)
     if weight is not None and takes_sample_weight(inner):
         options["sample_weight"] = _weights_for(inner, options, weight)
     return inner(y_true, y_pred, **options)
@@ -153,13 +156,16 @@ def run_scorer(scorer, evidence):
         if function is None:
             raise ValueError("it needs probabilities, and the outputs are margins.")
         return scorer._sign * run_function(functools.partial(function, **options), evidence, zero_division=0.0)
-    estimator = _GivenRegressor(evidence) if evidence.kind == "regression" else _GivenClassifier(evidence)
+    inner, own = unwrapped(getattr(scorer, "_score_func", scorer))
+    y_true, weight = evidence.labels[0], evidence.sample_weight
+    copies = not is_of_sklearn(inner)  # it may write into what it gets
+    if copies:
+        y_true, weight = _copied(y_true, weight)
+    kind = _GivenRegressor if evidence.kind == "regression" else _GivenClassifier
     options = {}
-    if evidence.sample_weight is not None and takes_sample_weight(scorer):
-        inner, own = unwrapped(getattr(scorer, "_score_func", scorer))
-        own = {**own, **getattr(scorer, "_kwargs", {})}
-        options["sample_weight"] = _weights_for(inner, own, evidence.sample_weight)
-    return scorer(estimator, None, evidence.labels[0], **options)
+    if weight is not None and takes_sample_weight(scorer):
+        options["sample_weight"] = _weights_for(inner, {**own, **getattr(scorer, "_kwargs", {})}, weight)
+    return scorer(kind(evidence, copies), None, y_true, **options)
 
 
 def _run_labelled(name, evidence):
@@ -190,7 +196,8 @@ def decision_of(evidence: Evidence) -> np.ndarray:
 
 def proba_of(evidence: Evidence) -> np.ndarray:
     """Return what `predict_proba` gives: a column per class, by sorted labels; of several labels one each."""
-    return evidence.y_proba if evidence.kind == "multilabel" else evidence.y_proba[:, np.argsort(evidence.classes)]
+    proba = cast(np.ndarray, evidence.y_proba)
+    return proba if evidence.kind == "multilabel" else proba[:, np.argsort(evidence.classes)]
 
 
 def _is_ranked(name, evidence):
@@ -255,11 +262,19 @@ def _weights_for(function, options, weight):
 
     A user's own function gets the weights as they are.
     """
-    is_own = not getattr(function, "__module__", "").startswith("sklearn.")
-    if is_own or _among(function, _TABLES) or not options.get("normalize", True):
+    if not is_of_sklearn(function) or _among(function, _TABLES) or not options.get("normalize", True):
         return weight
     factors = next((factors for known, factors in _PRODUCTS.items() if function is known), None)
     return for_sums(weight) if factors is None else tamed(weight, factors)
+
+
+def is_of_sklearn(function: object) -> bool:
+    """Tell whether a function is scikit-learn's own, which leaves its arguments as they are."""
+    return str(getattr(function, "__module__", "")).startswith("sklearn.")
+
+
+def _copied(*arrays):
+    return [None if array is None else array.copy() for array in arrays]
 
 
 def unwrapped(function):
@@ -294,6 +309,7 @@ class _Given:
     """A small estimator that returns the predictions at hand; it has no features to look at."""
 
     evidence: Evidence
+    copies: bool = False
 
     def fit(self, X, y):  # noqa: N803
         """Do nothing: there is nothing to fit."""
@@ -301,7 +317,11 @@ class _Given:
 
     def predict(self, X):  # noqa: N803
         """Return the labels, or a regression's values."""
-        return self.evidence.labels[1]
+        return self._own(self.evidence.labels[1])
+
+    def _own(self, array):
+        """The array, or where the caller may write into it a copy."""
+        return array.copy() if self.copies else array
 
 
 class _GivenRegressor(RegressorMixin, _Given, BaseEstimator):
@@ -319,9 +339,9 @@ class _GivenClassifier(ClassifierMixin, _Given, BaseEstimator):
     @available_if(lambda self: self.evidence.y_score is not None)
     def decision_function(self, X):  # noqa: N803
         """Return what ranks the rows."""
-        return decision_of(self.evidence)
+        return self._own(decision_of(self.evidence))
 
     @available_if(lambda self: self.evidence.y_proba is not None)
     def predict_proba(self, X):  # noqa: N803
         """Return probabilities."""
-        return proba_of(self.evidence)
+        return self._own(proba_of(self.evidence))

@@ -36,6 +36,13 @@ class Tally:
     threshold: Any = None
     curves: dict = field(default_factory=dict)
 
+    def __post_init__(self):
+        """Make the arrays read-only: they are the record."""
+        holders = [self, self.counts, *self.curves.values()]
+        for array in (value for holder in holders for value in getattr(holder, "__dict__", {}).values()):
+            if isinstance(array, np.ndarray):
+                array.setflags(write=False)
+
     @classmethod
     def of(cls, evidence, zero_division):
         """Take them out of an `Evidence`; None for a regression, or a pass that could not be scored."""
@@ -83,7 +90,7 @@ class Tally:
 
     def matrix(self):
         """Return the confusion matrix: C × C, rows true, columns predicted; multilabel L × 2 × 2."""
-        return self.counts if isinstance(self.counts, np.ndarray) else self.counts.matrix()
+        return self.counts.copy() if isinstance(self.counts, np.ndarray) else self.counts.matrix()
 
     def report(self, output_dict=False):
         """Return `sklearn.metrics.classification_report`, with whole supports where the rows have no weights.

@@ -57,6 +57,7 @@ class Binary:
 
     def __post_init__(self):
         _check_from_logits(self)
+        _keep_own(self, "class_names")
         if self.threshold is not None and not isinstance(self.threshold, numbers.Real):
             raise ValueError(
                 f"Binary: threshold must be one number; received {self.threshold!r}. One threshold a label goes with "
@@ -169,6 +170,7 @@ class Multiclass:
 
     def __post_init__(self):
         _check_from_logits(self)
+        _keep_own(self, "labels", "class_names")
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"Multiclass: labels must differ from each other; received {self.labels!r}.")
 
@@ -232,7 +234,7 @@ class Multilabel:
         class_names: the name of each label in keys, pictures and reports.
 
     >>> Multilabel(threshold=[0.5, 0.2]).threshold
-    [0.5, 0.2]
+    (0.5, 0.2)
     """
 
     threshold: float | tuple | None = None
@@ -242,6 +244,7 @@ class Multilabel:
 
     def __post_init__(self):
         _check_from_logits(self)
+        _keep_own(self, "threshold", "class_names")
         if self.threshold is not None and np.asarray(self.threshold).dtype.kind not in "fiu":
             raise ValueError(f"Multilabel: threshold must be a number, or one a label; received {self.threshold!r}.")
 
@@ -351,6 +354,15 @@ def as_task(task):
         f"Metrics: task must be 'auto', {', '.join(map(repr, TASKS))}, or an object like Binary(threshold=0.3); "
         f"received {task!r}."
     )
+
+
+def _keep_own(task, *names):
+    """Keep lists of the user's as tuples, and arrays as copies: he may change his own."""
+    for name in names:
+        value = getattr(task, name)
+        if isinstance(value, np.ndarray):
+            value = value.copy()
+        object.__setattr__(task, name, tuple(value) if isinstance(value, list) else value)
 
 
 def _check_from_logits(task):

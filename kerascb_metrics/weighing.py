@@ -58,7 +58,7 @@ class Weighed:
 
         Areas are ratios to both sums, so each may have a unit of its own, however far apart they are.
         """
-        self._units = tuple(exponent_of(self._weight[which]) for which in (self._positive, ~self._positive))
+        self._units = exponent_of(self._weight[self._positive]), exponent_of(self._weight[~self._positive])
         self._weight = np.ldexp(self._weight, np.where(self._positive, -self._units[0], -self._units[1]))
 
     def _in_ones(self, tps, fps):
