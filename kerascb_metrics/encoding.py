@@ -50,7 +50,7 @@ def epoch_of(history, place):
     _refuse_strange(bounds, history)
     return {
         "epoch": epoch_out(history, place),
-        "scores": {_text_out(name): _value_out(name, values[place]) for name, values in history.items()},
+        "scores": {_text_out(name): _value_out(name, value) for name, value in history.values_at(place).items()},
         "logs": {_text_out(name): number_out(name, value) for name, value in history.logs[place].items()},
         "tallies": [{"output": _output_out(output), **_tally_out(tally)} for output, tally in tallies.items()],
         **({"bounds": {name: _bounds_out(name, pair) for name, pair in bounds.items()}} if bounds else {}),

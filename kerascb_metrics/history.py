@@ -18,8 +18,9 @@ from kerascb_metrics.tally import Tally
 class ScoreHistory(Displays, Mapping):
     """A mapping from score name to the list of its values, one a scored epoch.
 
+    The lists and arrays that it returns are copies: what is done to them does not change the record.
+
     Attributes:
-        epochs: the scored epochs, counted from 0 as Keras counts them in `on_epoch_end`.
         logs: what Keras itself logged in each of them (`loss`, `val_loss`, compiled metrics), name → float.
         settings: what was scored and how, name → text or number, for files and pages.
         directions: score name → True where greater is better, False where less is, None where that is not known.
@@ -37,7 +38,7 @@ class ScoreHistory(Displays, Mapping):
     """
 
     def __init__(self, greater_is_better: dict[str, bool | None] | None = None) -> None:
-        self.epochs: list[int] = []
+        self._epochs: list[int] = []
         self.logs: list[dict[str, float]] = []
         self.settings: dict = {}
         self._values: dict[str, list] = {}
@@ -48,7 +49,8 @@ class ScoreHistory(Displays, Mapping):
     def __getitem__(self, name):
         if name not in self._values:
             raise KeyError(f"no score {name!r} was recorded; there are: {', '.join(self._values) or 'none yet'}")
-        return self._values[name]
+        values = self._values[name]
+        return _Copies(values) if any(isinstance(value, np.ndarray) for value in values) else list(values)
 
     def __iter__(self):
         return iter(self._values)
@@ -76,19 +78,31 @@ class ScoreHistory(Displays, Mapping):
     def append(self, epoch, values, tallies=None, intervals=None):
         """Record the scores of one epoch, the same names in every one, its counts by output, and its bounds by name."""
         for name in {**self._values, **values}:
-            past = self._values.setdefault(name, [float("nan")] * len(self.epochs))
-            past.append(values[name] if name in values else _blank_like(past[-1]))
-        self.epochs.append(epoch)
+            past = self._values.setdefault(name, [float("nan")] * len(self._epochs))
+            past.append(_copied(values[name]) if name in values else _blank_like(past[-1]))
+        self._epochs.append(epoch)
         self.tallies.append(tallies or {})
         self.intervals.append(intervals or {})
         self.logs.append({})
+
+    def values_at(self, place: int) -> dict:
+        """Return name → what was recorded at one place of the lists; arrays as they are, to be read only."""
+        return {name: values[place] for name, values in self._values.items()}
+
+    @property
+    def epochs(self) -> list[int]:
+        """The scored epochs, counted from 0 as Keras counts them in `on_epoch_end`."""
+        return list(self._epochs)
 
     @property
     def bounds(self) -> dict[str, list[tuple]]:
         """Name → list of (lowest, highest), one a scored epoch; an epoch whose rows were kept has the value twice."""
         names = dict.fromkeys(name for interval in self.intervals for name in interval)
         return {
-            name: [own.get(name, (value, value)) for own, value in zip(self.intervals, self[name], strict=True)]
+            name: [
+                tuple(map(_copied, own.get(name, (value, value))))
+                for own, value in zip(self.intervals, self._values[name], strict=True)
+            ]
             for name in names
         }
 
@@ -259,6 +273,30 @@ class ScoreHistory(Displays, Mapping):
     def _direction(self, name):
         bases = [base for base in self.directions if name == base or self._is_class_of(name, base)]
         return self.directions[max(bases, key=len)] if bases else None
+
+
+class _Copies(list):
+    """A list whose arrays are copied when they are looked at: a copy of all of them at once may be large."""
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        return _Copies(found) if isinstance(place, slice) else _copied(found)
+
+    def __iter__(self):
+        return map(_copied, super().__iter__())
+
+    def __reversed__(self):
+        return map(_copied, super().__reversed__())
+
+    def copy(self):
+        return _Copies(self)
+
+    def pop(self, place=-1):
+        return _copied(super().pop(place))
+
+
+def _copied(value):
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _blank_like(value):

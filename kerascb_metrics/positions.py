@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.magnitudes import check_sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,3 +108,5 @@ def _check_weight(weight):
             f"Metrics: sample weights must be finite and not negative; received values from {weight.min()} to "
             f"{weight.max()}. To leave weights out of the scores pass use_sample_weight=False."
         )
+    if weight is not None:
+        check_sum(weight)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import classification_report
 
-from kerascb_metrics.evidence import Counts, label_cells
+from kerascb_metrics.evidence import Counts, label_cells, single_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,13 @@ class Tally:
     scale: str = "probability"
     threshold: Any = None
     curves: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        """Make the arrays read-only: they are the record."""
+        holders = [self, self.counts, *self.curves.values()]
+        for array in (value for holder in holders for value in getattr(holder, "__dict__", {}).values()):
+            if isinstance(array, np.ndarray):
+                array.setflags(write=False)
 
     @classmethod
     def of(cls, evidence, zero_division):
@@ -83,7 +90,7 @@ class Tally:
 
     def matrix(self):
         """Return the confusion matrix: C × C, rows true, columns predicted; multilabel L × 2 × 2."""
-        return self.counts if isinstance(self.counts, np.ndarray) else self.counts.matrix()
+        return self.counts.copy() if isinstance(self.counts, np.ndarray) else self.counts.matrix()
 
     def report(self, output_dict=False):
         """Return `sklearn.metrics.classification_report`, with whole supports where the rows have no weights.
@@ -96,7 +103,7 @@ class Tally:
         report = classification_report(
             y_true,
             y_pred,
-            labels=range(len(self.class_names)),
+            labels=[1] if self._single else range(len(self.class_names)),
             target_names=self.class_names,
             sample_weight=weight,
             output_dict=output_dict,
@@ -121,9 +128,14 @@ class Tally:
             )
 
     @property
+    def _single(self):
+        """Whether it is of one label alone, which is a binary problem to scikit-learn."""
+        return self.kind == "multilabel" and len(self.class_names) == 1
+
+    @property
     def _cells(self):
         if isinstance(self.counts, np.ndarray):
-            return label_cells(self.counts)
+            return single_cells(self.counts[0]) if self._single else label_cells(self.counts)
         return self.counts.y_true, self.counts.y_pred, self.counts.weight
 
     @property
