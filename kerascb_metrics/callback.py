@@ -146,7 +146,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def __getstate__(self):
         """A copy, or a pickle, has the scores, and nothing of a fit: neither its model nor its other callbacks."""
-        of_a_fit = {"_model": None, "_given": None, "_log": None, "_place": None, "_given_modes": []}
+        of_a_fit: dict[str, Any] = {"_model": None, "_given": None, "_log": None, "_place": None, "_given_modes": []}
         return vars(self) | of_a_fit | {"_claim": capture.Claim()}
 
     # What a user reads.
@@ -242,7 +242,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def set_model(self, model):
         """Note the model that the next fit trains; raise where a fit that has not ended trains another."""
-        if model is not self._model:
+        if model is not capture.model_of(self):
             self._claim.refuse_use()
         super().set_model(model)
 

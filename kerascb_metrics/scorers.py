@@ -3,7 +3,7 @@
 import functools
 import inspect
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from sklearn import metrics
@@ -190,7 +190,8 @@ def decision_of(evidence: Evidence) -> np.ndarray:
     order = np.argsort(evidence.classes)
     if evidence.kind == "binary":
         return evidence.y_score if order[1] == 1 else -evidence.y_score
-    outputs = evidence.outputs[:, order]
+    outputs: Any = evidence.outputs  # of several classes there are some
+    outputs = outputs[:, order]
     return outputs if len(order) > 2 else one_score(outputs, evidence.scale)
 
 
