@@ -196,16 +196,16 @@ def test_one_list_of_callbacks_for_an_interrupted_fit_and_the_next(metrics):
     for expected in (ZeroDivisionError, None):
         if expected:
             with pytest.raises(expected):
-                model.fit(DATA, validation_data=DATA, epochs=2, verbose=0, callbacks=callbacks)
+                model.fit(DATA, validation_data=DATA, epochs=2, verbose=0, shuffle=False, callbacks=callbacks)
         else:
-            model.fit(DATA, validation_data=DATA, epochs=2, verbose=0, callbacks=callbacks)
+            model.fit(DATA, validation_data=DATA, epochs=2, verbose=0, shuffle=False, callbacks=callbacks)
     assert metrics.f1s == [F1, F1]
 
 
 def test_a_loop_of_the_user_s_own_is_not_refused():
     """Without `fit` there is nothing to see; given data are scored."""
     metrics, model = Metrics(["f1"], verbose=False, validation_data=DATA), shared_model()
-    model.fit(DATA, verbose=0)
+    model.fit(DATA, verbose=0, shuffle=False)
     for _ in range(2):
         callbacks = keras.callbacks.CallbackList([metrics], model=model, epochs=1, verbose=0)
         callbacks.on_train_begin()
