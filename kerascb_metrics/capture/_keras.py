@@ -12,6 +12,7 @@ import importlib
 import inspect
 import math
 import sys
+from collections.abc import Iterator
 from types import FrameType
 
 import keras
@@ -232,7 +233,7 @@ def first_validation_batch(model):
     )
 
 
-def _frames(frame: FrameType | None = None):
+def _frames(frame: FrameType | None = None) -> Iterator[FrameType]:
     frame = frame or sys._getframe(1)
     while frame is not None:
         yield frame
