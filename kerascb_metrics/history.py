@@ -11,7 +11,7 @@ import numpy as np
 from kerascb_metrics.display import Displays
 from kerascb_metrics.files import load, save, write_whole
 from kerascb_metrics.page import report_page
-from kerascb_metrics.tables import columns, html_table, text_table
+from kerascb_metrics.tables import columns, html_table, printable, text_table
 from kerascb_metrics.tally import Tally
 
 
@@ -63,7 +63,7 @@ class ScoreHistory(Displays, Mapping):
     __hash__ = object.__hash__
 
     def __repr__(self):
-        return f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})"
+        return printable(f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})")
 
     def __str__(self):
         return text_table(self) if self.epochs else repr(self)
@@ -113,17 +113,22 @@ class ScoreHistory(Displays, Mapping):
             name: a scalar score.
             mode: "max" or "min"; needed only for a score whose direction is not known (a bare metric function).
         """
+        place = self._place_of_best(name, mode)
+        return self.epochs[place], self[name][place]
+
+    def _place_of_best(self, name, mode=None):
         values = self[name]
         if any(np.ndim(value) for value in values):
             raise ValueError(f"{name!r} is no single number an epoch: it has no best. Choose one of its own keys.")
         if mode not in ("max", "min", None):
             raise ValueError(f"mode must be 'max' or 'min'; received {mode!r}.")
         sign = {"max": 1, "min": -1}[mode or self.mode(name)]
-        ranked = [(sign * value, -place) for place, value in enumerate(values) if not math.isnan(value)]
+        # Python's numbers compare exactly; NumPy would round one of two to the dtype of the other.
+        numbers = [value.item() if isinstance(value, np.generic | np.ndarray) else value for value in values]
+        ranked = [(sign * number, -place) for place, number in enumerate(numbers) if not math.isnan(number)]
         if not ranked:
             raise ValueError(f"no epoch has a value for {name!r}: {values}")
-        place = -max(ranked)[1]
-        return self.epochs[place], values[place]
+        return -max(ranked)[1]
 
     def report(self, epoch: int | str = -1, *, output: str | None = None, output_dict: bool = False) -> str | dict:
         """Return `sklearn.metrics.classification_report` of a scored epoch.
@@ -176,10 +181,15 @@ class ScoreHistory(Displays, Mapping):
             path: ends in ".json", or in ".jsonl" for a line an epoch, which hold all that the history does: scores
                 and matrices with their dtypes, logs, directions, settings, counts and curves. Or in ".csv", for
                 spreadsheets: the scores that are single numbers, then `logs`. It does NOT hold matrices, arrays,
-                counts, curves, directions and settings, nor which columns were scores.
+                counts, curves, directions and settings, nor which columns were scores. Single numbers come back as
+                floats, lists as arrays, and tuples among the settings as lists; everything else as it was. A
+                symbolic link is written through, and stays; a hard link cannot stay, and its other names keep what
+                they had.
 
         Raises:
-            ValueError: for another ending, or a score or setting that is neither number nor array nor text.
+            ValueError: for another ending, or for what would not come back, which it names: a score, log or setting
+                that is neither number nor array nor text, an integer that no float is equal to, epochs that do not
+                rise from 0 on, in .csv a name with a lone surrogate. Nothing is written then.
             OSError: names the path.
         """
         save(self, path)
@@ -189,7 +199,8 @@ class ScoreHistory(Displays, Mapping):
         """Read what `save`, or `Metrics(log_file=…)`, has written; nothing of the file is executed.
 
         A .jsonl file whose last line is damaged, as by a power cut, is read without it, with a warning. Of a .csv
-        file every column comes back as a score, for which `best` asks for `mode=`.
+        file every column comes back as a score, for which `best` asks for `mode=`. Blank lines, Windows line ends and
+        a byte order mark are passed over.
 
         Raises:
             ValueError: names the path, and the line, of a file that is damaged, of another kind, or of a later format.
@@ -218,7 +229,13 @@ class ScoreHistory(Displays, Mapping):
             raise ImportError(
                 "ScoreHistory.to_frame needs pandas: pip install 'kerascb_metrics[pandas]', or pip install pandas."
             ) from error
-        return pd.DataFrame(columns(self), index=pd.Index(self.epochs, name="epoch", dtype="int64"))
+        table = columns(self)
+        frame = pd.DataFrame(dict(enumerate(table.values())), index=pd.Index(self.epochs, name="epoch", dtype="int64"))
+        try:
+            frame.columns = pd.Index(list(table))
+        except UnicodeEncodeError:  # pyarrow, where pandas uses it, takes no lone surrogates
+            frame.columns = pd.Index(list(table), dtype=object)
+        return frame
 
     def _is_class_of(self, name, base):
         return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))
@@ -226,7 +243,9 @@ class ScoreHistory(Displays, Mapping):
     def place(self, epoch: int | str) -> int:
         """Return where a scored epoch stands in the lists; −1: the last; "best": of the first score that has a best."""
         if epoch == "best":
-            return self.epochs.index(self.best(self.headline)[0])
+            return self._place_of_best(self.headline)
+        if isinstance(epoch, bool | np.bool_):  # Python takes them for 1 and 0
+            raise ValueError(f"epoch must be one of {self.epochs}, -1 or 'best'; received {epoch!r}.")
         if epoch == -1 and self.epochs:
             return len(self.epochs) - 1
         if epoch not in self.epochs:

@@ -11,12 +11,19 @@ def infer_task(rows, loss):
     Raises:
         DataError: where the answer is not certain; the message names the `task=` to choose from.
     """
-    columns = rows.y_pred.shape[-1] if rows.y_pred.ndim > 1 else 1
-    one_output = columns == 1 or rows.y_pred.ndim == 1
+    if loss.problem:
+        raise DataError(
+            f"Metrics: {loss.problem}. Say what the outputs are, as in task=Multiclass(from_logits=True) or "
+            "task='regression'."
+        )
+    columns = rows.columns
+    one_output = columns == 1
     if loss.family == "regression":
         return _infer_regression(rows, loss)
     if loss.family in ("binary", "hinge"):
         return Binary() if one_output else Multilabel()
+    if loss.family == "crossentropy":  # Keras takes the binary one for one column
+        return Binary() if columns in (1, 2) else Multiclass()
     if loss.family in ("categorical", "categorical_hinge"):
         return Binary() if columns == 2 and loss.family == "categorical" else Multiclass()
     return _infer_from_values(rows, columns, loss.ignore_class)

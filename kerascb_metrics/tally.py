@@ -97,6 +97,8 @@ class Tally:
 
         A multilabel report has no "samples avg": that one depends on more than counts.
         """
+        if output_dict:
+            self._refuse_averages()
         y_true, y_pred, weight = self._cells
         report = classification_report(
             y_true,
@@ -108,10 +110,22 @@ class Tally:
             zero_division=self.zero_division,
         )
         if output_dict:
-            report.pop("samples avg", None)
+            if self.kind == "multilabel":
+                report.pop("samples avg", None)
             return self._whole_supports(report)
-        report = re.sub(r"\n +samples avg.*", "", report)
+        if self.kind == "multilabel":
+            report = re.sub(r"\n +samples avg.*\n\Z", "\n", report)
         return re.sub(r"\d+\.0$", _whole, report, flags=re.MULTILINE) if self._counted else report
+
+    def _refuse_averages(self):
+        """In scikit-learn's dict an average takes the place of a class of its name."""
+        several = ("micro avg", "samples avg") if self.kind == "multilabel" else ("accuracy",)
+        taken = [name for name in self.class_names if name in ("macro avg", "weighted avg", *several)]
+        if taken:
+            raise ValueError(
+                f"the report as a dict has an entry {taken[0]!r} of its own beside the class of that name. Take it as "
+                "text, or rename the class."
+            )
 
     @property
     def _single(self):

@@ -1,6 +1,7 @@
 """The one place that knows Keras's trainer: whence the rows of a validation pass come."""
 
-from kerascb_metrics.capture._keras import facts_of, fit_list_holds, fit_validates
+from kerascb_metrics.capture._keras import fit_list_holds, fit_validates
+from kerascb_metrics.capture.facts import ModelFacts, facts_of
 from kerascb_metrics.capture.kept import Taker
 from kerascb_metrics.capture.predict import GivenData, is_due
 from kerascb_metrics.capture.processes import (
@@ -14,6 +15,7 @@ from kerascb_metrics.capture.seam import PassListener, callbacks_beside, install
 
 __all__ = [
     "GivenData",
+    "ModelFacts",
     "PassListener",
     "Taker",
     "agreed",

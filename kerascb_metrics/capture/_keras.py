@@ -15,7 +15,6 @@ from keras.src.trainers.data_adapters import get_data_adapter  # `predict` takes
 
 __all__ = [
     "calling_list",
-    "facts_of",
     "first_validation_batch",
     "fit_list_holds",
     "fit_validates",
@@ -112,13 +111,3 @@ def fit_list_holds(callback, model):
 def made_by_keras(function):
     """Tell whether a `test_function` was built by Keras's own `make_test_function`."""
     return getattr(inspect.unwrap(function), "__module__", "").startswith("keras.src.backend.")
-
-
-def facts_of(model):
-    """Return the compiled loss and the output names, where the model has them.
-
-    Lists and dicts of our own: the model's lead back to it.
-    """
-    loss, names = getattr(model, "loss", None), getattr(model, "output_names", None)
-    loss = dict(loss) if isinstance(loss, dict) else list(loss) if isinstance(loss, list | tuple) else loss
-    return loss, None if names is None else list(names)
