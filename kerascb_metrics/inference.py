@@ -16,8 +16,8 @@ def infer_task(rows, loss):
             f"Metrics: {loss.problem}. Say what the outputs are, as in task=Multiclass(from_logits=True) or "
             "task='regression'."
         )
-    columns = rows.y_pred.shape[-1] if rows.y_pred.ndim > 1 else 1
-    one_output = columns == 1 or rows.y_pred.ndim == 1
+    columns = rows.columns
+    one_output = columns == 1
     if loss.family == "regression":
         return _infer_regression(rows, loss)
     if loss.family in ("binary", "hinge"):

@@ -68,6 +68,11 @@ class Outputs:
         """Return what the compiled loss says about an output (None: the only one)."""
         return self.readings[self.keys.index(name)]
 
+    def axes_of(self, name: str | None, structure: Any) -> tuple[int | None, ...] | None:
+        """Return the static shape of an output, from `ModelFacts.structure`; None where it is not known."""
+        shapes = tree.flatten(structure)
+        return shapes[self.keys.index(name)].axes if len(shapes) == len(self.paths) and structure is not None else None
+
     def split(self, batches: Sequence[dict], only: str | None = None) -> dict[str | None, list[dict]]:
         """Return output name → its batches; for a model of one output, None → the batches.
 

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sklearn import metrics
@@ -190,15 +190,15 @@ def decision_of(evidence: Evidence) -> np.ndarray:
     order = np.argsort(evidence.classes)
     if evidence.kind == "binary":
         return evidence.y_score if order[1] == 1 else -evidence.y_score
-    outputs: Any = evidence.outputs  # of several classes there are some
-    outputs = outputs[:, order]
+    outputs = np.asarray(evidence.outputs)[:, order]
     return outputs if len(order) > 2 else one_score(outputs, evidence.scale)
 
 
-def proba_of(evidence: Evidence) -> np.ndarray:
+def proba_of(evidence: Evidence) -> Any:
     """Return what `predict_proba` gives: a column per class, by sorted labels; of several labels one each."""
-    proba = cast(np.ndarray, evidence.y_proba)
-    return proba if evidence.kind == "multilabel" else proba[:, np.argsort(evidence.classes)]
+    proba: Any = evidence.y_proba
+    columns: Any = slice(None) if evidence.kind == "multilabel" else np.argsort(evidence.classes)
+    return proba[:, columns]
 
 
 def _is_ranked(name, evidence):
@@ -238,24 +238,35 @@ def _auc_of_two(name, evidence):
 
 
 def _average_precision(evidence):
-    """Average precision as scikit-learn has it: macro over columns; of two classes 1's, binary `pos_label`'s."""
+    """Average precision as scikit-learn has it: macro over columns; of a binary task `pos_label`'s."""
     evidence = evidence if evidence.wants_precision else replace(evidence, wants_precision=True)
+    if evidence.kind == "multiclass" and sorted(evidence.classes.tolist()) in ([0, 1], [-1, 1]):
+        return _average_precision_of_two(evidence)
     empty = evidence.true_mass == 0
     # A class of all rows has 1: whatever the threshold, nothing wrong is among those above it. One of no row has 0.
     values = np.where(empty, 0.0, 1.0)
     for index, ranking in evidence.rankings.items():
         values[index] = ranking.average_precision
-    own = evidence.pos_index if evidence.kind == "binary" else _positive_of_two(evidence)
-    value, undefined = (values.mean(), empty.any()) if own is None else (values[own], empty[own])
-    if undefined:
+    one = evidence.kind == "binary"
+    value = values[evidence.pos_index] if one else values.mean()
+    if empty[evidence.pos_index] if one else empty.any():
         raise Undefined(one_sided(evidence), value)
     return value
 
 
-def _positive_of_two(evidence):
-    """The index of class 1 of two, which scikit-learn's own names take for the positive one; None for other labels."""
-    labels = evidence.classes.tolist()
-    return labels.index(1) if evidence.kind == "multiclass" and sorted(labels) in ([0, 1], [-1, 1]) else None
+def _average_precision_of_two(evidence):
+    """Of two columns, class 1's, which scikit-learn's own names take for the positive one, by their difference."""
+    index = evidence.classes.tolist().index(1)
+    if evidence.true_mass[index] == 0:
+        raise Undefined(one_sided(evidence), 0.0)
+    if evidence.missing:
+        return 1.0
+    if not evidence.rows_kept:
+        if evidence.scale == "margin":
+            raise ValueError("of two columns of margins it needs the rows. Pass memory='exact'.")
+        return evidence.rankings[index].average_precision
+    y_score = rankable(decision_of(evidence))
+    return rank(evidence.is_of(index), y_score, evidence.sample_weight, precision=True).average_precision
 
 
 def _weights_for(function, options, weight):

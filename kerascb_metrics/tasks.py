@@ -67,7 +67,7 @@ class Binary:
     def read(self, rows, loss):
         """Read `Predictions` as binary `Evidence`."""
         scale = _scale(self, loss)
-        columns = rows.y_pred.shape[-1] if rows.y_pred.ndim > 1 else 1
+        columns = rows.columns
         two_columns = columns == 2
         if columns > 2 and rows.y_true.size != rows.y_pred.size:
             raise DataError(
@@ -176,13 +176,13 @@ class Multiclass:
 
     def read(self, rows, loss):
         """Read `Predictions` as multiclass `Evidence`."""
-        if rows.y_pred.ndim < 2 or rows.y_pred.shape[-1] < 2:
+        if rows.columns < 2:
             raise DataError(
                 f"Metrics: a multiclass task needs outputs (N, C) with C of 2 or more; received {rows.y_pred.shape}. "
                 "For one column pass task='binary', or task=Binary(pos_label=…) for labels other than 0 and 1."
             )
         scale = _scale(self, loss)
-        n_classes = rows.y_pred.shape[-1]
+        n_classes = rows.columns
         flat = flatten(rows, columns=n_classes)
         classes = self._classes(n_classes)
         names = names_of(self.class_names, classes)
@@ -256,7 +256,7 @@ class Multilabel:
                 f"{rows.y_true.shape} and outputs {rows.y_pred.shape}. For class numbers pass task='multiclass'."
             )
         scale = _scale(self, loss)
-        n_labels = rows.y_pred.shape[-1]
+        n_labels = rows.columns
         flat = flatten(rows, columns=n_labels)
         if flat.sample_weight is not None:
             check_sum(flat.sample_weight, times=n_labels)
@@ -306,7 +306,9 @@ class Multilabel:
 class Regression:
     """Continuous targets: no panel; `scoring=` names regression scores.
 
-    Outputs and targets (N,), (N, 1) or (N, K).
+    The last axis of outputs with two axes or more holds the columns, all other axes are rows: of (N, T, K) there are
+    N · T rows of K columns. A last axis of unknown length in the model is one of positions, each a row. Targets have
+    the outputs' shape, but for axes of length one.
 
     >>> Regression().kind
     'regression'
@@ -321,7 +323,13 @@ class Regression:
                 "Metrics: a regression task needs targets of the same size as the outputs; received targets "
                 f"{rows.y_true.shape} and outputs {rows.y_pred.shape}."
             )
-        flat = flatten(rows, columns=rows.y_pred.shape[-1] if rows.y_pred.ndim == 2 else 1)
+        if rows.has_columns is None:
+            raise DataError(
+                "Metrics: the outputs' last axis differs in length between validation batches, and the model does not "
+                "say whether it holds columns or positions. Return outputs (N, T, 1) for one column of T positions, or "
+                "build the model from a keras.Input of the shape (None, …)."
+            )
+        flat = flatten(rows, columns=rows.columns)
         if finite(flat.y_true)[1]:
             raise DataError("Metrics: the validation targets hold NaN or infinite values. Remove or mask those rows.")
         return Evidence(
