@@ -170,9 +170,9 @@ class Multiclass:
 
     def __post_init__(self):
         _check_from_logits(self)
-        _keep_own(self, "labels", "class_names")
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"Multiclass: labels must differ from each other; received {self.labels!r}.")
+        _keep_own(self, "labels", "class_names")
 
     def read(self, rows, loss):
         """Read `Predictions` as multiclass `Evidence`."""
