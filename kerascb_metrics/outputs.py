@@ -68,6 +68,11 @@ class Outputs:
         """Return what the compiled loss says about an output (None: the only one)."""
         return self.readings[self.keys.index(name)]
 
+    def axes_of(self, name: str | None, structure: Any) -> tuple[int | None, ...] | None:
+        """Return the static shape of an output, from `ModelFacts.structure`; None where it is not known."""
+        shapes = tree.flatten(structure)
+        return shapes[self.keys.index(name)].axes if len(shapes) == len(self.paths) and structure is not None else None
+
     def split(self, batches: Sequence[dict], only: str | None = None) -> dict[str | None, list[dict]]:
         """Return output name → its batches; for a model of one output, None → the batches.
 
@@ -100,8 +105,7 @@ class Outputs:
 
     def _by_output(self, values: Any, what: str) -> list:
         """One value per output, None where there is none."""
-        found = tree.flatten_with_path(values)
-        leaves, paths = [leaf for _, leaf in found], tuple(path for path, _ in found)
+        leaves, paths = tree.flatten(values), _paths(values)
         if values is None:
             return [None] * len(self.paths)
         if paths == self.paths or (len(leaves) == len(self.paths) and (len(leaves) == 1 or _is_flat(values))):
@@ -229,7 +233,10 @@ def _assigned_by_key(loss: dict, structure: Any, path: Path) -> Iterator[tuple[P
 
 
 def _paths(structure: Any) -> tuple[Path, ...]:
-    return tuple(path for path, _ in tree.flatten_with_path(structure))
+    if not tree.is_nested(structure):
+        return ((),)
+    # Of placeholders, because `flatten_with_path` leaves a circle that would hold the arrays until it is collected.
+    return tuple(path for path, _ in tree.flatten_with_path(tree.map_structure(lambda leaf: 0, structure)))
 
 
 def _is_flat(values: Any) -> bool:

@@ -73,8 +73,11 @@ class Reader(capture.Taker):
         self.begin(self._epoch, capture.ModelFacts())
 
     def __getstate__(self):
-        """A copy, or a pickle, of a fit that was interrupted in a pass has nothing of the model either."""
-        return vars(self) | {"_facts": capture.ModelFacts(), "_outputs": None}
+        """A copy, or a pickle, has nothing of a pass that did not end, and so nothing of the model either."""
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self))
+        copy.end()
+        return vars(copy)
 
     # As a `Taker`. An error waits for the end of the pass, and so does a warning, which may be one.
 
@@ -167,7 +170,30 @@ class Reader(capture.Taker):
         if not self._tasks:
             self._refuse_untargeted(parts)
             self._plan.check_scores(self._outputs, parts)
-        return {name: Predictions.join(own, not counted or self._has_columns(name, own)) for name, own in parts.items()}
+        return {name: self._joined(name, own, counted) for name, own in parts.items()}
+
+    def _joined(self, output, batches, counted):
+        has_columns = self._known_columns(output, batches)
+        if has_columns is None and counted:
+            has_columns = self._has_columns(output, batches)
+        return Predictions.join(batches, has_columns)
+
+    def _known_columns(self, output: str | None, batches: list) -> bool | None:
+        """Tell whether the model says that an output's last axis is one of columns; None where it does not say.
+
+        An axis of unknown length is one of positions, unless the task or the loss wants columns. A known one does not
+        say it where the number of rows is known too: a Sequential model that is built by its first batch takes all of
+        that batch's shape for its own.
+        """
+        lengths = {batch["y_pred"].shape[1:][-1:] for batch in batches}
+        axes = self._outputs.axes_of(output, self._facts.structure)
+        if axes is None or len(axes) < 2:
+            return None
+        if axes[-1] is not None:
+            return True if axes[0] is None and lengths == {(axes[-1],)} else None
+        task, family = self._plan.task_of(output), self._outputs.loss_of(output).family
+        wants_columns = getattr(task, "kind", None) in ("multiclass", "multilabel")
+        return None if wants_columns or family in ("categorical", "categorical_hinge") else False
 
     def _refuse_untargeted(self, parts):
         """An output whose scores were asked for by its name must have targets."""
@@ -196,7 +222,7 @@ class Reader(capture.Taker):
     def _has_many_classes(self, rows):
         """Say so where the tables of all classes would take a good part of what the rows take."""
         tables = sum(
-            counting.tables_of(self._tasks[output].kind, rows[output].y_pred.shape[-1])
+            counting.tables_of(self._tasks[output].kind, rows[output].columns)
             for output, scoring in self._scorings(rows).items()
             if scoring.ranked
         )

@@ -39,6 +39,7 @@ class Recorder:
         self._undefined: dict = {}
         self._unweighted: list = []
         self._entries: dict = {}
+        self._shapes: dict = {}  # output → name → shape of its values
         self._width_said = False
 
     @property
@@ -80,7 +81,7 @@ class Recorder:
     def note(self, epoch, logs):
         """Note what else was logged in an epoch, if it was scored."""
         if epoch in self.history.epochs[-1:]:
-            self.history.logs[-1].update({key: float(value) for key, value in logs.items() if _is_number(value)})
+            self.history.logs[-1].update({str(key): float(value) for key, value in logs.items() if _is_number(value)})
 
     def _assess(self, seen):
         readings = self.reader.read(seen.batches)
@@ -90,7 +91,7 @@ class Recorder:
         bounds: dict = {}
         for output, reading in readings.items():
             prefix = "" if output is None else f"{output}_"
-            found = self._assess_one(reading, seen.complete)
+            found = self._assess_one(reading, seen.complete, self._shapes.setdefault(output, {}))
             for total, own in ((values, found.values), (entries, found.entries), (bounds, found.bounds)):
                 _add(total, {f"{prefix}{name}": value for name, value in own.items()})
             self._undefined.update({f"{prefix}{name}": cause for name, cause in found.scores.undefined.items()})
@@ -101,11 +102,12 @@ class Recorder:
         self.history.settings["scoring"] = score_names(self._plan, self.reader.output_names, scored=tuple(readings))
         return values, entries, tallies, bounds
 
-    def _assess_one(self, reading, complete):
+    def _assess_one(self, reading, complete, shapes):
         return assess(
             reading.evidence,
             reading.scoring,
             complete=complete,
+            shapes=shapes,
             on_error=lambda name, error: self._score_failed(name, error, reading.shapes),
         )
 

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import math
 import sys
+from collections.abc import Iterator
 from types import FrameType
 
 import keras
@@ -29,6 +30,9 @@ __all__ = [
     "get_data_adapter",
     "get_keras_mask",
     "jax_state_setter",
+    "joins_torch_processes",
+    "list_of_innermost_fit",
+    "lists_of_all_fits",
     "made_by_keras",
     "model_of",
     "put_in_order",
@@ -132,6 +136,11 @@ def jax_state_setter(model):
     return take
 
 
+def joins_torch_processes():
+    """Tell whether Keras's own trainer joins the processes of torch.distributed, without `keras.distribution` too."""
+    return _release() >= (3, 16)
+
+
 # Callbacks and their list.
 
 
@@ -191,6 +200,20 @@ def fit_list_holds(callback, model):
     return not isinstance(listed, keras.callbacks.CallbackList) or callback in callbacks_in(listed)
 
 
+def list_of_innermost_fit():
+    """Return the `CallbackList` of the innermost `fit` of this thread; None where it has none yet, or is not seen."""
+    return next(_lists_of_fits(_frames()), None)
+
+
+def lists_of_all_fits():
+    """Return the `CallbackList` of each `fit` that any thread is in; of none where they are not seen.
+
+    A fit that ended in an exception is on no stack, however long its frames are kept for the traceback.
+    """
+    found = (_lists_of_fits(_frames(frame)) for frame in sys._current_frames().values())
+    return [own for lists in found for own in lists if own is not None]
+
+
 def first_validation_batch(model):
     """Return the rows of the first batch that the innermost `fit` of `model` validates; None where that is not known.
 
@@ -210,8 +233,8 @@ def first_validation_batch(model):
     )
 
 
-def _frames():
-    frame: FrameType | None = sys._getframe(1)
+def _frames(frame: FrameType | None = None) -> Iterator[FrameType]:
+    frame = frame or sys._getframe(1)
     while frame is not None:
         yield frame
         frame = frame.f_back
@@ -219,6 +242,12 @@ def _frames():
 
 def _fits(model):
     return (frame for frame in _frames() if frame.f_code is _FIT_CODE and frame.f_locals.get("self") is model)
+
+
+def _lists_of_fits(frames):
+    """Yield the `CallbackList` of each `fit` on a stack, innermost first, or None for one that is yet to make it."""
+    listed = (frame.f_locals.get("callbacks") for frame in frames if frame.f_code is _FIT_CODE)
+    return (own if isinstance(own, keras.callbacks.CallbackList) else None for own in listed)
 
 
 # How a part is looked up.

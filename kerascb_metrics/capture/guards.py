@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerascb_metrics.capture._backend import backend
-from kerascb_metrics.capture._keras import jax_state_setter, state_variables, sync_state
+from kerascb_metrics.capture._keras import fits_under_way, jax_state_setter, state_variables, sync_state
 
 
 @contextlib.contextmanager
@@ -42,6 +42,24 @@ def random_state_kept():
     finally:
         for give_back, state in states:
             give_back(state)
+
+
+@contextlib.contextmanager
+def training_mode_kept(model):
+    """Turn the training mode of torch modules off, as Keras's `predict` does; in a fit of the model, have it back.
+
+    Out of a fit it stays off, as after `predict`: another thread may be predicting.
+    """
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    training = [module for module in model.modules() if module.training] if fits_under_way(model) else []
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            vars(module)["training"] = True
 
 
 @contextlib.contextmanager

@@ -3,10 +3,12 @@
 `fit` validates by calling `model.evaluate(…, callbacks=<its CallbackList>, return_dict=True)`, and `evaluate` looks
 `model.test_function` up anew for each batch. So for the length of a fit `evaluate` is wrapped on the instance; a call
 whose CallbackList holds a `PassListener` is fit's own, any other goes straight through. In fit's own pass each batch
-runs through a tapped twin of the test function, put in place for that one call and no longer.
+runs through a tapped twin of the test function, put in place for that one call and no longer. Another thread's
+`evaluate` may find it there: what it calls is the function that it would have found otherwise.
 """
 
 import functools
+import threading
 import weakref
 from typing import Any
 
@@ -154,6 +156,7 @@ class _Arm(keras.callbacks.Callback):
         super().__init__()
         self._own_model = model  # `self.model` would sync the state on JAX at every access
         self._list = callbacks
+        self._thread = threading.get_ident()
         self._function = None
         self.batches = batches
         self.passes = 0
@@ -182,9 +185,11 @@ class _Arm(keras.callbacks.Callback):
             self._refuse_missed()
         self._function = self._own_model.test_function
         self._twin = _twin(self._own_model)
-        vars(self._own_model)["test_function"] = self._run
+        vars(self._own_model)["test_function"] = functools.partial(self._run, self._function)
 
-    def _run(self, *args):
+    def _run(self, function, *args):
+        if threading.get_ident() != self._thread:
+            return function(*args)
         self._release()
         result, parts = self._twin(*args)
         self.batches.add(parts)
