@@ -18,6 +18,8 @@ BACKEND = keras.backend.backend()
 collect_ignore = [] if os.environ.get("KERASCB_METRICS_TOOLS") == "required" else ["tools"]
 if BACKEND != "jax":  # keras.distribution is there alone
     collect_ignore += ["test_jax_distribution.py", "test_jax_processes.py"]
+if BACKEND != "torch":
+    collect_ignore += ["test_torch_processes.py", "torch_worker.py"]
 if BACKEND != "tensorflow":
     collect_ignore += ["test_mirrored.py", "mirrored_fits.py"]  # TensorFlow's strategies
 
