@@ -132,6 +132,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._plan = Plan(scoring, task, average, zero_division, output, memory)
         self._keys = Keys("val_" if prefix is None else prefix, self._plan)
         self._given_modes: list = []
+        self._claim = capture.Claim()
         self._start_afresh()
 
     def _start_afresh(self):
@@ -142,6 +143,11 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._log: LogFile | None = None
         self._recorder = Recorder(self._plan, self.use_sample_weight, self.error_score, self._tell)
         self.history.settings.update(settings_of(self))
+
+    def __getstate__(self):
+        """A copy, or a pickle, has the scores, and nothing of a fit: neither its model nor its other callbacks."""
+        of_a_fit: dict[str, Any] = {"_model": None, "_given": None, "_log": None, "_place": None, "_given_modes": []}
+        return vars(self) | of_a_fit | {"_claim": capture.Claim()}
 
     # What a user reads.
 
@@ -234,11 +240,18 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     # Keras's hooks.
 
+    def set_model(self, model):
+        """Note the model that the next fit trains; raise where a fit that has not ended trains another."""
+        if model is not capture.model_of(self):
+            self._claim.refuse_use()
+        super().set_model(model)
+
     def on_train_begin(self, logs=None):
-        """Start the lists afresh, and put the seam in place for the length of the fit."""
-        take_back(self._given_modes)  # of a fit that died
-        self._start_afresh()
+        """Reset the lists, and install what collects the rows for the length of the fit."""
         peers = capture.callbacks_beside(self)
+        self._claim_fit(peers)
+        take_back(self._given_modes)  # of an interrupted fit
+        self._start_afresh()
         if (outputs := self._known_outputs()) is not None:
             self._plan.check(outputs)
         others = [peer for peer in peers if isinstance(peer, Metrics) and peer is not self]
@@ -252,7 +265,9 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
             self._warn_if_idle()
         else:
             self._given = capture.GivenData(self.validation_data, self.validation_batch_size, self.validation_steps)
+            self._given.refuse(self.model)
             self._place = capture.step_to(0, self)
+        self._warn_if_apart()
         self._given_modes = give_modes(peers, lambda key: self._keys.mode_of(key, self._outputs))
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -291,10 +306,19 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         take_back(self._given_modes)
         self._given_modes = []
         self._given = None
+        self._claim.release()
         if self._log is not None:
             self._log.take_up(self._recorder)  # of a fit that had no epoch left to train
         if len(self.history.epochs) == self._recorder.taken_up:
             self._say_idle("no epoch of this fit was scored. See validation_freq.")
+
+    def _claim_fit(self, peers):
+        if sum(peer is self for peer in peers) > 1:
+            raise ValueError(
+                "Metrics: the same Metrics is in callbacks=[…] twice. List it once; for other scores, or data of their "
+                "own, list another Metrics()."
+            )
+        self._claim.take()
 
     def _begin(self):
         self._recorder.begin(self._epoch, capture.facts_of(self.model))
@@ -312,6 +336,14 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
             self._say_idle("fit() has no validation data, so nothing is scored. Pass it validation_data=….")
         elif not capture.fit_list_holds(self, self.model):
             self._say_idle("nothing is scored inside another callback. List Metrics itself in fit(callbacks=[…]).")
+
+    def _warn_if_apart(self):
+        if (count := capture.processes_apart()) > 1:
+            self._recorder.troubles.say(
+                "processes",
+                f"torch.distributed has {count} processes. Each scores the validation rows that it is given, and "
+                "nothing is gathered: unless each is given all of them, these are scores of a part.",
+            )
 
     def _say_idle(self, message):
         self._recorder.troubles.say("idle", message)
@@ -334,7 +366,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def _known_outputs(self) -> Outputs | None:
         """The `Outputs` of the model, where they are known without a batch."""
-        facts = capture.facts_of(self._model)
+        facts = capture.facts_of(capture.model_of(self))
         return None if facts.structure is None else Outputs.of(facts.structure, facts.loss, facts.layer_names)
 
     @property

@@ -73,8 +73,11 @@ class Reader(capture.Taker):
         self.begin(self._epoch, capture.ModelFacts())
 
     def __getstate__(self):
-        """A copy, or a pickle, of a fit that was interrupted in a pass has nothing of the model either."""
-        return vars(self) | {"_facts": capture.ModelFacts(), "_outputs": None}
+        """A copy, or a pickle, has nothing of a pass that did not end, and so nothing of the model either."""
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self))
+        copy.end()
+        return vars(copy)
 
     # As a `Taker`. An error waits for the end of the pass, and so does a warning, which may be one.
 

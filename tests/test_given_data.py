@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from custom_steps import as_class
 from sklearn import metrics as sk
 
 from conftest import BACKEND, binary_rows, echo_model
@@ -256,3 +257,23 @@ def test_a_generator_that_ends_early_raises():
 def test_two_callbacks_that_would_write_the_same_keys():
     with pytest.raises(ValueError, match="would both write"):
         fitted(Metrics(validation_data=(X, Y)), callbacks=[Metrics()], validation_data=(X, Y))
+
+
+class CountedStep(keras.Model):
+    """Counts how often Python runs the step: each trace of a compiled one, each batch of another."""
+
+    steps = 0
+
+    def predict_step(self, *args):
+        type(self).steps += 1
+        return super().predict_step(*args)
+
+
+def test_no_epoch_is_traced_again():
+    CountedStep.steps = 0
+    model = as_class(CountedStep)
+    after = []
+    count = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: after.append(CountedStep.steps))
+    fitted(Metrics(validation_data=(X, Y)), epochs=4, model=model, callbacks=[count])
+    assert after == ([4, 8, 12, 16] if BACKEND == "torch" else [after[0]] * 4)
+    assert after[0] <= (4 if BACKEND == "torch" else 2)

@@ -1,12 +1,14 @@
 """The tapped test function on JAX, and what a batch is where devices and processes share it."""
 
 import functools
+import itertools
 
 import jax
 import keras
 import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 
+from kerascb_metrics.capture._keras import unstacked_batches
 from kerascb_metrics.capture.guards import replaced
 from kerascb_metrics.capture.tap import Tap
 
@@ -18,6 +20,7 @@ def build(model):
     Built for one step and looped here: with `steps_per_execution > 1` Keras returns the last step's outputs only.
     """
     tap, test_step = Tap(model), model.test_step
+    compiled = model.jit_compile and not model.run_eagerly
 
     def tapped_step(state, data):
         with tap.listening():  # compiled, it runs when a step is traced, not for each batch
@@ -28,19 +31,71 @@ def build(model):
         model.make_test_function(force=True)
         one_step = model.test_function
 
-    def twin(state, iterator):
+    def each_step(state, batches):
         parts = []
-        for step in range(model.steps_per_execution):
-            try:
-                (logs, captured), state = one_step(state, iterator)
-            except StopIteration:
-                if step == 0:
-                    raise  # Keras's evaluate ends the epoch on it
-                break
-            parts.append(captured)
+        for batch in batches:
+            (logs, captured), state = one_step(state, iter((batch,)))
+            parts.append(captured if compiled else jax.tree.map(_apart_from_the_source, captured))
         return (logs, state), parts
 
+    unstacked = unstacked_batches() if model.steps_per_execution > 1 else None
+    if unstacked is not None:
+        return _stacked_twin(model, _scanned(one_step) if compiled else None, each_step, unstacked)
+
+    def twin(state, iterator):
+        first = next(iterator)  # Keras's evaluate ends the epoch where there is none
+        return each_step(state, itertools.chain((first,), itertools.islice(iterator, model.steps_per_execution - 1)))
+
     return twin
+
+
+def _stacked_twin(model, all_steps, each_step, unstacked):
+    """The twin for an iterator that stacks `steps_per_execution` batches, or lists those that do not stack.
+
+    Like Keras it runs stacked batches by `lax.scan` (`all_steps`) where the step is compiled, and one by one otherwise.
+    """
+
+    def twin(state, iterator):
+        batches = next(iterator)
+        if isinstance(batches, unstacked):
+            return each_step(state, batches)
+        steps = len(jax.tree.leaves(batches)[0])
+        if all_steps is not None and steps == model.steps_per_execution:
+            return all_steps(state, batches)
+        return each_step(state, [jax.tree.map(lambda leaf: leaf[step], batches) for step in range(steps)])  # noqa: B023
+
+    return twin
+
+
+def _scanned(one_step):
+    """Return a compiled function of the state and stacked batches: every step's rows, and the last step's logs."""
+
+    def scan(state, batches):
+        def step(state, batch):
+            outputs, state = one_step(state, iter((batch,)))
+            return state, outputs
+
+        state, (logs, captured) = jax.lax.scan(step, state, batches)
+        return jax.tree.map(lambda leaf: leaf[-1], logs), jax.tree.map(_rows_of_steps, captured), state
+
+    compiled = jax.jit(scan, donate_argnums=0)
+
+    def all_steps(state, batches):
+        logs, captured, state = compiled(state, batches)
+        return (logs, state), [captured]
+
+    return all_steps
+
+
+def _apart_from_the_source(leaf):
+    """Copy what the data source may write its next batch to: a NumPy array, or a JAX array that shares its memory."""
+    shared = isinstance(leaf, np.ndarray) or (isinstance(leaf, jax.Array) and _on_host() and _is_here(leaf))
+    return np.array(leaf) if shared else leaf
+
+
+def _rows_of_steps(leaf):
+    """Put the rows of all steps, (steps, rows, …), one after the other."""
+    return leaf.reshape(-1, *leaf.shape[2:])
 
 
 def to_numpy(array):
@@ -63,7 +118,9 @@ def start_copy(array):
 
 
 def refuse_unsupported(model, given=False):
-    """Raise `CaptureError` for what Keras itself cannot do; `given`: with data of the callback's own."""
+    """Raise `CaptureError` for what cannot be captured; `given`: with data of the callback's own."""
+    if not given and model.steps_per_execution > 1:
+        unstacked_batches()
 
 
 def process_index():

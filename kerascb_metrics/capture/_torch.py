@@ -3,7 +3,9 @@
 import keras
 import torch
 
+from kerascb_metrics.capture._keras import joins_torch_processes
 from kerascb_metrics.capture.tap import Tap
+from kerascb_metrics.exceptions import CaptureError
 
 
 def build(model):
@@ -45,5 +47,24 @@ def start_copy(tensor):
     """Do nothing: PyTorch copies from a device when it is asked for the values."""
 
 
+def process_count():
+    """Return how many processes torch.distributed has; 1 where it is not initialized."""
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if distributed else 1
+
+
 def refuse_unsupported(model, given=False):
-    """Raise `CaptureError` for what Keras itself cannot do; `given`: with data of the callback's own."""
+    """Raise `CaptureError` for processes that Keras trains together: each has the outputs of its own rows only.
+
+    `given`: with data of the callback's own.
+    """
+    count, distribution = process_count(), keras.distribution.distribution()
+    if count == 1 or (distribution is None and not joins_torch_processes()):
+        return
+    how = f"Keras {keras.__version__} joins them" if distribution is None else type(distribution).__name__
+    raise CaptureError(
+        f"Metrics: {count} processes of torch.distributed train together ({how}). On PyTorch their rows cannot be "
+        "gathered yet, so each process would score its own rows only. Train on JAX, where all rows are scored; or "
+        "leave Metrics out, save the model after training, and call metrics.evaluate(model, data) in a process of its "
+        "own."
+    )

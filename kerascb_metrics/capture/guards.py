@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerascb_metrics.capture._backend import backend
-from kerascb_metrics.capture._keras import state_variables
+from kerascb_metrics.capture._keras import fits_under_way, jax_state_setter, state_variables, sync_state
 
 
 @contextlib.contextmanager
@@ -45,6 +45,24 @@ def random_state_kept():
 
 
 @contextlib.contextmanager
+def training_mode_kept(model):
+    """Turn the training mode of torch modules off, as Keras's `predict` does; in a fit of the model, have it back.
+
+    Out of a fit it stays off, as after `predict`: another thread may be predicting.
+    """
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    training = [module for module in model.modules() if module.training] if fits_under_way(model) else []
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            vars(module)["training"] = True
+
+
+@contextlib.contextmanager
 def state_kept(model):
     """Give state that a forward pass may change its values back: seeds, counters, stateful layers."""
     variables = state_variables(model)
@@ -52,8 +70,7 @@ def state_kept(model):
     try:
         yield
     finally:
-        if hasattr(model, "jax_state_sync"):
-            model.jax_state_sync()  # during a pass on JAX the variables hold nothing
+        sync_state(model)
         for variable, value in zip(variables, before, strict=True):
             if not np.array_equal(_values(variable), value):
                 variable.assign(value)
@@ -70,12 +87,13 @@ def jax_state_kept(model, function):
 
     Keras empties the variables before the first batch; where reading that batch raises, nothing else holds the weights.
     """
+    give_back = jax_state_setter(model)
 
     def guarded(state, iterator):
         try:
             return function(state, iterator)
         except BaseException:  # Ctrl-C too
-            model._jax_state = dict(zip(("trainable_variables", "non_trainable_variables"), state, strict=True))
+            give_back(state)
             raise
 
     return guarded

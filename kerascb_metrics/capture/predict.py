@@ -1,6 +1,7 @@
-"""Given data: one `model.predict` that also hands back the targets, weights and mask of the same batches.
+"""Given data: one `predict` that also returns the targets, weights and mask of the same batches.
 
-One iteration, so that data which reshuffles at each reading stays in step with its targets.
+One iteration, so that data which reshuffles at each reading stays in step with its targets. A shadow of the model makes
+it, see `shadow.py`: nothing of it can be seen on the model.
 """
 
 import contextlib
@@ -13,12 +14,13 @@ import keras
 import numpy as np
 from keras import tree
 
+from kerascb_metrics.capture import shadow
 from kerascb_metrics.capture._backend import backend
-from kerascb_metrics.capture._keras import get_data_adapter, get_keras_mask
+from kerascb_metrics.capture._keras import get_data_adapter, get_keras_mask, sync_state
 from kerascb_metrics.capture.batches import Batches, Pass
-from kerascb_metrics.capture.guards import jax_state_kept, random_state_kept, replaced, state_kept
-from kerascb_metrics.capture.shards import refuse_uneven_batches
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.capture.guards import jax_state_kept, random_state_kept, state_kept, training_mode_kept
+from kerascb_metrics.capture.shards import refuse_uneven_batches, rows_of_all
+from kerascb_metrics.exceptions import CaptureError, DataError
 
 # A pass longer than this, in seconds, shows Keras's progress bar.
 _LONG_PASS = 5.0
@@ -46,26 +48,38 @@ class GivenData:
         self._arrays = isinstance(data, tuple | list)
         self._built_for = self._function = None
         self._step: Any = None
+        self._shadow: Any = None
         self._check_targets()
         if self._arrays:
             self._array_adapter()  # Keras checks the arrays' lengths
 
-    def predict(self, model, taker, *, show_progress=False):
-        """Predict all of the data, once; return it as a `Pass`, but for what a `Taker` took."""
+    def refuse(self, model):
+        """Raise `CaptureError` where the model cannot predict the data; all processes that train together call this."""
         backend().refuse_unsupported(model, given=True)
+        if _needs_call(model) and not shadow.has_call(model):
+            raise CaptureError(
+                f"Metrics: {type(model).__name__} has no `call`, so it cannot predict validation_data. Score the model "
+                "inside it that can, as in metrics.evaluate(inner_model, data), or give it a `call` or a "
+                "`predict_step`."
+            )
         rows = len(tree.flatten(self._data[0])[0]) if self._arrays else None
         refuse_uneven_batches(rows, self._batch_size, self._steps)
+
+    def predict(self, model, taker, *, show_progress=False):
+        """Predict all of the data, once; return it as a `Pass`, but for what a `Taker` took."""
+        self.refuse(model)
         counted = _Counted(self._data, self._steps)
         batches = Batches(self._known_rows, [taker])
+        sync_state(model)  # called in a hook, the weights may be in the state of fit alone
         with contextlib.ExitStack() as stack:
             stack.enter_context(random_state_kept())
-            stack.enter_context(state_kept(model))
-            # What `predict` leaves on the model besides.
-            stack.enter_context(replaced(model, **self._tapped(model), stop_predicting=False))
-            vars(model)["predict_function"] = _taking(
-                model, self._function, lambda captured: batches.add([self._step.unflatten(captured)])
+            stack.enter_context(training_mode_kept(model))
+            predicting = stack.enter_context(self._tapped(model))
+            stack.enter_context(state_kept(predicting))
+            vars(predicting)["predict_function"] = _taking(
+                predicting, self._function, lambda captured: batches.add([self._step.unflatten(captured)])
             )
-            model.predict(
+            predicting.predict(
                 self._array_adapter() if self._arrays else counted.source,
                 batch_size=self._batch_size,
                 steps=self._steps,
@@ -73,20 +87,41 @@ class GivenData:
                 callbacks=[_LateProgress()] if show_progress else None,
             )
         counted.check()
-        return Pass(batches.finish())
+        found = Pass(batches.finish())
+        self._check_whole(model, batches.rows)
+        return found
 
+    @contextlib.contextmanager
     def _tapped(self, model):
-        """The model's tapped step and function, built once for what `compile` and `quantize` replace.
+        """The model's shadow with a tapped step and function, built once for what `compile` and `quantize` replace.
 
-        They set `train_function` anew. The step stays with the function, which may look it up at every call.
+        They set `train_function` anew. The step stays with the function, which may look it up at every call, and so
+        does the shadow.
         """
-        key = (model.train_function, model.run_eagerly, model.jit_compile, model.steps_per_execution)
-        if self._function is None or key != self._built_for or key[0] is None:
-            self._built_for, self._step = key, _Step(model.predict_step)
-            with replaced(model, predict_step=self._step, predict_function=None):
-                model.make_predict_function(force=True)
-                self._function = model.predict_function
-        return {"predict_step": self._step, "predict_function": self._function}
+        alone = shadow.predicts_itself(model)
+        key = (model.train_function, model.run_eagerly, model.jit_compile, model.steps_per_execution, alone)
+        if key != self._built_for or key[0] is None:
+            self._built_for, self._function = key, None
+            self._shadow = None if alone else shadow.empty_shadow(model)
+        with shadow.itself(model) if alone else shadow.filled(self._shadow, model) as predicting:
+            if self._function is None:
+                self._step = _Step(predicting.predict_step)
+            vars(predicting).update(predict_step=self._step, predict_function=self._function)
+            if self._function is None:
+                predicting.make_predict_function(force=True)
+                self._function = predicting.predict_function
+            yield predicting
+
+    def _check_whole(self, model, rows):
+        """Raise where `predict` left rows out: nothing is scored on part of the data."""
+        expected = None if self._known_rows is None else rows_of_all(self._known_rows)
+        if rows != expected and (expected is not None or not rows):
+            of = "" if expected is None else f" of {expected}"
+            raise CaptureError(
+                f"Metrics: {rows}{of} rows of the given data went through `predict_function`, so nothing was scored "
+                f"(does {type(model).__name__} override `predict`?). Score the model inside it that predicts, as in "
+                "metrics.evaluate(inner_model, data)."
+            )
 
     @property
     def _known_rows(self):
@@ -106,6 +141,16 @@ class GivenData:
                 "Metrics: the data to score must hold targets: (x, y) or (x, y, sample_weight), or a dataset of such "
                 f"tuples; received a {type(self._data).__name__}{count}."
             )
+
+
+def _needs_call(model):
+    """Tell whether Keras's `predict` calls the model; on JAX it also does to build it."""
+    own = {name for name in ("predict", "make_predict_function", "predict_step") if _is_own(model, name)}
+    return not own or (own == {"predict_step"} and keras.backend.backend() == "jax" and not model.built)
+
+
+def _is_own(model, name):
+    return name in vars(model) or getattr(type(model), name) is not getattr(keras.Model, name)
 
 
 def _check_positive(name, value):

@@ -1,4 +1,4 @@
-"""Processes that train one model together: `keras.distribution`, which Keras has on JAX alone.
+"""Processes that train one model together: `keras.distribution`, on JAX alone (on PyTorch it is refused).
 
 Every process feeds its own part of a batch. What is captured is the whole of it, in every process, so that all come to
 the same scores and the same decisions. On another backend there is one process.
@@ -15,6 +15,15 @@ from kerascb_metrics.exceptions import CaptureError
 def together():
     """Tell whether this process has others beside it."""
     return keras.backend.backend() == "jax" and backend().spans_processes()
+
+
+def processes_apart():
+    """Return how many processes of torch.distributed train beside each other, each with scores of its own; or 1.
+
+    In a loop of the user's own, as with DistributedDataParallel: Keras does not know whether each process validates all
+    rows or a part of them.
+    """
+    return backend().process_count() if keras.backend.backend() == "torch" else 1
 
 
 def is_first_process():

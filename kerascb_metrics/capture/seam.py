@@ -3,10 +3,12 @@
 `fit` validates by calling `model.evaluate(…, callbacks=<its CallbackList>, return_dict=True)`, and `evaluate` looks
 `model.test_function` up anew for each batch. So for the length of a fit `evaluate` is wrapped on the instance; a call
 whose CallbackList holds a `PassListener` is fit's own, any other goes straight through. In fit's own pass each batch
-runs through a tapped twin of the test function, put in place for that one call and no longer.
+runs through a tapped twin of the test function, put in place for that one call and no longer. Another thread's
+`evaluate` may find it there: what it calls is the function that it would have found otherwise.
 """
 
 import functools
+import threading
 import weakref
 from typing import Any
 
@@ -56,34 +58,41 @@ def remove(model):
 
 
 def callbacks_beside(callback):
-    """Return the callbacks of the fit whose hook is calling `callback`, itself included."""
+    """Return the callbacks of the fit whose hook is calling `callback`, itself included; where not seen, it alone."""
     calling = _keras.calling_list(callback)
-    return [callback] if calling is None else list(calling.callbacks)
+    return [callback] if calling is None else list(_keras.callbacks_in(calling))
+
+
+def may_stand_beside(callback, other):
+    """Tell whether `other` is in the list whose hook is calling `callback`; True where the list is not seen."""
+    calling = _keras.calling_list(callback)
+    return calling is None or any(each is other for each in _keras.callbacks_in(calling))
 
 
 def step_to(place, callback):
     """Have Keras call `callback` at another place of its list from the next hook on; return the place it had.
 
-    At the front, the others see what it adds to `logs`. In a new list, for Keras is going through the old one.
+    At the front, the others see what it adds to `logs`.
     """
     calling = _keras.calling_list(callback)
     if calling is None or place is None:
         return None
-    before = calling.callbacks.index(callback)
-    others = [other for other in calling.callbacks if other is not callback]
-    calling.callbacks = [*others[:place], callback, *others[place:]]
-    return before
+    listed = _keras.callbacks_in(calling)
+    others = [other for other in listed if other is not callback]
+    _keras.put_in_order(calling, [*others[:place], callback, *others[place:]])
+    return listed.index(callback)
 
 
 def refuse_what_cannot_be_captured(model):
     """Raise `CaptureError` for a test function that is not Keras's own, and for what Keras itself cannot do."""
+    _keras.refuse_unknown_trainer(model)
     backend().refuse_unsupported(model)
     if "make_test_function" in vars(model) or type(model).make_test_function is not keras.Model.make_test_function:
         raise CaptureError(
             f"Metrics: {type(model).__name__} overrides `make_test_function`, so the rows that its validation sees "
             f"cannot be captured. {_REMEDY}"
         )
-    if _keras.is_nnx_enabled():
+    if keras.config.is_nnx_enabled():
         raise CaptureError(
             "Metrics: with Flax NNX enabled Keras compiles the class's own `test_step`, so the rows that it sees "
             f"cannot be captured. Unset KERAS_NNX_ENABLED. {_REMEDY}"
@@ -130,9 +139,10 @@ def _listeners(callbacks):
     """The listeners of fit's own pass; none where the pass is captured already (somebody wrapped our wrapper)."""
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         return []
-    if any(isinstance(callback, _Arm) for callback in callbacks.callbacks):
+    listed = _keras.callbacks_in(callbacks)
+    if any(isinstance(callback, _Arm) for callback in listed):
         return []
-    return [own for own in callbacks.callbacks if isinstance(own, PassListener) and own.wants_pass]
+    return [own for own in listed if isinstance(own, PassListener) and own.wants_pass]
 
 
 class _Arm(keras.callbacks.Callback):
@@ -146,17 +156,18 @@ class _Arm(keras.callbacks.Callback):
         super().__init__()
         self._own_model = model  # `self.model` would sync the state on JAX at every access
         self._list = callbacks
+        self._thread = threading.get_ident()
         self._function = None
         self.batches = batches
         self.passes = 0
         self.stopped = False
 
     def __enter__(self):
-        self._list.callbacks.append(self)
+        _keras.callbacks_in(self._list).append(self)
         return self
 
     def __exit__(self, *error):
-        self._list.callbacks.remove(self)
+        _keras.callbacks_in(self._list).remove(self)
         missed = self._function is not None
         self._release()
         if missed and not any(error):
@@ -174,9 +185,11 @@ class _Arm(keras.callbacks.Callback):
             self._refuse_missed()
         self._function = self._own_model.test_function
         self._twin = _twin(self._own_model)
-        vars(self._own_model)["test_function"] = self._run
+        vars(self._own_model)["test_function"] = functools.partial(self._run, self._function)
 
-    def _run(self, *args):
+    def _run(self, function, *args):
+        if threading.get_ident() != self._thread:
+            return function(*args)
         self._release()
         result, parts = self._twin(*args)
         self.batches.add(parts)
