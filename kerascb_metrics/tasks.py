@@ -244,9 +244,9 @@ class Multilabel:
 
     def __post_init__(self):
         _check_from_logits(self)
-        _keep_own(self, "threshold", "class_names")
         if self.threshold is not None and np.asarray(self.threshold).dtype.kind not in "fiu":
             raise ValueError(f"Multilabel: threshold must be a number, or one a label; received {self.threshold!r}.")
+        _keep_own(self, "threshold", "class_names")
 
     def read(self, rows, loss):
         """Read `Predictions` as multilabel `Evidence`."""

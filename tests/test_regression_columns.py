@@ -97,7 +97,7 @@ class Echo(keras.Model):
 
 def functional(*shape, squeeze=False):
     inputs = keras.Input(shape)
-    outputs = keras.layers.Activation("linear")(inputs)
+    outputs = keras.layers.Dense(shape[-1], use_bias=False, kernel_initializer="identity")(inputs)
     if squeeze:
         outputs = keras.layers.Reshape((-1,))(outputs)
     return keras.Model(inputs, outputs)
