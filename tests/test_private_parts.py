@@ -265,7 +265,7 @@ def test_no_model_kept_by_the_callback():
 
 @pytest.fixture
 def unseen(monkeypatch):
-    monkeypatch.setattr(_keras, "_frames", lambda: iter(()))
+    monkeypatch.setattr(_keras, "_frames", lambda frame=None: iter(()))
 
 
 def test_without_frames_each_says_so(unseen):
@@ -275,6 +275,8 @@ def test_without_frames_each_says_so(unseen):
     assert _keras.fit_list_holds(callback, model) is True
     assert _keras.first_validation_batch(model) is None
     assert _keras.calling_list(callback) is None
+    assert _keras.list_of_innermost_fit() is None
+    assert _keras.lists_of_all_fits() == []
 
 
 def test_without_frames_the_same_scores(monkeypatch, tmp_path):
@@ -289,7 +291,7 @@ def test_without_frames_the_same_scores(monkeypatch, tmp_path):
 
     seen = run()
     (tmp_path / "log.jsonl").unlink()
-    monkeypatch.setattr(_keras, "_frames", lambda: iter(()))
+    monkeypatch.setattr(_keras, "_frames", lambda frame=None: iter(()))
     assert run() == seen
 
 
