@@ -196,9 +196,9 @@ def test_what_python_cannot_pickle_is_python_s_error():
     with_lambda = Metrics({"mine": lambda y_true, y_pred: 1.0}, validation_data=(X, Y), verbose=False)
     for metrics in (with_generator, with_lambda):
         fit(metrics)
-        with pytest.raises((TypeError, pickle.PicklingError, AttributeError), match="(?i)pickle"):
+        with pytest.raises((TypeError, pickle.PicklingError, AttributeError), match=r"(?i)pickle"):
             pickle.dumps(metrics)
-    with pytest.raises(TypeError, match="(?i)pickle"):
+    with pytest.raises(TypeError, match=r"(?i)pickle"):
         copy.deepcopy(with_generator)
     other = copy.deepcopy(with_lambda)
     fit(other)
