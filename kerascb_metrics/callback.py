@@ -146,7 +146,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def __getstate__(self):
         """A copy, or a pickle, has the scores, and nothing of a fit: neither its model nor its other callbacks."""
-        copy = object.__new__(type(self))
+        copy: Any = object.__new__(type(self))
         vars(copy).update(vars(self), _given=None, _log=None, _place=None, _given_modes=[], _claim=capture.Claim())
         copy.set_model(None)
         return vars(copy)
