@@ -28,7 +28,7 @@ class Assessment:
     bounds: dict
 
 
-def assess(evidence, scoring, *, complete=True, on_error):
+def assess(evidence, scoring, *, complete=True, on_error, shapes=None):
     """Score an `Evidence`.
 
     Args:
@@ -36,6 +36,8 @@ def assess(evidence, scoring, *, complete=True, on_error):
         scoring: the `Scoring`.
         complete: whether the pass saw all of its data; if not, every score is nan.
         on_error: called with (name, error) for a score that raised; returns the value to record, or raises.
+        shapes: name → shape of its values in earlier epochs, to which those of this one are added. Another shape is an
+            error: its numbers would go under the names of others.
     """
     evidence = replace(evidence, wants_precision=scoring.wants_precision)
     if not evidence.rows:
@@ -45,6 +47,7 @@ def assess(evidence, scoring, *, complete=True, on_error):
     if not complete:
         evidence = replace(evidence, undefined="the pass was cut short by stop_evaluating")
     scores, bounds = _score(evidence, scoring)
+    _refuse_other_shapes(scores, {} if shapes is None else shapes)
     for name, error in scores.errors.items():
         scores.values[name] = on_error(name, error)
     names = evidence.class_names
@@ -53,6 +56,14 @@ def assess(evidence, scoring, *, complete=True, on_error):
     )
     tally = Tally.of(evidence, scoring.zero_division)
     return Assessment(history_entries(scores.values, names), entries, scores, tally, _by_class(bounds, names))
+
+
+def _refuse_other_shapes(scores: Scores, shapes: dict) -> None:
+    for name in scores.values.keys() - scores.errors.keys() - scores.undefined.keys():
+        shape = np.shape(scores.values[name])
+        known = shapes.setdefault(name, shape)
+        if shape != known:
+            scores.errors[name] = ValueError(f"it returned values of shape {shape}, in earlier epochs {known}.")
 
 
 def _score(evidence, scoring):

@@ -9,6 +9,7 @@ import numpy as np
 from kerascb_metrics.binning import BINS
 from kerascb_metrics.blocks import BLOCK
 from kerascb_metrics.curves import Curve
+from kerascb_metrics.magnitudes import exponent_of, is_ordinary
 from kerascb_metrics.ranking import POINTS, Ranking
 
 # Rows at a time: more of them than there are cells to add up.
@@ -65,11 +66,30 @@ def bounds_of(table, binning, *, turned=False, precision=False, most=POINTS):
     if table.dtype == np.int64:
         single = single | (others + ones == 1)
     curve = _curve(lowest, ones, others, most)
-    precisions = _average_precisions(ones[::-1], others[::-1], single[::-1]) if precision else (None, None)
+    ones, others, apart = _in_units(ones, others)
+    mixed = others if apart == 0 else _ldexp(others, apart)
+    precisions = _average_precisions(ones[::-1], mixed[::-1], single[::-1]) if precision else (None, None)
     return tuple(
         Ranking(auc, average_precision, curve)
         for auc, average_precision in zip(_areas(ones, others, single), precisions, strict=True)
     )
+
+
+def _in_units(ones, others):
+    """Scale sums of weights of no ordinary size, those of the class and of the others each until they are about 1.
+
+    Returns both, and the power of two by which the unit of the others is larger.
+    """
+    if is_ordinary(ones) and is_ordinary(others):
+        return ones, others, 0
+    units = exponent_of(ones), exponent_of(others)
+    return np.ldexp(ones, -units[0]), np.ldexp(others, -units[1]), units[1] - units[0]
+
+
+def _ldexp(sums, power):
+    """Sums in another unit, at most so many that no precision is left."""
+    with np.errstate(over="ignore"):
+        return np.minimum(np.ldexp(sums, power), 2.0**900)
 
 
 def _areas(ones, others, single):
@@ -115,9 +135,10 @@ def _before(counts):
 def _curve(lowest, ones, others, most):
     """The curve at the lowest score of some bins: exact there, where float32 holds the scores."""
     rows_above, ones_above = np.cumsum((ones + others)[::-1]), np.cumsum(ones[::-1])
+    others_above = np.cumsum(others[::-1])  # not the difference: weights may be many powers of ten apart
     places = np.unique(np.concatenate([_even(rows_above, most // 3), _even(ones_above, most // 3), _steps(rows_above)]))
     thresholds, tps = lowest[::-1][places], ones_above[places]
-    return Curve.falling(thresholds, tps, rows_above[places] - tps)
+    return Curve.falling(thresholds, tps, others_above[places])
 
 
 def _even(risen, points):

@@ -12,10 +12,12 @@ from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.keys import Keys
 from kerascb_metrics.log_file import LogFile, open_log, place_before_savers
 from kerascb_metrics.monitors import give_modes, take_back
+from kerascb_metrics.outputs import Outputs
 from kerascb_metrics.plan import Plan
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.recorder import Recorder
 from kerascb_metrics.settings import score_names, settings_of
+from kerascb_metrics.tables import printable
 
 
 class Metrics(capture.PassListener, keras.callbacks.Callback):
@@ -144,16 +146,16 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def __getstate__(self):
         """A copy, or a pickle, has the scores, and nothing of a fit: neither its model nor its other callbacks."""
-        copy = object.__new__(type(self))
-        copy.__dict__.update(vars(self), _given=None, _log=None, _place=None, _given_modes=[], _claim=capture.Claim())
+        copy: Any = object.__new__(type(self))
+        vars(copy).update(vars(self), _given=None, _log=None, _place=None, _given_modes=[], _claim=capture.Claim())
         copy.set_model(None)
-        return copy.__dict__
+        return vars(copy)
 
     # What a user reads.
 
     def __repr__(self):
         names = ", ".join(self.history or score_names(self._plan, self._outputs or ())) or "scores by output"
-        return f"Metrics({self._keys.prefix}…: {names}; {len(self.history.epochs)} epochs)"
+        return printable(f"Metrics({self._keys.prefix}…: {names}; {len(self.history.epochs)} epochs)")
 
     def __str__(self):
         return str(self.history) if self.history.epochs else repr(self)
@@ -234,7 +236,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
                 f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
             )
         recorder = Recorder(self._plan, self.use_sample_weight, "raise", tell=lambda message: None)
-        recorder.begin(0, *capture.facts_of(model))
+        recorder.begin(0, capture.facts_of(model))
         recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model, recorder.reader))
         return {name: values[0] for name, values in recorder.history.items()}
 
@@ -252,8 +254,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._claim_fit(peers)
         take_back(self._given_modes)  # of an interrupted fit
         self._start_afresh()
-        if self._outputs is not None:
-            self._plan.check(getattr(self.model, "loss", None), self._outputs)
+        if (outputs := self._known_outputs()) is not None:
+            self._plan.check(outputs)
         others = [peer for peer in peers if isinstance(peer, Metrics) and peer is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
@@ -321,7 +323,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._claim.take()
 
     def _begin(self):
-        self._recorder.begin(self._epoch, *capture.facts_of(self.model))
+        self._recorder.begin(self._epoch, capture.facts_of(self.model))
         return self._recorder.reader
 
     def _record(self, collect, taken):
@@ -352,8 +354,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def _values(self, name):
         known = self.history or dict.fromkeys(self._plan.directions(self._outputs or ()))
-        of_output = f"{self.output}_{name}"
-        name = of_output if of_output in known else name
+        if self.output is not None and f"{self.output}_{name}" in known:
+            name = f"{self.output}_{name}"
         if name not in known:
             raise AttributeError(f"this Metrics has no score {name!r}; it has: {', '.join(known)}")
         return self.history.get(name, [])
@@ -361,10 +363,13 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     @property
     def _outputs(self):
         """The names of the model's outputs where there are several, () for one, None where they are not known."""
-        names = getattr(capture.model_of(self), "output_names", None)
-        if names is None:
-            return None
-        return tuple(names) if len(names) > 1 else ()
+        outputs = self._known_outputs()
+        return None if outputs is None else outputs.names
+
+    def _known_outputs(self) -> Outputs | None:
+        """The `Outputs` of the model, where they are known without a batch."""
+        facts = capture.facts_of(capture.model_of(self))
+        return None if facts.structure is None else Outputs.of(facts.structure, facts.loss, facts.layer_names)
 
     @property
     def _silent(self):

@@ -12,8 +12,9 @@ import numpy as np
 from kerascb_metrics.binned import bounds_of, count_in_bins
 from kerascb_metrics.binning import BINS, HALF, binning_of
 from kerascb_metrics.blocks import columns_of
-from kerascb_metrics.evidence import Evidence, rankable
+from kerascb_metrics.evidence import Evidence, rankable, single_cells
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.magnitudes import check_sum
 from kerascb_metrics.ranking import points_each
 
 # Of one class: what comes of it, and the others, in each bin.
@@ -59,6 +60,12 @@ class CountedEvidence(Evidence):
     def label_tables(self):
         """The L × 2 × 2 tables of a multilabel task."""
         return self.summed
+
+    @property
+    def cells(self):
+        """As of any `Evidence`; of a single label the cells that have some weight."""
+        single = self.kind == "multilabel" and len(self.classes) == 1
+        return single_cells(self.summed[0]) if single else super().cells
 
     @property
     def has_other_class(self):
@@ -129,6 +136,7 @@ class Counting:
 
     def evidence(self):
         """Return the `CountedEvidence` of all rows so far."""
+        check_sums(self._sum)
         return replace(self._sum, bins=self._bins, binning=self._binning)
 
     def _count_in_bins(self, evidence, dtype):
@@ -152,6 +160,14 @@ class Counting:
             self._bins, evidence.are_of(indices), columns_of(y_score, indices), strict=True
         ):
             count_in_bins(positive, scores, binning, weight, into=table)
+
+
+def check_sums(evidence: CountedEvidence) -> None:
+    """Raise `DataError` where weights of many parts add up to more than float64 holds."""
+    if evidence.kind == "multilabel":
+        check_sum(evidence.summed)
+    else:
+        check_sum(evidence.summed.weight)
 
 
 def tables_of(kind, n_classes):

@@ -1,12 +1,16 @@
 """A `ScoreHistory` in the terms of JSON, and back, with every check of what a file may hold.
 
 The JSON is strict, so nan and the infinities, which it has no numbers for, are the strings "NaN", "Infinity" and
-"-Infinity" where a number belongs. An array is `{"dtype": "int64", "values": [[3, 1], [0, 2]]}`. What is read is
-built from plain values only: no code, and no array larger than the text that it comes from.
+"-Infinity" where a number belongs. An array is `{"dtype": "int64", "values": [[3, 1], [0, 2]]}`, and an empty one has
+its "shape" too. What is read is built from plain values only: no code, and no array larger than the text that it comes
+from. What would not come back as it is, is refused when it is written.
 """
 
 import math
+import operator
+import re
 import reprlib
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +29,9 @@ _LEAVES = {
     **{name: {int} for name in _INTEGERS},
     **{name: {int, float} for name in _FLOATS},
 }
+# Half a character each. JSON cannot tell the two from the one character that they spell together.
+_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_INTEGER_BITS = 10_000  # of a setting; Python itself reads 4300 decimal digits at most
 
 
 # Writing.
@@ -32,49 +39,114 @@ _LEAVES = {
 
 def header_of(history):
     """Return what holds for the whole run: format, version, settings, directions."""
-    directions = {name: _way(greater_is_better) for name, greater_is_better in history.directions.items()}
-    settings = {str(name): _setting_out(name, value) for name, value in history.settings.items()}
+    directions = {_text_out(name): _way(greater_is_better) for name, greater_is_better in history.directions.items()}
+    settings = {_text_out(name): setting_out(name, value) for name, value in history.settings.items()}
     return {"format": FORMAT, "version": VERSION, "settings": settings, "directions": directions}
 
 
 def epoch_of(history, place):
     """Return what was recorded at one place of the history's lists."""
     tallies, bounds = history.tallies[place], history.intervals[place]
+    _refuse_strange(bounds, history)
     return {
-        "epoch": int(history.epochs[place]),
-        "scores": {name: _value_out(name, values[place]) for name, values in history.items()},
-        "logs": {name: _number_out(name, value) for name, value in history.logs[place].items()},
-        "tallies": [{"output": output, **_tally_out(tally)} for output, tally in tallies.items()],
+        "epoch": epoch_out(history, place),
+        "scores": {_text_out(name): _value_out(name, value) for name, value in history.values_at(place).items()},
+        "logs": {_text_out(name): number_out(name, value) for name, value in history.logs[place].items()},
+        "tallies": [{"output": _output_out(output), **_tally_out(tally)} for output, tally in tallies.items()],
         **({"bounds": {name: _bounds_out(name, pair) for name, pair in bounds.items()}} if bounds else {}),
     }
+
+
+def epoch_out(history, place):
+    """Return the epoch at one place of the history's lists as an int: a count, greater than the one before."""
+    epoch = history.epochs[place]
+    try:
+        count = operator.index(epoch)
+    except TypeError:
+        count = -1
+    if not 0 <= count < 2**63:
+        raise ValueError(f"epoch {reprlib.repr(epoch)} is no count of epochs, from 0 on: a file cannot hold it.")
+    if place and count <= history.epochs[place - 1]:
+        raise ValueError(f"epoch {count} is recorded after epoch {history.epochs[place - 1]}: in a file epochs rise.")
+    return count
+
+
+def number_out(name: str, value: Any) -> float | str:
+    """Return a single number as JSON has it: a float, or the text for one that is not finite.
+
+    Raises:
+        ValueError: names what holds something else, or an integer that no float is equal to.
+    """
+    if type(value) is float:  # nearly all are
+        return _spelt(value)
+    array = _as_array(name, value)
+    if array.ndim or not np.can_cast(array.dtype, np.float64):
+        raise ValueError(f"{name!r} holds {reprlib.repr(value)}: a file holds numbers and arrays of numbers only.")
+    if array.dtype.kind in "iu" and int(float(array)) != int(array):
+        raise ValueError(f"{name!r} holds {int(array)}, which no float is equal to: a file would round it.")
+    return _spelt(float(array))
+
+
+def setting_out(name: str, value: Any) -> Any:
+    """Return a setting as JSON has it: text, True, False, None, an integer, `number_out`, or a list of these.
+
+    Raises:
+        ValueError: names what holds something else.
+    """
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, list | tuple):
+        return [setting_out(name, item) for item in value]
+    if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
+        raise ValueError(f"{name!r} holds an integer of more than {_INTEGER_BITS} bits: a file cannot hold it.")
+    if isinstance(value, str):
+        return _text_out(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    number = number_out(name, value)
+    return {"number": number} if isinstance(number, str) else number
 
 
 def _way(greater_is_better):
     return None if greater_is_better is None else "max" if greater_is_better else "min"
 
 
-def _setting_out(name, value):
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, list | tuple):
-        return [_setting_out(name, item) for item in value]
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    number = _number_out(name, value)
-    return {"number": number} if isinstance(number, str) else number
+def _text_out(text):
+    """A name, or other text, if it comes back as it is."""
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is the name of a score, a log or a setting, and is no text: a file cannot hold it.")
+    if _HALVES.search(text):
+        raise ValueError(
+            f"{text!r} holds the two halves of a character as two surrogates, which a file cannot tell from that "
+            "character. Join them: text.encode('utf-16', 'surrogatepass').decode('utf-16')."
+        )
+    return text
+
+
+def _output_out(output):
+    return None if output is None else _text_out(output)
+
+
+def _refuse_strange(bounds, history):
+    strange = [name for name in bounds if name not in history]
+    if strange:
+        raise ValueError(f"bounds of {', '.join(map(repr, strange))}, which is no score: a file cannot hold them.")
+
+
+def _as_array(name, value):
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name!r} holds {reprlib.repr(value)}: a file cannot hold what is masked.")
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # lists of unequal length
+        raise ValueError(f"{name!r} holds {reprlib.repr(value)}, which is no array: {error}") from None
 
 
 def _value_out(name, value):
-    return _array_out(name, value) if np.ndim(value) else _number_out(name, value)
+    return _array_out(name, value) if _as_array(name, value).ndim else number_out(name, value)
 
 
 def _bounds_out(name, pair):
     return [_value_out(name, end) for end in pair]
-
-
-def _number_out(name, value):
-    if isinstance(value, str) or not np.can_cast(np.asarray(value).dtype, np.float64):
-        raise ValueError(f"{name!r} holds {reprlib.repr(value)}: a file holds numbers and arrays of numbers only.")
-    return _spelt(float(value))
 
 
 def _array_out(name, values):
@@ -84,7 +156,8 @@ def _array_out(name, values):
             f"{name!r} holds an array of dtype {array.dtype}: a file holds numbers of {', '.join(_LEAVES)}."
         )
     listed = array.tolist()
-    return {"dtype": array.dtype.name, "values": listed if np.isfinite(array).all() else _spelt(listed)}
+    form = {"dtype": array.dtype.name, "values": listed if np.isfinite(array).all() else _spelt(listed)}
+    return form if array.size else {**form, "shape": list(array.shape)}  # lists end at the first axis of length 0
 
 
 def _spelt(value):
@@ -101,9 +174,9 @@ def _tally_out(tally):
         return {"kind": None}
     return {
         "kind": tally.kind,
-        "class_names": list(tally.class_names),
+        "class_names": [_text_out(name) for name in tally.class_names],
         "counts": _counts_out(tally.counts),
-        "zero_division": _number_out("zero_division", tally.zero_division),
+        "zero_division": number_out("zero_division", tally.zero_division),
         "pos_index": int(tally.pos_index),
         "scale": tally.scale,
         "threshold": None if tally.threshold is None else _value_out("threshold", tally.threshold),
@@ -147,6 +220,7 @@ def epoch_in(form):
     values = {name: _value_in(value) for name, value in _take(form, "scores", dict).items()}
     logs = {name: _number_in(value) for name, value in _take(form, "logs", dict).items()}
     tallies = {_output_in(each): _tally_in(each) for each in _take(form, "tallies", list)}
+    _need(len(tallies) == len(form["tallies"]), "'tallies' has an output twice")
     bounds = {name: _bounds_in(pair) for name, pair in _take(form, "bounds", dict).items()} if "bounds" in form else {}
     _need(bounds.keys() <= values.keys(), "'bounds' are of scores that are not there")
     return epoch, values, logs, tallies, bounds
@@ -196,18 +270,21 @@ def _number_in(value):
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{reprlib.repr(value)} stands where a number belongs")
     try:
-        return float(value)
+        number = float(value)
     except OverflowError:
-        raise ValueError("an integer too large for a number") from None
+        number = math.inf
+    _need(math.isfinite(number), "a number too large for a float")  # one that is infinite is spelt as text
+    return number
 
 
 def _array_in(form):
     dtype, values = _take(form, "dtype", str), _take(form, "values", list)
     _need(dtype in _LEAVES, f"{dtype!r} is no dtype of an array here")
     try:
-        with np.errstate(over="ignore"):
-            return np.array(_plain_lists(values, _LEAVES[dtype]), dtype)
-    except (ValueError, OverflowError) as error:
+        with np.errstate(over="raise"):
+            array = np.array(_plain_lists(values, _LEAVES[dtype]), dtype)
+        return array.reshape(_take(form, "shape", list)) if "shape" in form else array
+    except (ValueError, TypeError, OverflowError, FloatingPointError) as error:
         raise ValueError(f"no array of dtype {dtype}: {error}") from None
 
 
@@ -216,6 +293,8 @@ def _plain_lists(values, leaves):
     if list in kinds:
         _need(kinds == {list}, "numbers beside lists of numbers")
         return [_plain_lists(value, leaves) for value in values]
+    if float in kinds:
+        _need(not (math.inf in values or -math.inf in values), "a number too large for a float")
     if str in kinds and float in leaves:
         values = [_number_in(value) for value in values]
         kinds = set(map(type, values))

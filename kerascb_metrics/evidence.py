@@ -147,14 +147,21 @@ class Evidence:
         return tables.reshape(-1, 2, 2)
 
     @cached_property
-    def label_cells(self):
-        """The cells of the label tables, see `label_cells`."""
-        return label_cells(self.label_tables)
+    def cells(self):
+        """Few rows that count as all do, in the targets' own labels: (y_true, y_pred, weights).
 
-    @cached_property
-    def class_cells(self):
-        """The cells of the count table in the targets' own labels: (y_true, y_pred, weights)."""
-        return self.classes[self.counts.y_true], self.classes[self.counts.y_pred], self.counts.weight
+        A single label is a binary problem to scikit-learn, whose rows of neither true nor predicted label count too.
+        """
+        if self.kind != "multilabel":
+            return self.classes[self.counts.y_true], self.classes[self.counts.y_pred], self.counts.weight
+        if len(self.classes) > 1:
+            return label_cells(self.label_tables)
+        counts = self._counts_of_single
+        return counts.y_true, counts.y_pred, counts.weight
+
+    @property
+    def _counts_of_single(self):
+        return Counts.of(self.y_true.ravel(), self.y_pred.ravel(), 2, self.sample_weight)
 
     @cached_property
     def labels(self):
@@ -270,15 +277,23 @@ def _cells_of_labels(true, predicted, sample_weight):
     return np.stack([len(true) - here - said + both, said - both, here - both, both], axis=1)
 
 
+def single_cells(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the cells of one table [[tn, fp], [fn, tp]] that are not empty: (y_true, y_pred, weights)."""
+    occurring = np.flatnonzero(table)
+    return occurring // 2, occurring % 2, table.ravel()[occurring]
+
+
 def label_cells(tables):
     """Make of L × 2 × 2 tables a multilabel problem of the same TP, FP and FN: (y_true, y_pred, weights), 3 L + 1 rows.
 
     Precision, recall, F and Jaccard see nothing else, at every average but "samples". A last row without any label
-    stands for all true negatives: where there is nothing else, scikit-learn still has a row to see.
+    stands for all true negatives: where there is nothing else, scikit-learn still has a row to see. Its weight, which
+    changes nothing, is of the size of the others.
     """
     n_labels = len(tables)
     eye, none = sparse.identity(n_labels, np.int8, "csr"), sparse.csr_matrix((n_labels, n_labels), dtype=np.int8)
     y_true = sparse.vstack([eye, none, eye, none[:1]], "csr")
     y_pred = sparse.vstack([eye, eye, none, none[:1]], "csr")
-    weight = np.concatenate([tables[:, 1, 1], tables[:, 0, 1], tables[:, 1, 0], np.ones(1, tables.dtype)])
+    last = max(tables.max(initial=0), np.finfo(float).smallest_subnormal) if tables.dtype.kind == "f" else 1
+    weight = np.concatenate([tables[:, 1, 1], tables[:, 0, 1], tables[:, 1, 0], np.array([last], tables.dtype)])
     return y_true, y_pred, weight

@@ -11,15 +11,16 @@ import numpy as np
 from kerascb_metrics.display import Displays
 from kerascb_metrics.files import load, save, write_whole
 from kerascb_metrics.page import report_page
-from kerascb_metrics.tables import columns, html_table, text_table
+from kerascb_metrics.tables import columns, html_table, printable, text_table
 from kerascb_metrics.tally import Tally
 
 
 class ScoreHistory(Displays, Mapping):
     """A mapping from score name to the list of its values, one a scored epoch.
 
+    The lists and arrays that it returns are copies: what is done to them does not change the record.
+
     Attributes:
-        epochs: the scored epochs, counted from 0 as Keras counts them in `on_epoch_end`.
         logs: what Keras itself logged in each of them (`loss`, `val_loss`, compiled metrics), name → float.
         settings: what was scored and how, name → text or number, for files and pages.
         directions: score name → True where greater is better, False where less is, None where that is not known.
@@ -37,7 +38,7 @@ class ScoreHistory(Displays, Mapping):
     """
 
     def __init__(self, greater_is_better: dict[str, bool | None] | None = None) -> None:
-        self.epochs: list[int] = []
+        self._epochs: list[int] = []
         self.logs: list[dict[str, float]] = []
         self.settings: dict = {}
         self._values: dict[str, list] = {}
@@ -48,7 +49,8 @@ class ScoreHistory(Displays, Mapping):
     def __getitem__(self, name):
         if name not in self._values:
             raise KeyError(f"no score {name!r} was recorded; there are: {', '.join(self._values) or 'none yet'}")
-        return self._values[name]
+        values = self._values[name]
+        return _Copies(values) if any(isinstance(value, np.ndarray) for value in values) else list(values)
 
     def __iter__(self):
         return iter(self._values)
@@ -61,7 +63,7 @@ class ScoreHistory(Displays, Mapping):
     __hash__ = object.__hash__
 
     def __repr__(self):
-        return f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})"
+        return printable(f"ScoreHistory({len(self.epochs)} epochs: {', '.join(self._values) or 'no scores'})")
 
     def __str__(self):
         return text_table(self) if self.epochs else repr(self)
@@ -76,19 +78,31 @@ class ScoreHistory(Displays, Mapping):
     def append(self, epoch, values, tallies=None, intervals=None):
         """Record the scores of one epoch, the same names in every one, its counts by output, and its bounds by name."""
         for name in {**self._values, **values}:
-            past = self._values.setdefault(name, [float("nan")] * len(self.epochs))
-            past.append(values[name] if name in values else _blank_like(past[-1]))
-        self.epochs.append(epoch)
+            past = self._values.setdefault(name, [float("nan")] * len(self._epochs))
+            past.append(_copied(values[name]) if name in values else _blank_like(past[-1]))
+        self._epochs.append(epoch)
         self.tallies.append(tallies or {})
         self.intervals.append(intervals or {})
         self.logs.append({})
+
+    def values_at(self, place: int) -> dict:
+        """Return name → what was recorded at one place of the lists; arrays as they are, to be read only."""
+        return {name: values[place] for name, values in self._values.items()}
+
+    @property
+    def epochs(self) -> list[int]:
+        """The scored epochs, counted from 0 as Keras counts them in `on_epoch_end`."""
+        return list(self._epochs)
 
     @property
     def bounds(self) -> dict[str, list[tuple]]:
         """Name → list of (lowest, highest), one a scored epoch; an epoch whose rows were kept has the value twice."""
         names = dict.fromkeys(name for interval in self.intervals for name in interval)
         return {
-            name: [own.get(name, (value, value)) for own, value in zip(self.intervals, self[name], strict=True)]
+            name: [
+                tuple(map(_copied, own.get(name, (value, value))))
+                for own, value in zip(self.intervals, self._values[name], strict=True)
+            ]
             for name in names
         }
 
@@ -99,17 +113,22 @@ class ScoreHistory(Displays, Mapping):
             name: a scalar score.
             mode: "max" or "min"; needed only for a score whose direction is not known (a bare metric function).
         """
+        place = self._place_of_best(name, mode)
+        return self.epochs[place], self[name][place]
+
+    def _place_of_best(self, name, mode=None):
         values = self[name]
         if any(np.ndim(value) for value in values):
             raise ValueError(f"{name!r} is no single number an epoch: it has no best. Choose one of its own keys.")
         if mode not in ("max", "min", None):
             raise ValueError(f"mode must be 'max' or 'min'; received {mode!r}.")
         sign = {"max": 1, "min": -1}[mode or self.mode(name)]
-        ranked = [(sign * value, -place) for place, value in enumerate(values) if not math.isnan(value)]
+        # Python's numbers compare exactly; NumPy would round one of two to the dtype of the other.
+        numbers = [value.item() if isinstance(value, np.generic | np.ndarray) else value for value in values]
+        ranked = [(sign * number, -place) for place, number in enumerate(numbers) if not math.isnan(number)]
         if not ranked:
             raise ValueError(f"no epoch has a value for {name!r}: {values}")
-        place = -max(ranked)[1]
-        return self.epochs[place], values[place]
+        return -max(ranked)[1]
 
     def report(self, epoch: int | str = -1, *, output: str | None = None, output_dict: bool = False) -> str | dict:
         """Return `sklearn.metrics.classification_report` of a scored epoch.
@@ -162,10 +181,15 @@ class ScoreHistory(Displays, Mapping):
             path: ends in ".json", or in ".jsonl" for a line an epoch, which hold all that the history does: scores
                 and matrices with their dtypes, logs, directions, settings, counts and curves. Or in ".csv", for
                 spreadsheets: the scores that are single numbers, then `logs`. It does NOT hold matrices, arrays,
-                counts, curves, directions and settings, nor which columns were scores.
+                counts, curves, directions and settings, nor which columns were scores. Single numbers come back as
+                floats, lists as arrays, and tuples among the settings as lists; everything else as it was. A
+                symbolic link is written through, and stays; a hard link cannot stay, and its other names keep what
+                they had.
 
         Raises:
-            ValueError: for another ending, or a score or setting that is neither number nor array nor text.
+            ValueError: for another ending, or for what would not come back, which it names: a score, log or setting
+                that is neither number nor array nor text, an integer that no float is equal to, epochs that do not
+                rise from 0 on, in .csv a name with a lone surrogate. Nothing is written then.
             OSError: names the path.
         """
         save(self, path)
@@ -175,7 +199,8 @@ class ScoreHistory(Displays, Mapping):
         """Read what `save`, or `Metrics(log_file=…)`, has written; nothing of the file is executed.
 
         A .jsonl file whose last line is damaged, as by a power cut, is read without it, with a warning. Of a .csv
-        file every column comes back as a score, for which `best` asks for `mode=`.
+        file every column comes back as a score, for which `best` asks for `mode=`. Blank lines, Windows line ends and
+        a byte order mark are passed over.
 
         Raises:
             ValueError: names the path, and the line, of a file that is damaged, of another kind, or of a later format.
@@ -204,7 +229,13 @@ class ScoreHistory(Displays, Mapping):
             raise ImportError(
                 "ScoreHistory.to_frame needs pandas: pip install 'kerascb_metrics[pandas]', or pip install pandas."
             ) from error
-        return pd.DataFrame(columns(self), index=pd.Index(self.epochs, name="epoch", dtype="int64"))
+        table = columns(self)
+        frame = pd.DataFrame(dict(enumerate(table.values())), index=pd.Index(self.epochs, name="epoch", dtype="int64"))
+        try:
+            frame.columns = pd.Index(list(table))
+        except UnicodeEncodeError:  # pyarrow, where pandas uses it, takes no lone surrogates
+            frame.columns = pd.Index(list(table), dtype=object)
+        return frame
 
     def _is_class_of(self, name, base):
         return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))
@@ -212,7 +243,9 @@ class ScoreHistory(Displays, Mapping):
     def place(self, epoch: int | str) -> int:
         """Return where a scored epoch stands in the lists; −1: the last; "best": of the first score that has a best."""
         if epoch == "best":
-            return self.epochs.index(self.best(self.headline)[0])
+            return self._place_of_best(self.headline)
+        if isinstance(epoch, bool | np.bool_):  # Python takes them for 1 and 0
+            raise ValueError(f"epoch must be one of {self.epochs}, -1 or 'best'; received {epoch!r}.")
         if epoch == -1 and self.epochs:
             return len(self.epochs) - 1
         if epoch not in self.epochs:
@@ -240,6 +273,30 @@ class ScoreHistory(Displays, Mapping):
     def _direction(self, name):
         bases = [base for base in self.directions if name == base or self._is_class_of(name, base)]
         return self.directions[max(bases, key=len)] if bases else None
+
+
+class _Copies(list):
+    """A list whose arrays are copied when they are looked at: a copy of all of them at once may be large."""
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        return _Copies(found) if isinstance(place, slice) else _copied(found)
+
+    def __iter__(self):
+        return map(_copied, super().__iter__())
+
+    def __reversed__(self):
+        return map(_copied, super().__reversed__())
+
+    def copy(self):
+        return _Copies(self)
+
+    def pop(self, place=-1):
+        return _copied(super().pop(place))
+
+
+def _copied(value):
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _blank_like(value):

@@ -11,15 +11,22 @@ def infer_task(rows, loss):
     Raises:
         DataError: where the answer is not certain; the message names the `task=` to choose from.
     """
-    columns = rows.y_pred.shape[-1] if rows.y_pred.ndim > 1 else 1
-    one_output = columns == 1 or rows.y_pred.ndim == 1
+    if loss.problem:
+        raise DataError(
+            f"Metrics: {loss.problem}. Say what the outputs are, as in task=Multiclass(from_logits=True) or "
+            "task='regression'."
+        )
+    columns = rows.columns
+    one_output = columns == 1
     if loss.family == "regression":
         return _infer_regression(rows, loss)
     if loss.family in ("binary", "hinge"):
         return Binary() if one_output else Multilabel()
+    if loss.family == "crossentropy":  # Keras takes the binary one for one column
+        return Binary() if columns in (1, 2) else Multiclass()
     if loss.family in ("categorical", "categorical_hinge"):
         return Binary() if columns == 2 and loss.family == "categorical" else Multiclass()
-    return _infer_from_values(rows, columns)
+    return _infer_from_values(rows, columns, loss.ignore_class)
 
 
 def _infer_regression(rows, loss):
@@ -31,11 +38,12 @@ def _infer_regression(rows, loss):
     return Regression()
 
 
-def _infer_from_values(rows, columns):
+def _infer_from_values(rows, columns, ignore_class):
     if not whole(rows.y_true):
         return Regression()
     if columns == 1:
-        if zero_one(rows.y_true):
+        counted = rows.y_true if ignore_class is None else rows.y_true[rows.y_true != ignore_class]
+        if zero_one(counted):
             return Binary()
         raise DataError(
             "Metrics: the loss does not tell the task, and one output column with targets other than 0 and 1 could be "

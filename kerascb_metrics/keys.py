@@ -41,7 +41,14 @@ class Keys:
             taken: the keys that `logs` holds.
             say: called with (topic, sentence) for each score that is renamed.
         """
-        return {self._free(name, taken, say): value for name, value in entries.items()}
+        keys = [self._free(name, taken, say) for name in entries]
+        double = sorted({key for key in keys if keys.count(key) > 1 or (key in taken and RENAMED in key)})
+        if double:
+            raise ValueError(
+                f"Metrics: two scores would both be logged as {', '.join(double)}. Give one of them another name, as "
+                "in scoring={'name': …}."
+            )
+        return dict(zip(keys, entries.values(), strict=True))
 
     def _free(self, name, taken, say):
         key, free = self.prefix + name, self.prefix + RENAMED + name

@@ -1,16 +1,24 @@
 """The file that a fit writes as it goes: each scored epoch on the disk before the next one begins."""
 
-import json
+import codecs
 import os
-import stat
 import tempfile
 from pathlib import Path
 
 import keras
 
 from kerascb_metrics import capture
-from kerascb_metrics.encoding import epoch_of, fill, header_in, header_of
-from kerascb_metrics.files import jsonl_of, line_of, naming, parse_jsonl, write_whole
+from kerascb_metrics.encoding import epoch_of, fill, header_of, setting_out
+from kerascb_metrics.files import (
+    check_header,
+    jsonl_of,
+    line_of,
+    naming,
+    parse_jsonl,
+    refuse_special,
+    write_whole,
+    written_to,
+)
 
 # What a first line may be long before it is taken for something else.
 _HEADER = 1 << 24
@@ -30,8 +38,8 @@ def open_log(metrics, others, say):
         return None
     log = LogFile(metrics.log_file, say)
     log.check()
-    taken = [os.path.realpath(other.log_file) for other in others if other.log_file is not None]
-    if os.path.realpath(log.path) in taken:
+    taken = [written_to(other.log_file) for other in others if other.log_file is not None]
+    if written_to(log.path) in taken:
         raise ValueError(
             f"Metrics: two callbacks of this fit have the log_file {os.fspath(log.path)!r}. Give each its own."
         )
@@ -55,6 +63,9 @@ class LogFile:
     Each later write appends, and waits for the disk. What a write that fails has left is cut off again, and the next
     one makes up for it. Where several processes train together the first one writes; the others read, to go on.
 
+    A symbolic link stays, and what it points to is written. A hard link cannot stay, as the first write makes a new
+    file: the old one's other names keep what they had. A relative path is of the folder in which the fit begins.
+
     Args:
         path: the file.
         say: called with (topic, sentence) for a warning.
@@ -62,6 +73,7 @@ class LogFile:
 
     def __init__(self, path, say):
         self.path = path
+        self._file = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)  # which may change later
         self._say = say
         self._writes = capture.is_first_process()
         self._begun = False  # whether an epoch has begun
@@ -79,16 +91,18 @@ class LogFile:
             ValueError: the file is there, and is no log of scores.
         """
         try:
+            target = written_to(self.path)
             if self._writes:
-                with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(self.path))):
+                with tempfile.TemporaryFile(dir=os.path.dirname(target)):
                     pass  # tried, for the rights of a folder do not tell all
-            if os.path.exists(self.path):
-                _refuse_special(self.path)
-                with open(self.path, "r+b" if self._writes else "rb") as file:
-                    first = file.readline(_HEADER)
+            refuse_special(target)
+            if os.path.exists(target):
+                with open(target, "r+b" if self._writes else "rb"):
+                    pass
+            first = self._first_line()
         except OSError as error:
             raise naming(error, self.path) from error
-        if self._holds_something():
+        if first:
             _check_first(self.path, first)
 
     def take_up(self, recorder, epoch=None):
@@ -101,13 +115,14 @@ class LogFile:
         if self._begun:
             return
         self._begun, self._resumed = True, epoch != 0
-        if not self._resumed or not self._holds_something():
+        if not self._resumed or not self._first_line():
             return
-        header, epochs = parse_jsonl(self.path, Path(self.path).read_bytes())
+        header, epochs = parse_jsonl(self.path, Path(self._file).read_bytes())
         settings, directions = header
         own = recorder.history.settings
         for name in _SAME:
-            if name in settings and repr(settings[name]) != repr(own.get(name)):
+            # As in a file, where nan is a text, which is equal to itself.
+            if name in settings and setting_out(name, settings[name]) != setting_out(name, own.get(name)):
                 raise ValueError(
                     f"Metrics: {os.fspath(self.path)} was written with {name}={settings[name]!r}, and this fit has "
                     f"{name}={own.get(name)!r}: its scores do not go on. Pass another log_file."
@@ -124,7 +139,7 @@ class LogFile:
             return
         try:
             header = line_of(header_of(history))
-            if self._header != header or not os.path.exists(self.path):
+            if self._header != header or not os.path.exists(self._file):
                 self._write_whole(history, header)
             else:
                 self._append(history)
@@ -138,17 +153,17 @@ class LogFile:
 
     def _write_whole(self, history, header):
         data = jsonl_of(history)
-        if self._header and os.path.exists(self.path):
-            _refuse_change(os.path.getsize(self.path), self._size)
-        elif not self._header and not self._resumed and self._holds_something():
+        if self._header and os.path.exists(self._file):
+            _refuse_change(os.path.getsize(self._file), self._size)
+        elif not self._header and not self._resumed and self._first_line():
             self._put_aside()
-        write_whole(self.path, data)
+        write_whole(self._file, data)
         self._header, self._size, self._epochs = header, len(data), len(history.epochs)
 
     def _append(self, history):
         lacking = range(self._epochs, len(history.epochs))
         data = b"".join(line_of(epoch_of(history, place)) for place in lacking)
-        with open(self.path, "r+b", buffering=0) as file:
+        with open(self._file, "r+b", buffering=0) as file:
             _refuse_change(file.seek(0, os.SEEK_END), self._size)
             try:
                 _write_all(file, data)
@@ -159,26 +174,25 @@ class LogFile:
         self._size, self._epochs = self._size + len(data), len(history.epochs)
 
     def _put_aside(self):
-        path = Path(self.path)
+        path = Path(written_to(self._file))  # what a link points to: the link stays, for the new run
         number = 1
-        while (aside := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
+        while os.path.lexists(aside := path.with_name(f"{path.stem}.{number}{path.suffix}")):
             number += 1
         os.rename(path, aside)
-        self._say("aside", f"a new run begins in {path}; what it held of an earlier one is now in {aside}.")
+        self._say("aside", f"a new run begins in {self.path}; what it held of an earlier one is now in {aside}.")
 
-    def _holds_something(self):
-        return os.path.exists(self.path) and os.path.getsize(self.path) > 0
-
-
-def _refuse_special(path):
-    """A device or a folder must not be replaced by a file."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(None, "no regular file")
+    def _first_line(self):
+        """The first line that is not blank; b"" where there is none, or no file."""
+        if not os.path.exists(self._file):
+            return b""
+        with open(self._file, "rb") as file:
+            lines = iter(lambda: file.readline(_HEADER), b"")
+            return next((line for line in lines if line.removeprefix(codecs.BOM_UTF8).strip()), b"")
 
 
 def _check_first(path, line):
     try:
-        header_in(json.loads(line))
+        check_header(line)
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"Metrics: log_file {os.fspath(path)!r} is there already, and is no log of scores that can be gone on "

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from kerascb_metrics import capture
+from kerascb_metrics.counting import check_sums
 from kerascb_metrics.evidence import Counts
 from kerascb_metrics.exceptions import CaptureError, DataError
 from kerascb_metrics.readings import some
@@ -30,13 +31,15 @@ def merged(evidence):
     figures = np.array([evidence.total, evidence.undefined is not None], np.int64)
     total, undefined = capture.sum_over_processes([figures])[0].tolist()
     elsewhere = "outputs of another process are NaN or infinite" if undefined else None
-    return replace(
+    whole = replace(
         _with_labels(evidence),
         total=total,
         summed=_summed(evidence.summed),
         bins=bins,
         undefined=evidence.undefined or elsewhere,
     )
+    check_sums(whole)
+    return whole
 
 
 def _summed(counts):

@@ -1,6 +1,7 @@
 """What the HTML page shows of a `ScoreHistory`: numbers and text that JSON can say, bounded in size."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -140,9 +141,14 @@ def _confused(counts):
 
 def _report(tally):
     """The rows of the classification report: name, precision, recall, F1, support."""
-    report = tally.report(output_dict=True)
+    # By number: scikit-learn's dict has one entry for an average and a class of the same name.
+    numbered = replace(tally, class_names=tuple(map(str, range(len(tally.class_names)))))
+    report = numbered.report(output_dict=True)
     total = report["weighted avg"]["support"]
+    names = dict(zip(numbered.class_names, tally.class_names, strict=True))
     return [
-        [name, *(_number(value) for value in row.values())] if isinstance(row, dict) else [name, "", "", row, total]
+        [names.get(name, name), *(_number(value) for value in row.values())]
+        if isinstance(row, dict)
+        else [name, "", "", row, total]
         for name, row in report.items()
     ]

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from kerascb_metrics.evidence import Evidence
+from kerascb_metrics.magnitudes import for_sums, tamed
 from kerascb_metrics.ranking import auc_of_rows
 from kerascb_metrics.ratios import ratios
 
@@ -66,13 +67,16 @@ class Panel:
 
     def _ratio(self, index, undefined, cause):
         evidence, by_class = self.evidence, self.average is None and self.evidence.kind != "multilabel"
+        # The average over one label is its own value; scikit-learn would average over those with and without it.
+        single = evidence.kind == "multilabel" and len(evidence.classes) == 1 and self.average != "samples"
         value = ratios(
             evidence,
-            average=self.average,
+            average="binary" if single else self.average,
             zero_division=self.zero_division,
             labels=evidence.classes if by_class else None,
             pos_label=evidence.classes[evidence.pos_index] if self.average == "binary" else 1,
         )[index]
+        value = np.array([value]) if single and self.average is None else value
         names = [name for name, gone in zip(evidence.class_names, undefined & self._counted, strict=True) if gone]
         if names and self.average not in ("samples", "micro"):
             raise Undefined(f"class {', '.join(names[:5])}{', …' if len(names) > 5 else ''} is {cause}", value)
@@ -111,7 +115,7 @@ def kappa_of(matrix):
     0.4
     """
     occurring = np.flatnonzero(matrix.any(axis=0) | matrix.any(axis=1))
-    matrix = matrix[np.ix_(occurring, occurring)]
+    matrix = tamed(matrix[np.ix_(occurring, occurring)])
     true, predicted = matrix.sum(axis=1, dtype=np.float64), matrix.sum(axis=0, dtype=np.float64)
     differ = ~np.eye(len(matrix), dtype=bool)
     by_chance = np.outer(true, predicted)[differ].sum()
@@ -145,7 +149,8 @@ def auc_of_columns(evidence, average):
         rows = evidence.y_true.sum(axis=1)
         if ((rows == 0) | (rows == evidence.y_true.shape[1])).any():
             raise Undefined("a row has none of the labels, or all")
-        return auc_of_rows(evidence.y_true, evidence.y_score, evidence.sample_weight)
+        weight = evidence.sample_weight
+        return auc_of_rows(evidence.y_true, evidence.y_score, None if weight is None else for_sums(weight))
     if average == "micro":
         return _auc_of_all(evidence)
     values = np.full(len(evidence.classes), np.nan)
@@ -173,7 +178,9 @@ def average_of_classes(values, evidence, average):
     """
     mass = evidence.true_mass
     if average == "weighted" and mass.any():
-        value = np.average(values[mass > 0], weights=mass[mass > 0])  # a class without weight has none in the average
+        value = np.average(
+            values[mass > 0], weights=for_sums(mass[mass > 0])
+        )  # a class without weight has none in the average
     else:
         value = values if average is None else values.mean()
     if evidence.missing and (average != "weighted" or np.isnan(value)):

@@ -1,13 +1,15 @@
 """What to score on which output: `scoring=` and `task=`, for one output, for all alike, or by output."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerascb_metrics.losses import LossReading, read_loss
-from kerascb_metrics.outputs import of_output
+from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.losses import LossReading
+from kerascb_metrics.outputs import Outputs
 from kerascb_metrics.records import CELLS
 from kerascb_metrics.scoring import Scoring
-from kerascb_metrics.tasks import as_task
+from kerascb_metrics.tasks import as_task, needs_loss
 
 # Before the name of a score whose own name a compiled Keras metric has.
 RENAMED = "sklearn_"
@@ -20,7 +22,8 @@ class Plan:
     A dict `scoring=` with lists, dicts or None in it is by output. A flat one, `{"a": "f1"}`, names scores, unless the
     model has several outputs and all of its keys are theirs.
 
-    In each method `outputs` are the names of the model's outputs, where there are several: empty for one output.
+    In each method but `check`, `outputs` are the names of the model's outputs where there are several: empty for one.
+    A dict with the name of the only output as its only key is for that output.
 
     >>> plan = Plan({"a": ["f1"], "b": "r2"}, task={"a": "binary"})
     >>> plan.scoring_of("a", ["a", "b"]).names, plan.task_of("b")
@@ -49,53 +52,109 @@ class Plan:
             scoring, task = self._own_scoring(output) if nested else self._whole, self.task_of(output)
             if scoring is not None and task != "auto" and self.only in (None, output):
                 scoring.check(task.kind)
+        if nested:
+            self._refuse_double_names(tuple(self._by_output))
 
     def task_of(self, output):
         """Return the task of an output (None: the only one)."""
-        return self._tasks.get(output, self._tasks.get(None, "auto"))
+        sole = next(iter(self._tasks.values())) if output is None and len(self._tasks) == 1 else "auto"
+        return self._tasks.get(output, self._tasks.get(None, sole))
 
     def scoring_of(self, output, outputs=()):
         """Return the `Scoring` of an output, or None where it is not scored."""
+        if output is None and self._whole is None:
+            return self._own_scoring(next(iter(self._by_output))) if len(self._by_output) == 1 else None
         if self.only not in (None, output) and output is not None:
             return None
         if self._whole is not None and not self._is_by_output(outputs):
             return self._whole
         return self._own_scoring(output) if output in self._by_output else None
 
-    def check(self, loss, outputs=()):
-        """Raise `ValueError` for what can be known to be wrong before any row is seen.
+    def check(self, outputs: Outputs) -> None:
+        """Raise for what can be known to be wrong before any row is seen.
 
         Args:
-            loss: the compiled loss, or losses by output.
-            outputs: as everywhere here.
+            outputs: the model's `Outputs`.
+
+        Raises:
+            ValueError: for names of other outputs, scores that a task cannot have, and names of scores that collide.
+            DataError: for a compiled loss that cannot be read, where the task has to come from it.
         """
-        by_output = self._by_output if self._whole is None or self._is_by_output(outputs) else ()
-        named = {*by_output, *self._tasks, *([self.only] if outputs else [])} - {None, *outputs}
+        self.check_names(outputs)
+        self.check_scores(outputs, outputs.keys)
+
+    def check_names(self, outputs: Outputs) -> None:
+        """Raise `ValueError` where an argument names an output that the model does not have."""
+        by_output = self._by_output if self._whole is None or self._is_by_output(outputs.names) else ()
+        named = {*by_output, *self._tasks, self.only} - {None, *outputs.all_names}
         if named:
             raise ValueError(
                 f"Metrics: scoring=, task= or output= names {', '.join(sorted(map(str, named)))}; the model's outputs "
-                f"are {', '.join(map(str, outputs)) or 'one only'}."
+                f"are {', '.join(map(str, outputs.names)) or 'one only'}."
             )
-        for output in outputs or (None,):
-            own_loss, scoring = of_output(loss, output, outputs), self.scoring_of(output, outputs)
-            reading = LossReading() if isinstance(own_loss, dict | list | tuple) else read_loss(own_loss)
-            kind = self._known_kind(output, reading)
-            if scoring is not None and kind is not None:
-                scoring.check(kind, reading.name)
 
-    def directions(self, outputs=()):
+    def check_scores(self, outputs: Outputs, scored: Iterable[str | None]) -> None:
+        """Raise where some of the outputs, those that have targets, cannot have their scores."""
+        for output in scored:
+            scoring, reading = self.scoring_of(output, outputs.names), outputs.loss_of(output)
+            if scoring is None:
+                continue
+            self._refuse_unread(output, reading)
+            kind = self._known_kind(output, reading)
+            if kind is not None:
+                scoring.check(kind, reading.name)
+        self._refuse_double_names(outputs.names)
+
+    def _refuse_unread(self, output: Any, reading: LossReading) -> None:
+        """A loss that cannot be read must not be taken for one of probabilities."""
+        task = self.task_of(output)
+        if reading.problem and (task == "auto" or needs_loss(task)):
+            of_output = "" if output is None else f"output {output!r}: "
+            remedy = "task=" if output is None else f"task={{{output!r}: …}}, such as "
+            raise DataError(
+                f"Metrics: {of_output}{reading.problem}. Say what the outputs are: pass {remedy}"
+                "Multiclass(from_logits=True), or Binary, Multilabel or Regression."
+            )
+
+    def _refuse_double_names(self, outputs: tuple[str, ...]) -> None:
+        """Two outputs whose scores have one name, such as x with y_f1 and x_y with f1, would overwrite each other."""
+        named: dict[str, str] = {}
+        for output in outputs:
+            for name in self._names_of(output, outputs):
+                other = named.setdefault(name, output)
+                if other != output:
+                    raise ValueError(
+                        f"Metrics: the outputs {other!r} and {output!r} would both write the score {name!r}. Give one "
+                        "of the scores another name, as in scoring={'output': {'name': …}}."
+                    )
+
+    def _names_of(self, output: str, outputs: tuple[str, ...]) -> list[str]:
+        scoring = self.scoring_of(output, outputs)
+        task = self.task_of(output)
+        cells = () if task == "auto" or task.kind != "binary" else CELLS
+        own = [] if scoring is None else [*scoring.names, *(cells if "confusion" in scoring.names else ())]
+        return [f"{output}_{name}" for name in own]
+
+    def directions(self, outputs=(), scored=None):
         """Return name → True where greater is better, False where less is, None where that is not known.
+
+        `scored`: those of the outputs that have targets; None: all.
 
         The names are those of the history and, cells included, of `logs`; `<output>_` before them for several outputs.
         """
         known = {}
-        for output in outputs or (None,):
+        for output in (outputs or (None,)) if scored is None else scored:
             scoring = self.scoring_of(output, outputs)
             if scoring is not None:
                 prefix = "" if output is None else f"{output}_"
                 own = CELLS if "confusion" in scoring.names else {}
                 known.update({f"{prefix}{name}": way for name, way in {**scoring.greater_is_better(), **own}.items()})
         return known
+
+    def asked_by_output(self, outputs=()):
+        """Return the outputs that `scoring=` or `output=` asks for by name."""
+        named = self._by_output if self._whole is None or self._is_by_output(outputs) else ()
+        return [output for output in outputs if output in named and self.scoring_of(output, outputs) is not None]
 
     def mode_to_monitor(self, name, outputs=()):
         """Return "max" or "min" for a score to be monitored; raise `ValueError`, with the way out, for any other.

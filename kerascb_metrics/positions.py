@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.magnitudes import check_sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +72,9 @@ def _native(array):
 
 
 def _targets(y_true, shape, columns):
-    if columns > 1 and y_true.shape == (*shape, columns):
+    if columns > 1 and _without_ones(y_true.shape) == _without_ones((*shape, columns)):
         return y_true.reshape(-1, columns)
-    if _squeezed(y_true.shape) != _squeezed(shape):
+    if _without_ones(y_true.shape) != _without_ones(shape):
         raise DataError(
             f"Metrics: targets and outputs do not fit: received targets {y_true.shape} for outputs of {columns} "
             f"column(s) over {shape}."
@@ -81,11 +82,9 @@ def _targets(y_true, shape, columns):
     return y_true.reshape(-1)
 
 
-def _squeezed(shape):
-    """A shape without axes of length one at its end; the rows stay."""
-    while len(shape) > 1 and shape[-1] == 1:
-        shape = shape[:-1]
-    return tuple(shape)
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without axes of length one, which change neither the order of values nor their number; the rows stay."""
+    return (*shape[:1], *(length for length in shape[1:] if length != 1))
 
 
 def _spread(values, shape, what):
@@ -107,3 +106,5 @@ def _check_weight(weight):
             f"Metrics: sample weights must be finite and not negative; received values from {weight.min()} to "
             f"{weight.max()}. To leave weights out of the scores pass use_sample_weight=False."
         )
+    if weight is not None:
+        check_sum(weight)

@@ -19,6 +19,9 @@ class Predictions:
         y_pred: model outputs, shape (N, …), the dtype that the model computes in; never rounded.
         sample_weight: None, or weights of shape (N,), (N, 1) or one a position.
         mask: None, or Keras's mask of the outputs; True where a position counts.
+        has_columns: whether the last axis of `y_pred` is one of columns, if it has two axes or more; False where it is
+            one of positions, as its unknown length in the model says; None where its length differed between batches,
+            which made it one of positions, and the model says nothing.
 
     >>> import numpy as np
     >>> rows = Predictions(y_true=np.array([0, 1]), y_pred=np.array([[0.2], [0.9]]))
@@ -30,26 +33,37 @@ class Predictions:
     y_pred: np.ndarray
     sample_weight: np.ndarray | None = None
     mask: np.ndarray | None = None
+    has_columns: bool | None = True
 
     def __len__(self):
         return len(self.y_pred)
+
+    @property
+    def columns(self) -> int:
+        """How many outputs a row, or a position, has."""
+        return self.y_pred.shape[-1] if self.y_pred.ndim > 1 and self.has_columns else 1
 
     def unweighted(self):
         """The same rows without their weights."""
         return replace(self, sample_weight=None)
 
     @classmethod
-    def join(cls, batches, columns=True):
+    def join(cls, batches, has_columns=None):
         """Join batches, dicts of the four arrays, once and in order.
 
-        `columns` tells whether the outputs' last axis may be one of columns, where it is alike in all.
+        Args:
+            batches: one at least.
+            has_columns: whether the outputs' last axis is one of columns; None: if it is as long in all batches.
         """
         if not batches:
             raise DataError("Metrics: the validation pass ran no batch, so there is nothing to score.")
         shapes = {batch["y_pred"].shape[1:] for batch in batches}
-        if len(shapes) > 1 or not columns:
-            batches = as_positions(batches, has_axis=columns and len({shape[-1:] for shape in shapes}) == 1)
-        return cls(**{name: _joined(name, batches) for name in ("y_true", "y_pred", "sample_weight", "mask")})
+        if has_columns is None and len({shape[-1:] for shape in shapes}) == 1:
+            has_columns = True
+        if len(shapes) > 1:
+            batches = as_positions(batches, has_axis=bool(has_columns))
+        arrays = {name: _joined(name, batches) for name in ("y_true", "y_pred", "sample_weight", "mask")}
+        return cls(**arrays, has_columns=has_columns)
 
 
 def _joined(name, batches):

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn import metrics
 
+from kerascb_metrics.magnitudes import for_sums
+
 # What each function is in what `precision_recall_fscore_support` returns.
 RATIOS = {metrics.precision_score: 0, metrics.recall_score: 1, metrics.f1_score: 2}
 
@@ -25,6 +27,7 @@ def ratios(evidence, *, average, zero_division, labels=None, pos_label=1):
     key = (average, str(zero_division), listed, pos_label)
     if key not in evidence.shared:
         y_true, y_pred, weight = _cells(evidence, average)
+        weight = None if weight is None else for_sums(weight)
         evidence.shared[key] = metrics.precision_recall_fscore_support(
             y_true,
             y_pred,
@@ -40,4 +43,4 @@ def ratios(evidence, *, average, zero_division, labels=None, pos_label=1):
 def _cells(evidence, average):
     if average == "samples":
         return *evidence.labels, evidence.sample_weight
-    return evidence.label_cells if evidence.kind == "multilabel" else evidence.class_cells
+    return evidence.cells

@@ -3,6 +3,8 @@
 Rows that are kept are read when the pass has ended. Others are read part by part, as they come, and counted.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +12,8 @@ from kerascb_metrics import capture, counting
 from kerascb_metrics.evidence import Evidence
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.inference import infer_task
-from kerascb_metrics.losses import read_loss
 from kerascb_metrics.merging import merged, refuse_if_any
-from kerascb_metrics.outputs import of_output, split_outputs
+from kerascb_metrics.outputs import Outputs
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.scoring import Scoring
 
@@ -51,17 +52,17 @@ class Reader(capture.Taker):
         self._plan, self._use_sample_weight, self._tell, self._say = plan, use_sample_weight, tell, say
         self._tasks: dict = {}
         self._last_axes: dict = {}  # output → the length of its last axis, or None where that is no axis of columns
-        self.begin(0, None)
+        self.begin(0, capture.ModelFacts())
 
-    def begin(self, epoch, loss, output_names=None):
+    def begin(self, epoch: int, facts: capture.ModelFacts) -> None:
         """Begin a pass.
 
         Args:
             epoch: counted from 0.
-            loss: the compiled loss, or losses by output.
-            output_names: the model's, where it has them.
+            facts: the `ModelFacts` of the model that makes the pass.
         """
-        self._epoch, self._loss, self._output_names = epoch, loss, output_names
+        self._epoch, self._facts = epoch, facts
+        self._outputs: Any = None  # known once a batch is here
         self._counted: dict = {}
         self._why_kept = ""
         self._to_say: str | None = None
@@ -69,7 +70,7 @@ class Reader(capture.Taker):
 
     def end(self):
         """End a pass: let go of what was counted, and of what is the model's."""
-        self.begin(self._epoch, None)
+        self.begin(self._epoch, capture.ModelFacts())
 
     def __getstate__(self):
         """A copy, or a pickle, has nothing of a pass that did not end, and so nothing of the model either."""
@@ -154,16 +155,54 @@ class Reader(capture.Taker):
         found = {}
         for name, counts in self._counted.items():
             evidence = merged(counts.evidence()) if shared else counts.evidence()
-            scoring = self._plan.scoring_of(name, _several(self._counted))
+            scoring = self._plan.scoring_of(name, self.output_names)
             found[name] = Reading(evidence, scoring, f"{evidence.rows} rows, of which counts were kept")
         return found
 
     def _rows_of(self, batches, counted=False):
-        parts = split_outputs(batches, self._output_names, self._plan.only, self._loss)
-        rows = {name: Predictions.join(own, not counted or self._has_columns(name, own)) for name, own in parts.items()}
+        if not batches:
+            raise DataError("Metrics: the validation pass ran no batch, so there is nothing to score.")
+        if self._outputs is None:
+            facts = self._facts
+            self._outputs = Outputs.of(batches[0]["y_pred"], facts.loss, facts.layer_names)
+            self._plan.check_names(self._outputs)
+        parts = self._outputs.split(batches, self._plan.only)
         if not self._tasks:
-            self._plan.check(self._loss, _several(rows))
-        return rows
+            self._refuse_untargeted(parts)
+            self._plan.check_scores(self._outputs, parts)
+        return {name: self._joined(name, own, counted) for name, own in parts.items()}
+
+    def _joined(self, output, batches, counted):
+        has_columns = self._known_columns(output, batches)
+        if has_columns is None and counted:
+            has_columns = self._has_columns(output, batches)
+        return Predictions.join(batches, has_columns)
+
+    def _known_columns(self, output: str | None, batches: list) -> bool | None:
+        """Tell whether the model says that an output's last axis is one of columns; None where it does not say.
+
+        An axis of unknown length is one of positions, unless the task or the loss wants columns. A known one does not
+        say it where the number of rows is known too: a Sequential model that is built by its first batch takes all of
+        that batch's shape for its own.
+        """
+        lengths = {batch["y_pred"].shape[1:][-1:] for batch in batches}
+        axes = self._outputs.axes_of(output, self._facts.structure)
+        if axes is None or len(axes) < 2:
+            return None
+        if axes[-1] is not None:
+            return True if axes[0] is None and lengths == {(axes[-1],)} else None
+        task, family = self._plan.task_of(output), self._outputs.loss_of(output).family
+        wants_columns = getattr(task, "kind", None) in ("multiclass", "multilabel")
+        return None if wants_columns or family in ("categorical", "categorical_hinge") else False
+
+    def _refuse_untargeted(self, parts):
+        """An output whose scores were asked for by its name must have targets."""
+        missing = [name for name in self._plan.asked_by_output(self.output_names) if name not in parts]
+        if missing:
+            raise DataError(
+                f"Metrics: scoring= asks for scores of the output {', '.join(map(repr, missing))}, which has no "
+                "targets in the validation data. Add them, or leave it out of scoring=."
+            )
 
     def _has_columns(self, output, batches):
         """Tell whether the last axis of an output may be one of columns; for all parts, which are read one by one.
@@ -183,7 +222,7 @@ class Reader(capture.Taker):
     def _has_many_classes(self, rows):
         """Say so where the tables of all classes would take a good part of what the rows take."""
         tables = sum(
-            counting.tables_of(self._tasks[output].kind, rows[output].y_pred.shape[-1])
+            counting.tables_of(self._tasks[output].kind, rows[output].columns)
             for output, scoring in self._scorings(rows).items()
             if scoring.ranked
         )
@@ -193,7 +232,7 @@ class Reader(capture.Taker):
 
     def _scorings(self, rows):
         """The `Scoring` of each output that is scored, its task settled."""
-        found = {name: self._plan.scoring_of(name, _several(rows)) for name in rows}
+        found = {name: self._plan.scoring_of(name, self.output_names) for name in rows}
         found = {name: scoring for name, scoring in found.items() if scoring is not None}
         for name in found.keys() - self._tasks.keys():
             self._tasks[name] = self._settled(name, rows[name], found[name])
@@ -205,22 +244,32 @@ class Reader(capture.Taker):
         return f"{', '.join(names)} cannot do without them" if names else ""
 
     def _settled(self, output, rows, scoring):
-        loss = self._loss_of(output)
-        task = settle_task(self._plan.task_of(output), rows, loss, scoring)
+        loss = self._outputs.loss_of(output)
+        with _naming(output):
+            task = settle_task(self._plan.task_of(output), rows, loss, scoring)
         self._tell(output, f"{describe(task, rows, loss)}.")
         return task
 
     def _evidence(self, output, rows):
         rows = rows if self._use_sample_weight else rows.unweighted()
-        return self._tasks[output].read(rows, self._loss_of(output))
+        with _naming(output):
+            return self._tasks[output].read(rows, self._outputs.loss_of(output))
 
-    def _loss_of(self, output):
-        return read_loss(of_output(self._loss, output, self._output_names))
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the model's outputs where there are several, once a batch is here."""
+        return () if self._outputs is None else self._outputs.names
 
 
-def _several(rows):
-    """The names of the outputs, where there are several."""
-    return [name for name in rows if name is not None]
+@contextlib.contextmanager
+def _naming(output: str | None) -> Iterator[None]:
+    """Have our own errors name the output, where there are several."""
+    try:
+        yield
+    except ValueError as error:
+        if output is None or type(error) not in (DataError, ValueError):
+            raise
+        raise type(error)(str(error).replace("Metrics: ", f"Metrics: output {output!r}: ", 1)) from error
 
 
 def settle_task(task, rows, loss, scoring):
@@ -235,6 +284,7 @@ def describe(task, rows, loss):
 
     >>> import numpy as np
     >>> from kerascb_metrics import Binary
+    >>> from kerascb_metrics.losses import read_loss
     >>> rows = Predictions(np.array([0, 1]), np.array([[0.2], [0.9]]))
     >>> describe(Binary(), rows, read_loss("binary_crossentropy"))
     'binary task (loss binary_crossentropy, output (None, 1)), positive when probability > 0.5'

@@ -48,7 +48,10 @@ def _refuse_targets(y_true, strange, what, remedy):
 
 
 def class_indices(y_true, classes, ignore_class):
-    """Return the column of each target, and which rows are not of the class to ignore."""
+    """Return the column of each target, one-hot or not, and which rows are not of the class to ignore."""
+    if y_true.ndim == 2:
+        indices = class_of(y_true)
+        return indices, np.ones(len(y_true), bool) if ignore_class is None else classes[indices] != ignore_class
     keep = np.ones(len(y_true), bool) if ignore_class is None else y_true != ignore_class
     indices, known = _numbered(y_true, len(classes)) if _are_numbers(classes) else _found(y_true, classes)
     strange = ~known & keep
@@ -59,6 +62,34 @@ def class_indices(y_true, classes, ignore_class):
             "task=Multiclass(labels=[…])."
         )
     return indices, keep
+
+
+def others_of(classes: np.ndarray, ignore_class: int | None) -> np.ndarray:
+    """Return the columns whose class is not ignored; raise `DataError` where that is but one."""
+    columns = np.arange(len(classes)) if ignore_class is None else np.flatnonzero(classes != ignore_class)
+    if len(columns) < 2:
+        refuse_single_class(ignore_class)
+    return columns
+
+
+def refuse_single_class(ignore_class: object) -> None:
+    """Raise `DataError`: of two classes one is ignored."""
+    raise DataError(
+        f"Metrics: the loss ignores class {ignore_class!r} of two classes, and one class alone cannot be scored. "
+        "Ignore a value that is not a class, such as ignore_class=-1, or leave the output out, as in scoring={…: None}."
+    )
+
+
+def without_column(outputs: np.ndarray, columns: np.ndarray, scale: str) -> np.ndarray:
+    """Return some columns; of probabilities in float64, each row divided by what is left of it."""
+    if scale != "probability":
+        return outputs[:, columns]
+    proba = np.empty((len(outputs), len(columns)), np.float64)
+    for block in blocks(outputs):
+        left = outputs[block][:, columns].astype(np.float64)
+        sums = left.sum(axis=1, keepdims=True)
+        proba[block] = np.divide(left, sums, out=np.full(left.shape, 1 / len(columns)), where=sums > 0)
+    return proba
 
 
 def _are_numbers(classes):
@@ -119,6 +150,13 @@ def highest(outputs):
     for block in blocks(outputs):
         columns[block] = outputs[block].argmax(axis=1)
     return columns
+
+
+def one_score(columns: np.ndarray, scale: str) -> np.ndarray:
+    """Return two columns as one score: z1 − z0 is the logit of class 1's softmax."""
+    if scale == "probability":
+        return columns[:, 1]
+    return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)
 
 
 def finite(values):

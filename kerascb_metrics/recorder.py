@@ -39,6 +39,7 @@ class Recorder:
         self._undefined: dict = {}
         self._unweighted: list = []
         self._entries: dict = {}
+        self._shapes: dict = {}  # output → name → shape of its values
         self._width_said = False
 
     @property
@@ -46,10 +47,10 @@ class Recorder:
         """The last scored pass's `Predictions`, by output where there are several; None where rows are not kept."""
         return self.reader.predictions
 
-    def begin(self, epoch, loss, output_names=None):
+    def begin(self, epoch, facts):
         """Begin a pass, see `Reader.begin`."""
         self._epoch = epoch
-        self.reader.begin(epoch, loss, output_names)
+        self.reader.begin(epoch, facts)
 
     def record(self, collect):
         """Score the pass and write it down.
@@ -80,7 +81,7 @@ class Recorder:
     def note(self, epoch, logs):
         """Note what else was logged in an epoch, if it was scored."""
         if epoch in self.history.epochs[-1:]:
-            self.history.logs[-1].update({key: float(value) for key, value in logs.items() if _is_number(value)})
+            self.history.logs[-1].update({str(key): float(value) for key, value in logs.items() if _is_number(value)})
 
     def _assess(self, seen):
         readings = self.reader.read(seen.batches)
@@ -90,23 +91,23 @@ class Recorder:
         bounds: dict = {}
         for output, reading in readings.items():
             prefix = "" if output is None else f"{output}_"
-            found = self._assess_one(reading, seen.complete)
+            found = self._assess_one(reading, seen.complete, self._shapes.setdefault(output, {}))
             for total, own in ((values, found.values), (entries, found.entries), (bounds, found.bounds)):
-                total.update({f"{prefix}{name}": value for name, value in own.items()})
+                _add(total, {f"{prefix}{name}": value for name, value in own.items()})
             self._undefined.update({f"{prefix}{name}": cause for name, cause in found.scores.undefined.items()})
             self._unweighted += [f"{prefix}{name}" for name in found.scores.unweighted]
             tallies[output] = found.tally
         self._say_width(bounds)
-        outputs = [output for output in readings if output is not None]
-        self.history.declare(self._plan.directions(outputs))
-        self.history.settings["scoring"] = score_names(self._plan, outputs)
+        self.history.declare(self._plan.directions(self.reader.output_names, scored=tuple(readings)))
+        self.history.settings["scoring"] = score_names(self._plan, self.reader.output_names, scored=tuple(readings))
         return values, entries, tallies, bounds
 
-    def _assess_one(self, reading, complete):
+    def _assess_one(self, reading, complete, shapes):
         return assess(
             reading.evidence,
             reading.scoring,
             complete=complete,
+            shapes=shapes,
             on_error=lambda name, error: self._score_failed(name, error, reading.shapes),
         )
 
@@ -139,6 +140,17 @@ def _say_how(history, tell, output, sentence):
     sentence = sentence if output is None else f"output {output!r}: {sentence}"
     history.settings["task"] = " ".join(filter(None, [history.settings.get("task"), sentence]))
     tell(sentence)
+
+
+def _add(total, own):
+    """Add the entries of one output: two outputs must not overwrite each other's."""
+    double = sorted(total.keys() & own.keys())
+    if double:
+        raise ValueError(
+            f"Metrics: two outputs would both write {', '.join(double)}. Give one of the scores, or a class, another "
+            "name."
+        )
+    total.update(own)
 
 
 def _is_number(value):

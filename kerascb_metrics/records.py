@@ -1,5 +1,7 @@
 """How scores are written: the keys and floats of `logs`, and the entries of the history."""
 
+import itertools
+
 import numpy as np
 
 # Direction of the four cells of a binary confusion matrix.
@@ -65,8 +67,10 @@ def _cells(name, matrix, class_names, kind, pos_index, all_cells):
             for label, table in zip(class_names, matrix, strict=True)
             for cell, count in zip(CELLS, table.ravel(), strict=True)
         }
-    return {
-        f"{name}_{true}_{predicted}": float(matrix[row, column])
-        for row, true in enumerate(class_names)
-        for column, predicted in enumerate(class_names)
-    }
+    cells = {}
+    for (row, true), (column, predicted) in itertools.product(enumerate(class_names), repeat=2):
+        key = f"{name}_{true}_{predicted}"
+        if key in cells:  # as "a_b" for "c" and "a" for "b_c"
+            raise ValueError(f"Metrics: two cells of {name!r} would both be {key!r}. Give the classes other names.")
+        cells[key] = float(matrix[row, column])
+    return cells

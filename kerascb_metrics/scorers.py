@@ -3,6 +3,7 @@
 import functools
 import inspect
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn import metrics
@@ -10,9 +11,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from kerascb_metrics.evidence import Evidence, rankable
-from kerascb_metrics.panel import Undefined, auc_of_columns, average_of_classes, binary_auc, one_sided
-from kerascb_metrics.ranking import auc_of_pairs
+from kerascb_metrics.magnitudes import FOUR_FACTORS, TWO_FACTORS, for_sums, tamed
+from kerascb_metrics.panel import Undefined, auc_of_columns, binary_auc, one_sided
+from kerascb_metrics.ranking import auc_of_pairs, rank
 from kerascb_metrics.ratios import RATIO_OPTIONS, RATIOS, ratios
+from kerascb_metrics.readings import one_score
 
 SCORER_TYPE = type(metrics.make_scorer(metrics.accuracy_score))
 
@@ -38,6 +41,13 @@ COUNTED_BY_LABEL = {
     metrics.jaccard_score,
     metrics.precision_score,
     metrics.recall_score,
+}
+# Functions whose result is made of the weights themselves; and those that multiply sums of them.
+_TABLES = {metrics.confusion_matrix, metrics.multilabel_confusion_matrix}
+_PRODUCTS = {
+    metrics.class_likelihood_ratios: TWO_FACTORS,
+    metrics.cohen_kappa_score: TWO_FACTORS,
+    metrics.matthews_corrcoef: FOUR_FACTORS,
 }
 # Functions that rank or weigh scores: on labels they return numbers that look right and are not. The scorer to name.
 NEED_SCORES = {
@@ -115,11 +125,13 @@ def run_function(function, evidence, zero_division):
     if _among(inner, RATIOS) and counted and options.keys() <= RATIO_OPTIONS:
         return ratios(evidence, **{"average": "binary", **options})[RATIOS[inner]]
     if counted:
-        y_true, y_pred, weight = evidence.label_cells if evidence.kind == "multilabel" else evidence.class_cells
+        y_true, y_pred, weight = evidence.cells
     else:
         y_true, y_pred = evidence.labels
+    if not is_of_sklearn(inner):  # it may write into what it gets
+        y_true, y_pred, weight = _copied(y_true, y_pred, weight)
     if weight is not None and takes_sample_weight(inner):
-        options["sample_weight"] = weight
+        options["sample_weight"] = _weights_for(inner, options, weight)
     return inner(y_true, y_pred, **options)
 
 
@@ -144,44 +156,70 @@ def run_scorer(scorer, evidence):
         if function is None:
             raise ValueError("it needs probabilities, and the outputs are margins.")
         return scorer._sign * run_function(functools.partial(function, **options), evidence, zero_division=0.0)
-    estimator = _GivenRegressor(evidence) if evidence.kind == "regression" else _GivenClassifier(evidence)
+    inner, own = unwrapped(getattr(scorer, "_score_func", scorer))
+    y_true, weight = evidence.labels[0], evidence.sample_weight
+    copies = not is_of_sklearn(inner)  # it may write into what it gets
+    if copies:
+        y_true, weight = _copied(y_true, weight)
+    kind = _GivenRegressor if evidence.kind == "regression" else _GivenClassifier
     options = {}
-    if evidence.sample_weight is not None and takes_sample_weight(scorer):
-        options["sample_weight"] = evidence.sample_weight
-    return scorer(estimator, None, evidence.labels[0], **options)
+    if weight is not None and takes_sample_weight(scorer):
+        options["sample_weight"] = _weights_for(inner, {**own, **getattr(scorer, "_kwargs", {})}, weight)
+    return scorer(kind(evidence, copies), None, y_true, **options)
 
 
 def _run_labelled(name, evidence):
     function_name, sign = _LABELLED_NAMES[name]
     function = getattr(metrics, function_name)
-    if name in _BRIER_NAMES and (evidence.kind == "binary" or "labels" not in inspect.signature(function).parameters):
+    by_decision = name == "top_k_accuracy"
+    unlabelled = len(evidence.classes) == 2 or "labels" not in inspect.signature(function).parameters
+    if (name in _BRIER_NAMES and unlabelled) or (evidence.y_proba is None and not by_decision):
         return run_scorer(metrics.get_scorer(name), evidence)
-    classes, y_score = _in_label_order(evidence, evidence.y_proba)
-    y_score = y_score[:, 1] if evidence.kind == "binary" and name == "top_k_accuracy" else y_score
-    return sign * function(evidence.labels[0], y_score, labels=classes, sample_weight=evidence.sample_weight)
+    y_score = decision_of(evidence) if by_decision else proba_of(evidence)
+    weight = None if evidence.sample_weight is None else for_sums(evidence.sample_weight)
+    return sign * function(evidence.labels[0], y_score, labels=np.sort(evidence.classes), sample_weight=weight)
 
 
-def _in_label_order(evidence, columns):
-    """Classes, and columns of them, sorted by label as scikit-learn takes them to be."""
-    if evidence.kind != "multiclass":
-        return evidence.classes, columns
+def decision_of(evidence: Evidence) -> np.ndarray:
+    """Return what `decision_function` gives, by sorted labels: of two classes one column, of the greater label.
+
+    That column is the raw score, negated where it is one of the lesser label: 1 − p would round, and so tie, small p.
+    """
+    if evidence.kind == "multilabel":
+        return evidence.y_score
     order = np.argsort(evidence.classes)
-    return evidence.classes[order], columns[:, order]
+    if evidence.kind == "binary":
+        return evidence.y_score if order[1] == 1 else -evidence.y_score
+    outputs = np.asarray(evidence.outputs)[:, order]
+    return outputs if len(order) > 2 else one_score(outputs, evidence.scale)
+
+
+def proba_of(evidence: Evidence) -> Any:
+    """Return what `predict_proba` gives: a column per class, by sorted labels; of several labels one each."""
+    proba: Any = evidence.y_proba
+    columns: Any = slice(None) if evidence.kind == "multilabel" else np.argsort(evidence.classes)
+    return proba[:, columns]
 
 
 def _is_ranked(name, evidence):
     """Tell whether a name is an area that `ranking.py` serves; what scikit-learn refuses, it shall refuse itself."""
     if name not in RANKED_NAMES or evidence.kind == "regression":
         return False
-    if name == "roc_auc":  # of the raw outputs; not defined for several classes
-        return evidence.kind != "multiclass"
-    of_pairs = "ovo" in name and evidence.kind == "multiclass"
+    two_classes = evidence.kind == "multiclass" and len(evidence.classes) == 2
+    if name == "roc_auc":  # of the raw outputs; not defined for more classes
+        return evidence.kind != "multiclass" or two_classes
+    of_pairs = "ovo" in name and evidence.kind == "multiclass" and not two_classes
     return evidence.has_proba and not (of_pairs and evidence.sample_weight is not None)
 
 
 def _roc_auc(name, evidence):
     if evidence.kind == "binary":
         return binary_auc(evidence)
+    if evidence.kind == "multiclass" and len(evidence.classes) == 2:
+        return _auc_of_two(name, evidence)
+    several = evidence.kind == "multilabel" and len(evidence.classes) > 1
+    if several and name.endswith("weighted") and not evidence.true_mass.any():
+        raise Undefined(one_sided(evidence), 0.0)  # as scikit-learn has it
     if evidence.kind == "multilabel" or "ovo" not in name:
         return auc_of_columns(evidence, RANKED_NAMES[name])
     if evidence.missing:
@@ -189,18 +227,66 @@ def _roc_auc(name, evidence):
     return auc_of_pairs(evidence.y_true, rankable(evidence.y_score), weighted=name.endswith("weighted"))
 
 
+def _auc_of_two(name, evidence):
+    """Two columns are a binary problem to scikit-learn: one area, of the greater label."""
+    if evidence.missing:
+        raise Undefined(one_sided(evidence))
+    index = int(np.argsort(evidence.classes)[1])
+    if name != "roc_auc":
+        return evidence.rankings[index].auc
+    return rank(evidence.is_of(index), rankable(decision_of(evidence)), evidence.sample_weight).auc
+
+
 def _average_precision(evidence):
-    """Average precision as scikit-learn has it: macro over columns, 0 without positives; binary, of `pos_label`."""
+    """Average precision as scikit-learn has it: macro over columns; of a binary task `pos_label`'s."""
     evidence = evidence if evidence.wants_precision else replace(evidence, wants_precision=True)
-    found = {index: ranking.average_precision for index, ranking in evidence.rankings.items()}
-    if evidence.kind == "binary":
-        if evidence.true_mass[evidence.pos_index] == 0:
-            raise Undefined(one_sided(evidence), 0.0)
-        return found.get(evidence.pos_index, 1.0)  # every row is positive
-    values = np.where(evidence.true_mass == 0, 0.0, np.nan)
-    for index, value in found.items():
-        values[index] = value
-    return average_of_classes(values, evidence, "macro")
+    if evidence.kind == "multiclass" and sorted(evidence.classes.tolist()) in ([0, 1], [-1, 1]):
+        return _average_precision_of_two(evidence)
+    empty = evidence.true_mass == 0
+    # A class of all rows has 1: whatever the threshold, nothing wrong is among those above it. One of no row has 0.
+    values = np.where(empty, 0.0, 1.0)
+    for index, ranking in evidence.rankings.items():
+        values[index] = ranking.average_precision
+    one = evidence.kind == "binary"
+    value = values[evidence.pos_index] if one else values.mean()
+    if empty[evidence.pos_index] if one else empty.any():
+        raise Undefined(one_sided(evidence), value)
+    return value
+
+
+def _average_precision_of_two(evidence):
+    """Of two columns, class 1's, which scikit-learn's own names take for the positive one, by their difference."""
+    index = evidence.classes.tolist().index(1)
+    if evidence.true_mass[index] == 0:
+        raise Undefined(one_sided(evidence), 0.0)
+    if evidence.missing:
+        return 1.0
+    if not evidence.rows_kept:
+        if evidence.scale == "margin":
+            raise ValueError("of two columns of margins it needs the rows. Pass memory='exact'.")
+        return evidence.rankings[index].average_precision
+    y_score = rankable(decision_of(evidence))
+    return rank(evidence.is_of(index), y_score, evidence.sample_weight, precision=True).average_precision
+
+
+def _weights_for(function, options, weight):
+    """Weights of a size that a function of scikit-learn's can work with; those given where its result is of that size.
+
+    A user's own function gets the weights as they are.
+    """
+    if not is_of_sklearn(function) or _among(function, _TABLES) or not options.get("normalize", True):
+        return weight
+    factors = next((factors for known, factors in _PRODUCTS.items() if function is known), None)
+    return for_sums(weight) if factors is None else tamed(weight, factors)
+
+
+def is_of_sklearn(function: object) -> bool:
+    """Tell whether a function is scikit-learn's own, which leaves its arguments as they are."""
+    return str(getattr(function, "__module__", "")).startswith("sklearn.")
+
+
+def _copied(*arrays):
+    return [None if array is None else array.copy() for array in arrays]
 
 
 def unwrapped(function):
@@ -235,6 +321,7 @@ class _Given:
     """A small estimator that returns the predictions at hand; it has no features to look at."""
 
     evidence: Evidence
+    copies: bool = False
 
     def fit(self, X, y):  # noqa: N803
         """Do nothing: there is nothing to fit."""
@@ -242,7 +329,11 @@ class _Given:
 
     def predict(self, X):  # noqa: N803
         """Return the labels, or a regression's values."""
-        return self.evidence.labels[1]
+        return self._own(self.evidence.labels[1])
+
+    def _own(self, array):
+        """The array, or where the caller may write into it a copy."""
+        return array.copy() if self.copies else array
 
 
 class _GivenRegressor(RegressorMixin, _Given, BaseEstimator):
@@ -260,9 +351,9 @@ class _GivenClassifier(ClassifierMixin, _Given, BaseEstimator):
     @available_if(lambda self: self.evidence.y_score is not None)
     def decision_function(self, X):  # noqa: N803
         """Return what ranks the rows."""
-        return _in_label_order(self.evidence, self.evidence.y_score)[1]
+        return self._own(decision_of(self.evidence))
 
     @available_if(lambda self: self.evidence.y_proba is not None)
     def predict_proba(self, X):  # noqa: N803
         """Return probabilities."""
-        return _in_label_order(self.evidence, self.evidence.y_proba)[1]
+        return self._own(proba_of(self.evidence))

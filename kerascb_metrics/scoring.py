@@ -3,7 +3,10 @@
 import difflib
 import functools
 import inspect
+import numbers
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
@@ -22,6 +25,8 @@ from kerascb_metrics.scorers import (
     takes_sample_weight,
 )
 
+# Dtypes of JAX's numbers that NumPy takes for bytes.
+_SMALL_FLOATS = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 _CELLS = "confusion_cells"
 _MATRICES = ("confusion", _CELLS)
 _RANKED = {"auc", "average_precision", *RANKED_NAMES}
@@ -152,12 +157,12 @@ class Scoring:
             try:
                 if evidence.undefined:
                     raise Undefined(evidence.undefined, self._blank(source, evidence))
-                value = _plain(self._run(source, evidence, panel))
+                value = recordable(self._run(source, evidence, panel))
             except Undefined as undefined:
                 value, scores.undefined[name] = undefined.value, undefined.cause
             except Exception as error:  # a user's score; the callback raises it or records nan, as error_score says
                 value, scores.errors[name] = float("nan"), error
-            scores.values[name] = _plain(value)
+            scores.values[name] = recordable(value)
             if evidence.sample_weight is not None and not _weighted(source):
                 scores.unweighted.append(name)
         return scores
@@ -311,6 +316,27 @@ def _weighted(source):
     return takes_sample_weight(get_scorer(source))
 
 
-def _plain(value):
-    """A Python float for a single number, else the array."""
-    return float(value) if np.ndim(value) == 0 else np.asarray(value)
+def recordable(value: Any) -> float | np.ndarray:
+    """Return a Python float for a single real number, and of several an array of its own.
+
+    Raises:
+        TypeError: for anything else, such as None, text, complex numbers, a dict, a masked array.
+        ValueError: for an array without values, or lists of different lengths.
+
+    >>> recordable([1, 2]), recordable(True)
+    (array([1, 2]), 1.0)
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("it returned a masked array; a score is a number or an array of numbers.")
+    if hasattr(value, "detach"):  # a tensor of PyTorch's
+        value = value.detach().cpu().numpy()
+    array = np.array(value)  # a copy: the next call may write into the one returned
+    if array.dtype.kind == "O" and all(isinstance(item, numbers.Real | Decimal) for item in array.ravel()):
+        array = np.array([float(item) for item in array.ravel()]).reshape(array.shape)
+    if array.dtype.name in _SMALL_FLOATS or (array.dtype.kind == "f" and array.itemsize > 8):
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"it returned {_shown(value)}; a score is a number or an array of numbers.")
+    if not array.size:
+        raise ValueError(f"it returned an array of shape {array.shape}, without a value.")
+    return float(array) if array.ndim == 0 else array

@@ -23,14 +23,16 @@ def settings_of(metrics):
     }
 
 
-def score_names(plan, outputs=()):
-    """Return the names of the scores that a `Plan` asks for; `outputs` as there.
+def score_names(plan, outputs=(), scored=None):
+    """Return the names of the scores that a `Plan` asks for; `outputs` and `scored` as there.
 
     >>> from kerascb_metrics.plan import Plan
     >>> score_names(Plan({"a": ["f1", "auc"], "b": "r2"}), ["a", "b"])
     ['a_f1', 'a_auc', 'b_r2']
     """
-    scorings = {output: plan.scoring_of(output, outputs) for output in outputs or (None,)}
+    scorings = {
+        output: plan.scoring_of(output, outputs) for output in ((outputs or (None,)) if scored is None else scored)
+    }
     return [
         name if output is None else f"{output}_{name}"
         for output, scoring in scorings.items()

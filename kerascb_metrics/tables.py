@@ -13,16 +13,28 @@ _WIDTH = 100
 def columns(history):
     """Return name → one number an epoch: the scalar scores, then what Keras logged; nan where there was none.
 
-    A log that has a score's name goes under `logs_<name>`.
+    A log that has a score's name goes under `logs_<name>`, with `logs_` once more for as long as that is taken too.
     """
     scores = {name: values for name, values in history.items() if _is_scalar(values)}
-    logged = dict.fromkeys(name for logs in history.logs for name in logs)
-    taken = {"epoch", *scores}
-    logs = {
-        f"logs_{name}" if name in taken else name: [logs.get(name, float("nan")) for logs in history.logs]
-        for name in logged
+    logged = _apart(dict.fromkeys(name for logs in history.logs for name in logs), {"epoch", *scores})
+    return {
+        **scores,
+        **{column: [logs.get(name, float("nan")) for logs in history.logs] for name, column in logged.items()},
     }
-    return {**scores, **logs}
+
+
+def _apart(names, scores):
+    """Log → its column, which is no other's."""
+    taken = {*scores, *names}
+    found = {}
+    for name in names:
+        column = name
+        if name in scores:
+            while column in taken:
+                column = f"logs_{column}"
+            taken.add(column)
+        found[name] = column
+    return found
 
 
 def text_table(history):
@@ -40,12 +52,12 @@ def text_table(history):
     * the best f1, 0.7500, in epoch 1
     """
     best, (names, left_out) = _best(history), _fitting(history)
-    rows = [["epoch", *map(_printable, names)], *_cells(history, names, best)]
+    rows = [["epoch", *map(printable, names)], *_cells(history, names, best)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     places = [None, *_places(len(history.epochs), best)]
     lines = [line + " *" * (place is not None and place == best) for line, place in zip(lines, places, strict=True)]
-    return "\n".join([*lines, *map(_printable, _notes(history, best, left_out))])
+    return "\n".join([*lines, *map(printable, _notes(history, best, left_out))])
 
 
 def html_table(history):
@@ -116,8 +128,9 @@ def _notes(history, best, left_out):
 def _html_row(cells, is_best):
     cells = [cells[0] + " *", *cells[1:]] if is_best else cells
     tag = "th" if is_best else "td"
-    return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _printable(text):
+def printable(text: str) -> str:
+    """Return text with a mark for each character that would move the cursor, break the line or not be encoded."""
     return "".join(character if character.isprintable() else "�" for character in text)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import classification_report
 
-from kerascb_metrics.evidence import Counts, label_cells
+from kerascb_metrics.evidence import Counts, label_cells, single_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,13 @@ class Tally:
     scale: str = "probability"
     threshold: Any = None
     curves: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        """Make the arrays read-only: they are the record."""
+        holders = [self, self.counts, *self.curves.values()]
+        for array in (value for holder in holders for value in getattr(holder, "__dict__", {}).values()):
+            if isinstance(array, np.ndarray):
+                array.setflags(write=False)
 
     @classmethod
     def of(cls, evidence, zero_division):
@@ -83,33 +90,52 @@ class Tally:
 
     def matrix(self):
         """Return the confusion matrix: C × C, rows true, columns predicted; multilabel L × 2 × 2."""
-        return self.counts if isinstance(self.counts, np.ndarray) else self.counts.matrix()
+        return self.counts.copy() if isinstance(self.counts, np.ndarray) else self.counts.matrix()
 
     def report(self, output_dict=False):
         """Return `sklearn.metrics.classification_report`, with whole supports where the rows have no weights.
 
         A multilabel report has no "samples avg": that one depends on more than counts.
         """
+        if output_dict:
+            self._refuse_averages()
         y_true, y_pred, weight = self._cells
         report = classification_report(
             y_true,
             y_pred,
-            labels=range(len(self.class_names)),
+            labels=[1] if self._single else range(len(self.class_names)),
             target_names=self.class_names,
             sample_weight=weight,
             output_dict=output_dict,
             zero_division=self.zero_division,
         )
         if output_dict:
-            report.pop("samples avg", None)
+            if self.kind == "multilabel":
+                report.pop("samples avg", None)
             return self._whole_supports(report)
-        report = re.sub(r"\n +samples avg.*", "", report)
+        if self.kind == "multilabel":
+            report = re.sub(r"\n +samples avg.*\n\Z", "\n", report)
         return re.sub(r"\d+\.0$", _whole, report, flags=re.MULTILINE) if self._counted else report
+
+    def _refuse_averages(self):
+        """In scikit-learn's dict an average takes the place of a class of its name."""
+        several = ("micro avg", "samples avg") if self.kind == "multilabel" else ("accuracy",)
+        taken = [name for name in self.class_names if name in ("macro avg", "weighted avg", *several)]
+        if taken:
+            raise ValueError(
+                f"the report as a dict has an entry {taken[0]!r} of its own beside the class of that name. Take it as "
+                "text, or rename the class."
+            )
+
+    @property
+    def _single(self):
+        """Whether it is of one label alone, which is a binary problem to scikit-learn."""
+        return self.kind == "multilabel" and len(self.class_names) == 1
 
     @property
     def _cells(self):
         if isinstance(self.counts, np.ndarray):
-            return label_cells(self.counts)
+            return single_cells(self.counts[0]) if self._single else label_cells(self.counts)
         return self.counts.y_true, self.counts.y_pred, self.counts.weight
 
     @property

@@ -2,13 +2,14 @@
 
 import numbers
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import logit
 
 from kerascb_metrics.evidence import Evidence
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.magnitudes import check_sum
 from kerascb_metrics.positions import flatten
 from kerascb_metrics.readings import (
     binary_targets,
@@ -19,7 +20,11 @@ from kerascb_metrics.readings import (
     finite,
     highest,
     names_of,
+    one_score,
+    others_of,
+    refuse_single_class,
     some,
+    without_column,
 )
 
 
@@ -28,7 +33,8 @@ class Binary:
     """Two classes, one score a row.
 
     Outputs (N,), (N, 1) or two columns (N, 2), of which the second is the positive class; targets 0/1 of any dtype,
-    or −1/1, or one-hot for two columns. More axes are positions, each a sample.
+    or −1/1, or one-hot for two columns. More axes are positions, each a sample. Rows of the loss's `ignore_class` are
+    left out.
 
     Args:
         threshold: a row is positive when its probability is GREATER than this; for hinge losses, its margin.
@@ -51,6 +57,7 @@ class Binary:
 
     def __post_init__(self):
         _check_from_logits(self)
+        _keep_own(self, "class_names")
         if self.threshold is not None and not isinstance(self.threshold, numbers.Real):
             raise ValueError(
                 f"Binary: threshold must be one number; received {self.threshold!r}. One threshold a label goes with "
@@ -60,7 +67,7 @@ class Binary:
     def read(self, rows, loss):
         """Read `Predictions` as binary `Evidence`."""
         scale = _scale(self, loss)
-        columns = rows.y_pred.shape[-1] if rows.y_pred.ndim > 1 else 1
+        columns = rows.columns
         two_columns = columns == 2
         if columns > 2 and rows.y_true.size != rows.y_pred.size:
             raise DataError(
@@ -68,12 +75,13 @@ class Binary:
                 f"and targets {rows.y_true.shape}. Pass task='multiclass' or task='multilabel'."
             )
         flat = flatten(rows, columns=2 if two_columns else 1)
-        one_hot = flat.y_true.ndim == 2
-        y_true, classes = self._targets(class_of(flat.y_true) if one_hot else flat.y_true)
+        labels = class_of(flat.y_true) if flat.y_true.ndim == 2 else flat.y_true
+        labels, flat = self._not_ignored(labels, flat, loss.ignore_class)
+        y_true, classes = self._targets(labels)
         outputs, undefined = checked_outputs(flat.y_pred, scale)
         y_score = outputs
         if two_columns:  # a difference of finite outputs may overflow
-            y_score, overflow = checked_outputs(_one_score(outputs, scale), "logit")
+            y_score, overflow = checked_outputs(one_score(outputs, scale), "logit")
             undefined = undefined or overflow
         return Evidence(
             kind="binary",
@@ -95,6 +103,14 @@ class Binary:
         if scale == "margin":
             return f"positive when output > {self.threshold or 0}"
         return f"positive when probability > {0.5 if self.threshold is None else self.threshold}"
+
+    def _not_ignored(self, labels, flat, ignore_class):
+        if ignore_class is None:
+            return labels, flat
+        if ignore_class in (0, 1, self.pos_label):
+            refuse_single_class(ignore_class)
+        keep = labels != ignore_class
+        return labels[keep], flat.keep(keep)
 
     def _cut(self, scale):
         if scale == "margin":
@@ -132,6 +148,12 @@ class Multiclass:
     Outputs (N, C); targets (N,) or (N, 1) class numbers, or one-hot (N, C). More axes are positions.
     The label is the column with the highest output, ties to the first.
 
+    The loss's `ignore_class` is left out everywhere. Its rows are dropped. Where it is the target value of a column,
+    as it may be, that class cannot be right, so it is not chosen from either: the label is the highest of the other
+    columns, the probabilities of these are divided by their sum (of logits: softmax over the other columns), and the
+    class has no place in averages, confusion matrix and names. A row with nothing but zeros left has equal
+    probabilities.
+
     Args:
         from_logits: "auto" (as the loss says), True or False.
         labels: the target value of each column, in column order. None: 0 … C−1.
@@ -150,39 +172,44 @@ class Multiclass:
         _check_from_logits(self)
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"Multiclass: labels must differ from each other; received {self.labels!r}.")
+        _keep_own(self, "labels", "class_names")
 
     def read(self, rows, loss):
         """Read `Predictions` as multiclass `Evidence`."""
-        if rows.y_pred.ndim < 2 or rows.y_pred.shape[-1] < 2:
+        if rows.columns < 2:
             raise DataError(
                 f"Metrics: a multiclass task needs outputs (N, C) with C of 2 or more; received {rows.y_pred.shape}. "
                 "For one column pass task='binary', or task=Binary(pos_label=…) for labels other than 0 and 1."
             )
         scale = _scale(self, loss)
-        n_classes = rows.y_pred.shape[-1]
+        n_classes = rows.columns
         flat = flatten(rows, columns=n_classes)
         classes = self._classes(n_classes)
-        if flat.y_true.ndim == 2:
-            y_true = class_of(flat.y_true)
-        else:
-            y_true, keep = class_indices(flat.y_true, classes, loss.ignore_class)
-            y_true, flat = y_true[keep], flat.keep(keep)
+        names = names_of(self.class_names, classes)
+        y_true, keep = class_indices(flat.y_true, classes, loss.ignore_class)
+        y_true, flat = y_true[keep], flat.keep(keep)
         outputs, undefined = checked_outputs(flat.y_pred, scale)
+        columns = others_of(classes, loss.ignore_class)
+        if len(columns) < n_classes:
+            place = np.zeros(n_classes, np.min_scalar_type(n_classes))
+            place[columns] = np.arange(len(columns))
+            y_true, outputs = place[y_true], without_column(outputs, columns, scale)
         return Evidence(
             kind="multiclass",
             y_true=y_true,
             y_pred=highest(outputs),
             outputs=outputs,
             scale=scale,
-            classes=classes,
-            class_names=names_of(self.class_names, classes),
+            classes=classes[columns],
+            class_names=tuple(names[column] for column in columns),
             sample_weight=flat.sample_weight,
             undefined=undefined,
         )
 
     def describe(self, loss):
         """Say in words how a row gets its label."""
-        return "label is the highest output"
+        ignored = "" if loss.ignore_class is None else f", {loss.ignore_class} is ignored"
+        return f"label is the highest output{ignored}"
 
     def _classes(self, n_classes):
         if self.labels is None:
@@ -207,7 +234,7 @@ class Multilabel:
         class_names: the name of each label in keys, pictures and reports.
 
     >>> Multilabel(threshold=[0.5, 0.2]).threshold
-    [0.5, 0.2]
+    (0.5, 0.2)
     """
 
     threshold: float | tuple | None = None
@@ -219,6 +246,7 @@ class Multilabel:
         _check_from_logits(self)
         if self.threshold is not None and np.asarray(self.threshold).dtype.kind not in "fiu":
             raise ValueError(f"Multilabel: threshold must be a number, or one a label; received {self.threshold!r}.")
+        _keep_own(self, "threshold", "class_names")
 
     def read(self, rows, loss):
         """Read `Predictions` as multilabel `Evidence`."""
@@ -228,10 +256,17 @@ class Multilabel:
                 f"{rows.y_true.shape} and outputs {rows.y_pred.shape}. For class numbers pass task='multiclass'."
             )
         scale = _scale(self, loss)
-        n_labels = rows.y_pred.shape[-1]
+        n_labels = rows.columns
         flat = flatten(rows, columns=n_labels)
-        y_true, _ = binary_targets(flat.y_true, "a multilabel", "task='regression'")
-        outputs, undefined = checked_outputs(flat.y_pred, scale)
+        if flat.sample_weight is not None:
+            check_sum(flat.sample_weight, times=n_labels)
+        if loss.ignore_class is not None and (flat.y_true == loss.ignore_class).any():
+            raise DataError(
+                f"Metrics: a multilabel task cannot leave out single labels, and the targets hold {loss.ignore_class}, "
+                "which the loss ignores. Leave those rows out, or mask them."
+            )
+        y_true, _ = binary_targets(flat.y_true.reshape(-1, n_labels), "a multilabel", "task='regression'")
+        outputs, undefined = checked_outputs(flat.y_pred.reshape(-1, n_labels), scale)
         threshold = self._cuts(scale, n_labels, outputs.dtype)
         classes = np.arange(n_labels)
         return Evidence(
@@ -271,7 +306,9 @@ class Multilabel:
 class Regression:
     """Continuous targets: no panel; `scoring=` names regression scores.
 
-    Outputs and targets (N,), (N, 1) or (N, K).
+    The last axis of outputs with two axes or more holds the columns, all other axes are rows: of (N, T, K) there are
+    N · T rows of K columns. A last axis of unknown length in the model is one of positions, each a row. Targets have
+    the outputs' shape, but for axes of length one.
 
     >>> Regression().kind
     'regression'
@@ -286,7 +323,13 @@ class Regression:
                 "Metrics: a regression task needs targets of the same size as the outputs; received targets "
                 f"{rows.y_true.shape} and outputs {rows.y_pred.shape}."
             )
-        flat = flatten(rows, columns=rows.y_pred.shape[-1] if rows.y_pred.ndim == 2 else 1)
+        if rows.has_columns is None:
+            raise DataError(
+                "Metrics: the outputs' last axis differs in length between validation batches, and the model does not "
+                "say whether it holds columns or positions. Return outputs (N, T, 1) for one column of T positions, or "
+                "build the model from a keras.Input of the shape (None, …)."
+            )
+        flat = flatten(rows, columns=rows.columns)
         if finite(flat.y_true)[1]:
             raise DataError("Metrics: the validation targets hold NaN or infinite values. Remove or mask those rows.")
         return Evidence(
@@ -321,6 +364,15 @@ def as_task(task):
     )
 
 
+def _keep_own(task, *names):
+    """Keep lists of the user's as tuples, and arrays as copies: he may change his own."""
+    for name in names:
+        value = getattr(task, name)
+        if isinstance(value, np.ndarray):
+            value = value.copy()
+        object.__setattr__(task, name, tuple(value) if isinstance(value, list) else value)
+
+
 def _check_from_logits(task):
     if task.from_logits not in ("auto", True, False):
         raise ValueError(
@@ -328,16 +380,23 @@ def _check_from_logits(task):
         )
 
 
+def needs_loss(task: Any) -> bool:
+    """Tell whether a task takes from the loss what its outputs are.
+
+    >>> needs_loss(Binary()), needs_loss(Binary(from_logits=True)), needs_loss(Regression())
+    (True, False, False)
+    """
+    return getattr(task, "from_logits", None) == "auto"
+
+
 def _scale(task, loss):
     if task.from_logits != "auto":
         return "logit" if task.from_logits else "probability"
+    if loss.problem:
+        raise DataError(
+            f"Metrics: {loss.problem}. Say whether the outputs are logits, as in "
+            f"task={type(task).__name__}(from_logits=True)."
+        )
     if loss.family in ("hinge", "categorical_hinge"):
         return "margin"
     return "logit" if loss.from_logits else "probability"
-
-
-def _one_score(columns, scale):
-    """Two columns as one score: z1 − z0 is the logit of class 1's softmax."""
-    if scale == "probability":
-        return columns[:, 1]
-    return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)

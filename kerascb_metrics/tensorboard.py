@@ -63,7 +63,7 @@ class ConfusionImages(keras.callbacks.Callback):
         """See that everything needed is there, before an epoch is spent."""
         pyplot()
         _tensorboard("compat.proto.summary_pb2")
-        if not any(peer is self.metrics for peer in capture.callbacks_beside(self)):
+        if not capture.may_stand_beside(self, self.metrics):
             raise ValueError(
                 "ConfusionImages: its Metrics is not among the callbacks of this fit. List both: "
                 "callbacks=[metrics, ConfusionImages(metrics, log_dir)]."

@@ -4,7 +4,10 @@ import numpy as np
 
 from kerascb_metrics import blocks as cut
 from kerascb_metrics.curves import Curve, Points
+from kerascb_metrics.magnitudes import exponent_of, is_ordinary
 
+# So many values are added one by one.
+_SUMMED = 256
 _HALF, _ROW, _SIGN = np.uint64(32), np.uint64(2**32 - 1), np.uint32(2**31)
 
 
@@ -20,6 +23,9 @@ class Weighed:
     def __init__(self, positive, y_score, sample_weight):
         self._keys = _sorted_keys(y_score)
         self._y_score, self._positive, self._weight = y_score, positive, sample_weight
+        self._units = 0, 0  # the powers of two that the weights of positives and of negatives are counted in
+        if not is_ordinary(sample_weight):
+            self._count_in_units()
 
     def auc_and_curve(self, most):
         """As `Packed.auc_and_curve`, in float64."""
@@ -31,19 +37,42 @@ class Weighed:
             # A group with rows of the rarer class counts as one of its rows.
             where = ends[(tp if 2 * positives <= n else fp) > 0]
             kept = np.unique(np.searchsorted(ends, points.wanted(rows, int(ends[-1]) + 1, ones, where)))
-            points.add(self._y_score[_rows(self._keys[rows + ends[kept]])], tps[kept + 1], fps[kept + 1])
+            points.add(
+                self._y_score[_rows(self._keys[rows + ends[kept]])], *self._in_ones(tps[kept + 1], fps[kept + 1])
+            )
             ones += len(where)
-        # Rounding must not make more of it than there is.
-        return min(1.0, wins / (tps[-1] * fps[-1])), Curve.falling(*points.found())
+        # Rounding must not make more of it than there is; nan, which compares with nothing, would stay.
+        return min(wins / (tps[-1] * fps[-1]), 1.0), Curve.falling(*points.found())
 
     def average_precision(self):
         """As `Packed.average_precision`, in float64."""
         total = 0.0
         for _, _, tps, fps in self._sums():
             tp = np.diff(tps)
-            at_or_above, mixed = tps[1:][tp > 0], fps[1:][tp > 0]
+            at_or_above, mixed = tps[1:][tp > 0], self._in_units_of_positives(fps[1:][tp > 0])
             total += float((tp[tp > 0] * at_or_above / (at_or_above + mixed)).sum())
-        return min(1.0, total / tps[-1])
+        return min(total / tps[-1], 1.0)
+
+    def _count_in_units(self):
+        """Scale the weights of positives, and those of negatives, until the largest of each is about 1.
+
+        Areas are ratios to both sums, so each may have a unit of its own, however far apart they are.
+        """
+        self._units = exponent_of(self._weight[self._positive]), exponent_of(self._weight[~self._positive])
+        self._weight = np.ldexp(self._weight, np.where(self._positive, -self._units[0], -self._units[1]))
+
+    def _in_ones(self, tps, fps):
+        """Sums of weights as they were given, for the curve."""
+        if self._units == (0, 0):
+            return tps, fps
+        with np.errstate(over="ignore"):  # of columns pooled, whose curve nobody asks for
+            return np.ldexp(tps, self._units[0]), np.ldexp(fps, self._units[1])
+
+    def _in_units_of_positives(self, fps):
+        if self._units[0] == self._units[1]:
+            return fps
+        with np.errstate(over="ignore"):  # infinitely more: a precision of 0
+            return np.ldexp(fps, self._units[1] - self._units[0])
 
     def _sums(self):
         """Add up the weights of positives and negatives, from the highest score to the lowest.
@@ -57,8 +86,8 @@ class Weighed:
             ends = np.append(np.flatnonzero((keys[:-1] ^ keys[1:]) > _ROW), len(keys) - 1)
             weight, positive = self._weight[_rows(keys)], self._positive[_rows(keys)]
             bounds = np.append(0, ends + 1)
-            tps = np.cumsum(np.append(tps[-1], weight * positive))[bounds]
-            fps = np.cumsum(np.append(fps[-1], weight * ~positive))[bounds]
+            tps = running_sum(np.append(tps[-1], weight * positive))[bounds]
+            fps = running_sum(np.append(fps[-1], weight * ~positive))[bounds]
             yield start, ends, tps, fps
 
     def _blocks(self):
@@ -72,6 +101,20 @@ class Weighed:
                 stop = int(np.searchsorted(self._keys, self._keys[start] | _ROW, side="right"))
             yield start, stop
             start = stop
+
+
+def running_sum(values: np.ndarray) -> np.ndarray:
+    """Return `np.cumsum` of (N,) float64, in rows of 256: added one by one, a million roundings may all go one way.
+
+    >>> running_sum(np.array([1.0, 2.0, 3.0]))
+    array([1., 3., 6.])
+    """
+    rows = -(-len(values) // _SUMMED)
+    sums = np.zeros((rows, _SUMMED))
+    sums.reshape(-1)[: len(values)] = values
+    np.cumsum(sums, axis=1, out=sums)
+    sums[1:] += np.cumsum(sums[:-1, -1])[:, None]
+    return sums.reshape(-1)[: len(values)]
 
 
 def _sorted_keys(y_score):

@@ -77,7 +77,8 @@ def echo_model(columns=1, loss="binary_crossentropy", learning_rate=0.0, counted
     outputs = keras.layers.Dense(columns, use_bias=False, kernel_initializer="identity", name="echo")(outputs)
     model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.SGD(learning_rate), loss, **compile_options)
-    model.counter = counter
+    if counted:
+        model.counter = counter
     return model
 
 

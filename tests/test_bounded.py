@@ -13,6 +13,7 @@ from sklearn import metrics as sk
 from kerascb_metrics import DataError
 from kerascb_metrics.binned import bounds_of, count_in_bins
 from kerascb_metrics.binning import BINS, binning_of
+from kerascb_metrics.capture import ModelFacts
 from kerascb_metrics.capture.batches import Batches
 from kerascb_metrics.plan import Plan
 from kerascb_metrics.ranking import rank
@@ -175,7 +176,7 @@ def test_the_curve_has_exact_points():
 def scored(batches, scoring=None, memory="bounded", loss="binary_crossentropy", **options):
     """The history of one pass over batches, without a model."""
     recorder = Recorder(Plan(scoring, memory=memory, **options), True, "raise", lambda sentence: None)
-    recorder.begin(0, loss)
+    recorder.begin(0, ModelFacts(loss))
     arrived = Batches(takers=[recorder.reader])
     for y_true, y_pred in batches:
         arrived.add([{"y_true": y_true, "y_pred": y_pred, "sample_weight": None, "mask": None}])

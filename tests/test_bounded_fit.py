@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from conftest import Batches, binary_rows, echo_model
 from kerascb_metrics import Binary, DataError, Metrics, Multiclass, ScoreHistory, ScoringError, counting
-from kerascb_metrics.capture import kept
+from kerascb_metrics.capture import facts_of, kept
 from kerascb_metrics.recorder import Recorder
 
 X, Y = binary_rows(301)
@@ -403,8 +403,8 @@ def test_nothing_of_a_fit_is_held():
     model = echo_model(loss=lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
     metrics = Metrics(task="binary", verbose=False)
     fit(model, [metrics], (X, Y))
-    metrics._recorder.begin(0, model.loss)  # as a fit leaves it that dies in a pass
-    assert metrics._recorder.reader.__getstate__()["_loss"] is None
+    metrics._recorder.begin(0, facts_of(model))  # as a fit leaves it that is interrupted in a pass
+    assert metrics._recorder.reader.__getstate__()["_facts"].loss is None
     gc.collect()
     before = [each for each in gc.get_objects() if type(each) is Recorder]
     gc.disable()

@@ -127,7 +127,7 @@ def test_before_and_after_a_fit(again):
 HOOKS = [f"on_{of}_{when}" for of in ("train", "epoch", "train_batch") for when in ("begin", "end")]
 
 
-@pytest.mark.parametrize(("hook", "again"), [*zip(HOOKS, [*AGAIN] * 3, strict=True)])
+@pytest.mark.parametrize(("hook", "again"), list(zip(HOOKS, [*AGAIN] * 3, strict=True)))
 def test_in_a_hook(hook, again):
     """What was scored by then is in the copy; the fit goes on."""
     metrics, copies = given(), []

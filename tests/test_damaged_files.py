@@ -2,6 +2,7 @@
 
 import builtins
 import json
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from saved_histories import BINARY, PB, YB, recorded
 from kerascb_metrics import Binary, ScoreHistory
 from kerascb_metrics.encoding import fill
 from kerascb_metrics.files import jsonl_of, parse_jsonl
+from kerascb_metrics.log_file import LogFile
 
 HEADER = {"format": "kerascb_metrics.ScoreHistory", "version": 1, "settings": {}, "directions": {}}
 EPOCH = json.loads(jsonl_of(recorded(BINARY, epochs=[0])).splitlines()[1])
@@ -131,7 +133,6 @@ def test_a_header_that_is_none(tmp_path, header, message):
 @pytest.mark.parametrize(
     "line",
     [
-        b"",
         b"\x00\x01\xff\xfe binary",
         b"\x80\x04\x95.",  # a pickle's beginning
         b"[" * 100_000,
@@ -141,7 +142,7 @@ def test_a_header_that_is_none(tmp_path, header, message):
         '{"epoch": 0}'.encode("utf-16"),
         b'{"epoch": 0, "scores": {"own": {"dtype": "int8", "values": ' + b"[" * 200 + b"]" * 200 + b"}}}",
     ],
-    ids=range(9),
+    ids=range(8),
 )
 def test_bytes_that_are_no_line(tmp_path, line):
     header, epoch = lines(HEADER).encode(), lines(EPOCH).encode()
@@ -176,7 +177,6 @@ def test_epochs_must_rise(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "line 0: the columns must be 'epoch'"),
         ("f1,epoch\n", "line 1: the columns must be 'epoch'"),
         ("epoch,f1,f1\n", "line 1: the columns must be 'epoch' and names that differ"),
         ("epoch,f1\n0,1\n1\n", "line 3: 1 fields under 2 columns"),
@@ -193,6 +193,110 @@ def test_a_csv_that_is_none(tmp_path, text, message):
     (tmp_path / "scores.csv").write_bytes(b"\xff\x00\xfe")
     with pytest.raises(ValueError, match=r"scores\.csv: .*decode"):
         ScoreHistory.load(tmp_path / "scores.csv")
+
+
+# What editors, spreadsheets and shells make of a file.
+
+EPOCHS = [with_(EPOCH, epoch=epoch) for epoch in range(3)]
+CLEAN = lines(HEADER, *EPOCHS).encode()
+REWRITTEN = {
+    "byte order mark": b"\xef\xbb\xbf" + CLEAN,
+    "Windows line ends": CLEAN.replace(b"\n", b"\r\n"),
+    "no last line end": CLEAN.removesuffix(b"\n"),
+    "a blank line between epochs": CLEAN.replace(b"\n", b"\n\n", 2),
+    "blank lines first and last": b"\n \r\n" + CLEAN + b"\n\t\n\n",
+    "mark, blank line, Windows": b"\xef\xbb\xbf\r\n" + CLEAN.replace(b"\n", b"\r\n\r\n"),
+    "other ends of lines in a text": lines(with_(HEADER, settings={"a": "b"}), *EPOCHS)
+    .replace('"b"', '"\u2028\x85\u2029"')
+    .encode(),
+}
+
+
+@pytest.mark.parametrize("case", REWRITTEN)
+def test_json_lines_that_a_tool_has_rewritten(tmp_path, case):
+    (tmp_path / "scores.jsonl").write_bytes(REWRITTEN[case])
+    loaded = ScoreHistory.load(tmp_path / "scores.jsonl")
+    assert (loaded.epochs, loaded.settings) == ([0, 1, 2], {"a": "\u2028\x85\u2029"} if "other" in case else {})
+    recorder = SimpleNamespace(history=ScoreHistory(), taken_up=0)
+    log = LogFile(tmp_path / "scores.jsonl", pytest.fail)
+    log.check()
+    log.take_up(recorder, epoch=2)
+    assert recorder.history.epochs == [0, 1]
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n\r\n"])
+@pytest.mark.parametrize("after", [b"", b"\r\n"])
+def test_json_and_csv_that_a_tool_has_rewritten(tmp_path, before, after):
+    whole = json.dumps({**HEADER, "epochs": EPOCHS}, indent=1).encode()
+    for name, data in {"scores.json": whole, "scores.csv": b'"epoch",f1\r\n"0","0.5"\r\n\r\n1,\r\n2,1\r\n'}.items():
+        (tmp_path / name).write_bytes(before + data + after)
+        assert ScoreHistory.load(tmp_path / name).epochs == [0, 1, 2]
+
+
+def in_array(dtype, text):
+    """A line with an array of a number that its text has too many digits for."""
+    return lines(of_scores({"dtype": dtype, "values": [7]})).replace("7", text).encode()
+
+
+HEAD, LAST = lines(HEADER).encode(), lines(with_(EPOCH, epoch=9)).encode()
+LOGS = b'"logs": {'
+FOREIGN = {
+    "two files put together": ("jsonl", CLEAN + CLEAN, "line 5: a second header"),
+    "two, of which the last has no epoch": ("jsonl", CLEAN + HEAD, "line 5: a second header"),
+    "two on one line": ("jsonl", CLEAN.removesuffix(b"\n") + CLEAN, "line 4: Extra data"),
+    "the second with a mark": ("jsonl", CLEAN + b"\xef\xbb\xbf" + CLEAN, "line 5: .*UTF-8 BOM"),
+    "two JSON files": ("json", json.dumps({**HEADER, "epochs": []}).encode() * 2, "Extra data"),
+    "no header": ("jsonl", lines(*EPOCHS).encode(), "line 1: no score history"),
+    "lines in another order": ("jsonl", HEAD + lines(*EPOCHS[::-1]).encode(), "line 3: epoch 1 after epoch 2"),
+    "only carriage returns": ("jsonl", CLEAN.replace(b"\n", b"\r"), "line 1: Extra data"),
+    "a name twice": ("jsonl", CLEAN.replace(LOGS, LOGS + b'"a": 1, "a": 2, '), "line 2: 'a' is there twice"),
+    "an output twice": ("jsonl", HEAD + lines(with_(EPOCH, tallies=[TALLY] * 2)).encode() + LAST, "line 2: 'tallies'"),
+    "UTF-16": ("jsonl", CLEAN.decode().encode("utf-16"), "line 1: the file is in UTF-16. Save it as UTF-8"),
+    "UTF-16 JSON": ("json", json.dumps(HEADER).encode("utf-16"), "the file is in UTF-16"),
+    "UTF-16 CSV": ("csv", "epoch\tf1\r\n".encode("utf-16"), "the file is in UTF-16"),
+    "Latin-1 CSV": ("csv", "epoch,f1_é\n0,1\n".encode("latin-1"), "decode byte 0xe9.* Save it as UTF-8"),
+    "empty": ("jsonl", b"", "line 1: the file is empty"),
+    "blank": ("jsonl", b"\xef\xbb\xbf\r\n \n", "line 1: the file is empty"),
+    "empty JSON": ("json", b"\n", "the file is empty"),
+    "empty CSV": ("csv", b"", "line 1: the file is empty"),
+    "semicolons": ("csv", b"epoch;f1\n0;0,5\n", "line 1: the columns are separated by ';'. Save it with commas"),
+    "semicolons, quotes": (
+        "csv",
+        b'\xef\xbb\xbf"epoch";"f1,a"\r\n0;0,5\r\n',
+        "line 1: the columns are separated by ';'",
+    ),
+    "tabs": ("csv", b"epoch\tf1\n0\t1\n", r"line 1: the columns are separated by '\\t'"),
+    "a line for Excel": ("csv", b"sep=;\nepoch;f1\n", "line 1: the columns are separated by ';'"),
+    "a decimal comma": ("csv", b'epoch,f1\n0,"0,5"\n', "line 2: '0,5' is no number: a decimal comma"),
+    "a column twice": ("csv", b"epoch,f1,f1\n0,1,2\n", "line 1: the columns must be 'epoch' and names that differ"),
+    "no such float": ("csv", b"epoch,f1\n0,1e999\n", "line 2: '1e999' is too large"),
+    "no such float in JSON": ("jsonl", CLEAN.replace(LOGS, LOGS + b'"a": -1e999, '), "line 2: a number too large"),
+    "none in an array": ("jsonl", HEAD + in_array("float64", "-1e999") + LAST, "line 2: no array of dtype float64"),
+    "none of 32 bits": ("jsonl", HEAD + in_array("float32", "1e39") + LAST, "line 2: no array of dtype float32"),
+    "epochs as fractions": ("csv", b"epoch,f1\n0.0,1\n", "line 2: '0.0' is no epoch"),
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_what_is_no_file_of_ours_is_an_error_that_says_why(tmp_path, case):
+    suffix, data, message = FOREIGN[case]
+    (tmp_path / f"scores.{suffix}").write_bytes(data)
+    with pytest.raises(ValueError, match=rf"scores\.{suffix}(: |, ).*{message}"):
+        ScoreHistory.load(tmp_path / f"scores.{suffix}")
+
+
+def test_a_file_is_read_while_it_is_written(tmp_path):
+    """Whoever reads between two pieces of a line gets the epochs before it, and a warning."""
+    path, history = tmp_path / "scores.jsonl", recorded(BINARY, epochs=(0, 1))
+    log = LogFile(path, pytest.fail)
+    log.write(history)
+    whole = path.read_bytes()
+    path.write_bytes(whole + lines(with_(EPOCH, epoch=2)).encode()[:50])
+    with pytest.warns(UserWarning, match=r"the last line is left out.*scores\.jsonl, line 4"):
+        assert ScoreHistory.load(path).epochs == [0, 1]
+    path.write_bytes(whole)
+    log.write(history)
+    assert ScoreHistory.load(path).epochs == [0, 1]
 
 
 def test_nothing_is_executed(tmp_path, monkeypatch):

@@ -109,6 +109,21 @@ def test_a_frame_has_the_single_numbers_by_epoch():
     assert isinstance(ScoreHistory().to_frame(), pd.DataFrame)
 
 
+def test_a_frame_has_any_name_where_pandas_keeps_text_in_arrow(monkeypatch):
+    pd = pytest.importorskip("pandas")
+    index = pd.Index
+
+    def of_arrow(data, **options):
+        if "dtype" not in options:
+            "".join(data).encode()  # as pyarrow does, which is not installed here
+        return index(data, **options)
+
+    monkeypatch.setattr(pd, "Index", of_arrow)
+    history = ScoreHistory()
+    history.append(0, {"caf\udce9": 0.5})
+    assert history.to_frame().to_dict("list") == {"caf\udce9": [0.5]}
+
+
 def test_without_pandas_the_error_names_the_extra(monkeypatch, example):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"pip install 'kerascb_metrics\[pandas\]'"):

@@ -16,7 +16,7 @@ from saved_histories import assert_same, assert_same_history
 from short_fits import X, Y, binary, fit
 
 from conftest import echo_model
-from kerascb_metrics import ScoreHistory, ScoringError
+from kerascb_metrics import Metrics, Multiclass, ScoreHistory, ScoringError
 
 HERE = Path(__file__).parent
 
@@ -162,6 +162,57 @@ def test_scores_that_mean_something_else_do_not_go_on(model, path, option, value
     with pytest.raises(ValueError, match=rf"scores\.jsonl was written with {option}=.*, and this fit has {option}="):
         fit(model, binary(log_file=path, **{option: value}), epochs=2, initial_epoch=1)
     assert on_file(path) == [0]
+
+
+def test_options_of_numpy_mean_what_pythons_mean(model, path):
+    options = {"average": np.str_("macro"), "zero_division": np.float64("nan")}
+    for epochs in (1, 2):
+        fit(model, binary(log_file=path, **options), epochs=epochs, initial_epoch=epochs - 1)
+    fit(model, binary(log_file=path, average="macro", zero_division=float("nan")), epochs=3, initial_epoch=2)
+    assert on_file(path) == [0, 1, 2]
+
+
+def test_logs_that_are_named_by_numbers(model, path):
+    other = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({7: 0.5, "8": 0.25}))
+    metrics = binary(log_file=path)
+    model.fit(X, Y, validation_data=(X, Y), verbose=0, callbacks=[other, metrics])
+    assert_same_history(ScoreHistory.load(path), metrics.history)
+    assert (metrics.history.logs[0]["7"], metrics.history.logs[0]["8"]) == (0.5, 0.25)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_class_names_of_any_text(path, resumed):
+    names = [
+        "a\rb",
+        "a\nb",
+        "\u2028",
+        "\x85",
+        'q"',
+        "c,d",
+        "\0",
+        "\ufeffx",
+        "\ud800",
+        "caf\udce9",
+        "__proto__",
+        "",
+        "epoch",
+    ]
+    x = np.random.default_rng(0).dirichlet(np.ones(len(names)), 80).astype("float32")
+    y = np.resize(range(len(names)), 80)
+    model = echo_model(len(names), "sparse_categorical_crossentropy")
+    for first in (0, 1) if resumed else (0,):
+        metrics = Metrics(
+            {"f1": "f1", "confusion": "confusion_cells"},
+            task=Multiclass(class_names=names),
+            average=None,
+            log_file=path,
+        )
+        options = {"validation_data": (x, y), "verbose": 0, "callbacks": [metrics]}
+        logged = model.fit(x, y, epochs=first + 2, initial_epoch=first, **options).history
+    assert_same_history(ScoreHistory.load(path), metrics.history)
+    assert {f"val_f1_{name}" for name in names} <= set(logged)
+    assert len(logged) == 2 + len(names) + len(names) ** 2
+    assert metrics.history.tally().class_names == tuple(names)
 
 
 def test_a_score_that_is_new_has_nan_before(model, path):

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from arrays import assessed
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kerascb_metrics import (
     Binary,
@@ -108,6 +110,82 @@ def test_mode_is_named_as_keras_names_it():
     assert [history(f1=[1.0]).mode(name) for name in ("f1", "loss")] == ["max", "min"]
 
 
+SOME = st.sampled_from(
+    [
+        NAN,
+        -np.inf,
+        np.inf,
+        -0.0,
+        0.1,
+        1,
+        True,
+        np.float32(0.1),
+        np.float16(0.1),
+        np.uint8(3),
+        np.array(2),
+        np.float64(NAN),
+    ]
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(SOME | st.floats(), min_size=1, max_size=6), st.sampled_from(["max", "min"]))
+def test_best_is_the_first_of_the_best_numbers(values, mode):
+    made = history(f1=values)
+    made.declare({"f1": mode == "max"})
+    numbers = [float(value) for value in values if value == value]
+    if not numbers:
+        with pytest.raises(ValueError, match="no epoch has a value for 'f1'"):
+            made.best("f1")
+        return
+    place = list(map(float, values)).index(max(numbers) if mode == "max" else min(numbers))
+    assert made.best("f1") == made.best("f1", mode) == (2 * place, values[place])
+    assert made.place("best") == place
+
+
+def test_the_best_of_epochs_that_were_recorded_twice():
+    made = ScoreHistory({"f1": True})
+    for value in (0.25, 0.5):
+        made.append(3, {"f1": value})
+    assert (made.best("f1"), made.place("best")) == ((3, 0.5), 1)
+
+
+PLACES = {-1: 2, 0: 0, 4: 2, "best": 1, np.int64(2): 1, np.int8(-1): 2, np.uint8(4): 2, 2.0: 1, np.str_("best"): 1}
+
+
+@pytest.mark.parametrize("epoch", PLACES)
+def test_where_an_epoch_stands(epoch):
+    assert history(f1=[0.5, 0.75, 0.6]).place(epoch) == PLACES[epoch]
+
+
+@pytest.mark.parametrize("epoch", [True, False, np.True_, np.False_])
+def test_what_is_true_or_false_is_no_epoch(epoch):
+    made = ScoreHistory({"f1": True})
+    for each in (0, 1):
+        made.append(each, {"f1": 0.5})
+    for ask in (made.place, made.tally, made.report):
+        with pytest.raises(ValueError, match=rf"epoch must be one of \[0, 1\], -1 or 'best'; received .*{epoch}"):
+            ask(epoch)
+
+
+@pytest.mark.parametrize("epoch", [-2, -3, np.int64(-2), 1, 3, 0.5, None, "last", "0", (), NAN])
+def test_what_was_not_scored_is_no_epoch(epoch):
+    with pytest.raises(ValueError, match=r"was not scored; the scored epochs are \[0, 2, 4\]"):
+        history(f1=[0.5, 0.75, 0.6]).place(epoch)
+
+
+def test_scores_that_come_and_go_keep_their_epochs():
+    made, table = ScoreHistory({"f1": True}), np.array([[3, 1], [0, 2]])
+    for epoch, values in enumerate([{"f1": 0.5}, {"c": table, "v": [1.0, 2.0]}, {"f1": 0.25, "c": np.eye(3)}, {}]):
+        made.append(epoch, values)
+    np.testing.assert_equal(made["f1"], [0.5, NAN, 0.25, NAN])
+    np.testing.assert_equal(made["c"], [NAN, table, np.eye(3), np.full((3, 3), NAN)])
+    np.testing.assert_equal(made["v"], [NAN, [1.0, 2.0], [NAN, NAN], [NAN, NAN]])
+    assert made.best("f1") == (0, 0.5)
+    np.testing.assert_array_equal(table, [[3, 1], [0, 2]])
+    assert list(made.to_frame()) == ["f1"]
+
+
 # Entries of logs and of the history.
 
 MATRIX2 = np.array([[3, 1], [2, 5]])
@@ -142,6 +220,12 @@ def test_other_matrices_go_to_logs_on_request():
         "tn_red": 0, "fp_red": 1, "fn_red": 2, "tp_red": 3, "tn_big": 4, "fp_big": 5, "fn_big": 6, "tp_big": 7,
     }  # fmt: skip
     assert log_entries({"confusion": TABLES}, ("red", "big"), "multilabel") == {}
+
+
+def test_two_cells_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="two cells of 'confusion' would both be 'confusion_a_a_a'"):
+        log_entries({"confusion": MATRIX3}, ("a", "a_a", "b"), "multiclass", all_cells=True)
+    assert len(log_entries({"confusion": MATRIX3}, ("a", "a_b", "c"), "multiclass", all_cells=True)) == 9
 
 
 def test_a_value_a_class_goes_under_the_names_of_the_classes():

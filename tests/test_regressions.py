@@ -343,20 +343,29 @@ def test_run_eagerly_hands_numpy_arrays_through():
     assert metrics.f1s == [sk.f1_score(y, x[:, 0] > 0.5)]
 
 
+def _aligned(rows, dtype):
+    """An empty column that starts at a multiple of 64 bytes, so that JAX takes it without a copy."""
+    memory = np.empty(rows * 4 + 64, "uint8")
+    start = -memory.ctypes.data % 64
+    return memory[start : start + rows * 4].view(dtype)[:, None]
+
+
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="tf.data reads ahead, so that the model itself gets mixed rows")
-def test_a_buffer_that_the_data_source_fills_anew_is_copied_in_time():
-    x, y = X.copy(), Y.astype("float32")
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("steps", [1] if BACKEND == "torch" else [1, 2])
+def test_a_buffer_that_the_data_source_fills_anew_is_copied_in_time(dtype, steps):
+    x, y = X.copy(), Y.astype(dtype)
     as_batch = __import__("torch").from_numpy if BACKEND == "torch" else (lambda array: array)
 
     def batches():
-        inputs, targets = np.empty((10, 1), "float32"), np.empty((10, 1), "float32")
+        inputs, targets = _aligned(10, "float32"), _aligned(10, dtype)
         while True:
             for start in range(0, 100, 10):
                 inputs[:], targets[:, 0] = x[start : start + 10], y[start : start + 10]
                 yield as_batch(inputs), as_batch(targets)
 
     metrics = Metrics("f1")
-    model = echo_model(run_eagerly=True)
+    model = echo_model(run_eagerly=True, steps_per_execution=steps)
     model.fit(X, Y, validation_data=batches(), validation_steps=10, verbose=0, callbacks=[metrics])
     rows = metrics.predictions
     pairs = set(zip(x.ravel().tolist(), y.tolist(), strict=True))

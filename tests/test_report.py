@@ -7,6 +7,7 @@ from sklearn.metrics import classification_report
 
 from conftest import binary_rows, echo_model
 from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, ScoreHistory
+from kerascb_metrics.page_data import _report
 
 RNG = np.random.default_rng(11)
 Y3, P3 = RNG.integers(0, 3, 200), RNG.dirichlet(np.ones(3), 200)
@@ -49,6 +50,41 @@ def test_a_multilabel_task_has_all_but_the_samples_average():
     theirs = classification_report(YL, (PL > 0.5).astype(int), output_dict=True, zero_division=0.0)
     assert ours == {name: pytest.approx(row, abs=1e-12) for name, row in theirs.items() if name != "samples avg"}
     assert "samples avg" not in report_of(Multilabel(), YL, PL)
+
+
+AVERAGES = ["accuracy", "macro avg", "weighted avg"]
+OF_LABELS = ["samples avg", "micro avg", "x"]
+
+
+@pytest.mark.parametrize(
+    ("task", "names", "y", "p", "taken"),
+    [
+        (Multiclass, AVERAGES, Y3, P3, "accuracy"),
+        (Multiclass, OF_LABELS, Y3, P3, None),
+        (Multilabel, OF_LABELS, YL, PL, "samples avg"),
+        (Multilabel, ["a", "accuracy", "x"], YL, PL, None),
+        (Multilabel, ["a", "macro avg", "x"], YL, PL, "macro avg"),
+    ],
+)
+def test_classes_that_are_named_as_an_average(task, names, y, p, taken):
+    """As text they are all there; scikit-learn's dict would lose them."""
+    rows = [line.split("  ")[-4:] for line in report_of(task(class_names=["p", "q", "r"]), y, p).splitlines()[2:]]
+    ours = report_of(task(class_names=names), y, p)
+    assert [line.split("  ")[-4:] for line in ours.splitlines()[2:]] == rows
+    if taken is None:
+        assert set(names) <= set(report_of(task(class_names=names), y, p, output_dict=True))
+    else:
+        with pytest.raises(ValueError, match=f"entry '{taken}' of its own beside the class of that name"):
+            report_of(task(class_names=names), y, p, output_dict=True)
+
+
+def test_the_page_has_a_row_of_each_class_whatever_its_name():
+    plain, named = (
+        assessed(Multiclass(class_names=names), Y3, P3, ["f1"]).tally for names in (["p", "q", "r"], AVERAGES)
+    )
+    expected, ours = _report(plain), _report(named)
+    assert [row[0] for row in ours] == [*AVERAGES, *AVERAGES]
+    assert [row[1:] for row in ours] == [row[1:] for row in expected]
 
 
 def test_through_fit_by_epoch():

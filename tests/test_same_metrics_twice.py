@@ -81,7 +81,7 @@ def test_twice_in_one_list(metrics):
     "hook", ["on_train_begin", "on_train_batch_end", "on_test_batch_end", "on_epoch_end", "on_train_end"]
 )
 def test_a_fit_within_a_fit(metrics, hook, which):
-    """The inner one is refused before it trains; the outer one goes on undisturbed, or ends with the error."""
+    """The inner one is refused before it trains; the outer one goes on as before, or ends with the error."""
     if hook == "on_train_end" and not metrics.wants_pass:
         pytest.skip("given data are called first of all: for this Metrics the fit has ended")
     model, trained, told = shared_model(), Trained(), []

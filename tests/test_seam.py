@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import accumulate, cycle, takewhile
 
 import custom_steps as steps
 import keras
@@ -10,7 +11,6 @@ import pytest
 
 from conftest import BACKEND, RowCounter, binary_rows, echo_model
 from kerascb_metrics import Metrics
-from kerascb_metrics.capture import _keras
 
 ROWS, BATCH, EPOCHS = 101, 16, 2  # 7 batches, the last of 5 rows
 N_BATCHES = 7
@@ -31,8 +31,11 @@ def split(x, y, w):
     return {"x": np.concatenate([1 - x, x]), "y": np.concatenate([1 - y, y]), "validation_split": 0.5}
 
 
-def in_batches(*arrays_):
-    return [tuple(array[start : start + BATCH] for array in arrays_) for start in range(0, ROWS, BATCH)]
+def in_batches(*arrays_, sizes=(BATCH,)):
+    """Cut arrays into batches of these sizes, again and again until there are no rows left."""
+    starts = takewhile(lambda start: start < ROWS, accumulate(cycle(sizes), initial=0))
+    cuts = list(starts)[1:]
+    return list(zip(*(np.split(array, cuts) for array in arrays_), strict=True))
 
 
 class _PyDataset(keras.utils.PyDataset):
@@ -47,8 +50,8 @@ class _PyDataset(keras.utils.PyDataset):
         return self.batches[index]
 
 
-def pydataset(x, y, w, **options):
-    return {"validation_data": _PyDataset(in_batches(x, y, w), **options)}
+def pydataset(x, y, w, sizes=(BATCH,), **options):
+    return {"validation_data": _PyDataset(in_batches(x, y, w, sizes=sizes), **options)}
 
 
 def generator(x, y, w):
@@ -165,11 +168,20 @@ LAYOUTS = {
 if BACKEND != "torch":
     LAYOUTS |= {
         "jit_compile, the other way than auto": Layout(compile={"jit_compile": BACKEND != "jax"}),
-        "steps_per_execution=3": Layout(compile={"steps_per_execution": 3}),
-        "steps_per_execution=100": Layout(compile={"steps_per_execution": 100}),
-        "steps_per_execution=3, a model that learns": Layout(
-            weighted, learning, weights=True, compile={"steps_per_execution": 3}
-        ),
+        "steps_per_execution=3, run_eagerly": Layout(compile={"steps_per_execution": 3, "run_eagerly": True}),
+        "steps_per_execution=3, jit_compile=False": Layout(compile={"steps_per_execution": 3, "jit_compile": False}),
+    }
+    # From 3.16 on Keras on JAX stacks the batches of an execution, where they are alike.
+    LAYOUTS |= {
+        f"steps_per_execution={count}{what}": Layout(**options, compile={"steps_per_execution": count})
+        for count in (3, 4, 7, 100)
+        for what, options in (
+            ("", {}),
+            (", a Keras mask and sample weights", {"data": weighted, "model": masking, "weights": True}),
+            (", a model that learns", {"data": weighted, "model": learning, "weights": True}),
+            (", PyDataset", {"data": pydataset, "weights": True}),
+            (", PyDataset of unequal batches", {"data": partial(pydataset, sizes=(16, 16, 20)), "weights": True}),
+        )
     }
 if BACKEND == "tensorflow":
     LAYOUTS |= {
@@ -242,9 +254,13 @@ def test_every_row_once_and_in_order(layout, monkeypatch):
     assert len(metrics.f1s) == layout.epochs
 
 
-def test_a_generator_scores_what_keras_scored():
-    """Keras 3.15 starts each epoch with the generator's first two batches again, and goes on where it was."""
-    model, metrics = _echo(), Metrics(verbose=False)
+@pytest.mark.parametrize("per_execution", [1] if BACKEND == "torch" else [1, 3, 7, 100])
+def test_a_generator_scores_what_keras_scored(per_execution):
+    """Keras 3.15 starts each epoch with the generator's first two batches again, and goes on where it was.
+
+    It reads whole executions: more than `validation_steps` batches, if those are not a multiple of their steps.
+    """
+    model, metrics = _echo(steps_per_execution=per_execution), Metrics(verbose=False)
     x, y, w = _rows(masked=False)
     each = EachEpoch(metrics, model.counter)
     model.counter.seen()
@@ -253,109 +269,3 @@ def test_a_generator_scores_what_keras_scored():
     target_of = dict(zip(x[:, 0], y, strict=True))
     for rows in each.predictions:
         assert [target_of[value] for value in rows.y_pred[:, 0]] == rows.y_true.ravel().tolist()
-
-
-# The private parts of Keras that kerascb_metrics/capture/_keras.py rests on.
-
-MOVED = f"Keras {keras.__version__} is not as Keras 3.12 to 3.15, on which kerascb_metrics/capture was tried: "
-
-
-class Witness(keras.callbacks.Callback):
-    """Looks around from inside fit's own validation pass."""
-
-    def on_test_batch_begin(self, batch, logs=None):
-        self.calling_list = _keras.calling_list(self)
-        self.fits = _keras.fits_under_way(self.model)
-        self.validates = _keras.fit_validates(self.model)
-        self.made_by_keras = _keras.made_by_keras(self.model.test_function)
-
-
-@pytest.fixture(scope="module")
-def witness():
-    x, y = binary_rows(4)
-    witness = Witness()
-    _echo().fit(x, y, validation_data=(x, y), verbose=0, callbacks=[witness])
-    return witness
-
-
-def test_private_fit_is_on_the_stack(witness):
-    assert witness.fits == 1, MOVED + "`fit` is not found on the stack, by its code and its local `self`"
-    assert _keras.fits_under_way(_echo()) == 0
-
-
-@pytest.mark.parametrize("validates", [True, False])
-def test_private_fit_tells_whether_it_validates(validates):
-    x, y = binary_rows(4)
-    found = []
-    look = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: found.append(_keras.fit_validates(_echo())))
-    _echo().fit(x, y, validation_data=(x, y) if validates else None, verbose=0, callbacks=[look])
-    assert found == [validates], MOVED + "`fit` keeps its validation data in no local `validation_data`"
-
-
-def test_private_callback_list_is_on_the_stack(witness):
-    assert isinstance(witness.calling_list, keras.callbacks.CallbackList), MOVED + "hooks are not called by the list"
-    assert witness in witness.calling_list.callbacks, MOVED + "CallbackList keeps its members elsewhere"
-
-
-def test_private_test_function_is_known_as_keras_own(witness):
-    assert witness.made_by_keras, MOVED + "test functions are not made in keras.src.backend"
-    assert not _keras.made_by_keras(lambda iterator: None)
-
-
-def test_private_mask_is_found():
-    masked = keras.layers.Masking(0.0)(np.array([[[0.0], [1.0]]], "float32"))
-    mask = _keras.get_keras_mask(masked)
-    assert mask is not None, MOVED + "keras.src.backend.get_keras_mask finds no mask"
-    assert keras.ops.convert_to_numpy(mask).tolist() == [[False, True]]
-
-
-def test_private_fit_validates_through_evaluate(monkeypatch):
-    seen = []
-
-    def evaluate(self, *args, **kwargs):
-        seen.append((args, kwargs))
-        return {"loss": 0.0}
-
-    x, y = binary_rows(4)
-    monkeypatch.setattr(keras.Model, "evaluate", evaluate)
-    _echo().fit(x, y, validation_data=(x, y), verbose=0)
-    ((args, kwargs),) = seen
-    assert args == (), MOVED + "`fit` calls `evaluate` with positional arguments"
-    assert isinstance(kwargs["callbacks"], keras.callbacks.CallbackList), MOVED + "`fit` hands `evaluate` no list"
-    assert kwargs["return_dict"] is True, MOVED + "`fit` asks `evaluate` for no dict"
-
-
-def test_private_evaluate_looks_its_function_up_batch_by_batch():
-    """The seam puts its own in place in `on_test_batch_begin`."""
-    model, calls = _echo(), []
-
-    class Replace(keras.callbacks.Callback):
-        def on_test_batch_begin(self, batch, logs=None):
-            own = model.test_function
-
-            def spy(*args):
-                vars(model)["test_function"] = own
-                calls.append(batch)
-                return own(*args)
-
-            vars(model)["test_function"] = spy
-
-    x, y = binary_rows(4)
-    model.evaluate(x, y, batch_size=2, verbose=0, callbacks=[Replace()])
-    assert calls == [0, 1], MOVED + "`evaluate` does not look `test_function` up for each batch"
-
-
-@pytest.mark.parametrize("monitoring", ["EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"])
-def test_private_monitors_read_their_mode_late(monitoring):
-    options = {"filepath": "unused.keras"} if monitoring == "ModelCheckpoint" else {}
-    callback = getattr(keras.callbacks, monitoring)(monitor="val_f1", **options)
-    assert callback.mode == "auto", MOVED + f"{monitoring}.mode is no plain attribute"
-    assert callback.monitor_op is None, MOVED + f"{monitoring} decides its direction in the constructor"
-
-
-def test_private_predict_takes_an_adapter():
-    """`predict` has no argument for targets."""
-    x, y = binary_rows(4)
-    adapter = _keras.get_data_adapter(x, y, None, batch_size=2)
-    outputs = _echo().predict(adapter, verbose=0)
-    assert outputs.tolist() == x.tolist(), MOVED + "`predict` takes no data adapter of arrays and targets"

@@ -5,12 +5,18 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from short_fits import binary, fit
 
 from conftest import echo_model
 from kerascb_metrics import Metrics, ScoreHistory
 
 NAN = float("nan")
+HOSTILE = [
+    "<script>alert(1)</script>", "</td></tr></table>", "<!--", "&lt;b&gt;", "&amp", '"><img src=x onerror=alert(1)>',
+    "a\rb", "a\nb", "\x1b[2J", "\u202eabc", "\u2028", "\ud800", "a\x85b", "__proto__",
+]  # fmt: skip
 
 
 def history_of(greater_is_better=True, epochs=None, **values):
@@ -142,6 +148,32 @@ def test_names_are_escaped_and_keep_to_their_line():
     assert Cells(html).text.startswith(f"* the best {name}")
     assert "\x1b" not in str(history)
     assert len(str(history).splitlines()) == 3
+
+
+@settings(max_examples=60)
+@given(st.lists(st.text(st.characters(), max_size=8) | st.sampled_from(HOSTILE), min_size=1, max_size=5, unique=True))
+def test_no_name_gets_out_of_its_cell(names):
+    history = history_of(**{name: [0.25, 0.5] for name in names})
+    table = Cells(history._repr_html_().replace("\r", "↵"))
+    assert [text for _, text in table.rows[0][1:]] == [name.replace("\r", "↵") for name in names]
+    assert [len(row) for row in table.rows] == [len(names) + 1] * 3
+    assert table.text == f"* the best {names[0]}, 0.5000, in epoch 1".replace("\r", "↵")
+    lines = str(history).splitlines()
+    assert len(lines) == 4
+    assert all(character.isprintable() for line in lines for character in line)
+    assert repr(history).isprintable()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_metrics_without_an_epoch_keeps_to_its_line_and_cell(name):
+    metrics = Metrics({name: "f1"})
+    assert Cells(metrics._repr_html_()).text == str(metrics) == repr(metrics)
+    assert repr(metrics).isprintable()
+
+
+def test_what_is_no_epoch_is_escaped_too():
+    history = history_of(f1=[0.5], epochs=["<script>"])
+    assert Cells(history._repr_html_()).rows[1][0][1] == "<script> *"
 
 
 def test_a_metrics_shows_its_history():

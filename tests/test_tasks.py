@@ -103,11 +103,6 @@ def test_from_logits_and_ignore_class_of_partials_and_objects():
     assert read_loss(nested) == read_loss(loss) == LossReading(partial.func.__name__, "categorical", True, 255)
 
 
-def test_a_serialized_loss_is_read_as_the_loss():
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    assert read_loss(keras.losses.serialize(loss)) == read_loss(loss)
-
-
 def test_unknown_losses_tell_no_task():
     assert read_loss(None) == LossReading("none")
     assert read_loss(lambda y_true, y_pred: y_pred).family is None

@@ -156,14 +156,23 @@ def test_labels_and_class_names_together():
     assert evidence.classes.tolist() == [7, -3, 100]
 
 
-@pytest.mark.parametrize(("ignored", "dtype"), [(-1, "int32"), (255, "uint8"), (-1, "float32"), (0, "int64")])
+@pytest.mark.parametrize(("ignored", "dtype"), [(-1, "int32"), (255, "uint8"), (-1, "float32")])
 def test_ignore_class_drops_the_rows_and_their_weights(ignored, dtype):
     y_true = np.array([1, ignored, 2, 1]).astype(dtype)
     loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=ignored)
     evidence = read(Multiclass(), y_true, C3, loss, sample_weight=[1.0, 2.0, 3.0, 4.0])
-    assert evidence.y_true.tolist() == [1, 2, 1]
+    assert evidence.labels[0].tolist() == [1, 2, 1]
     assert evidence.y_pred.tolist() == [1, 2, 2]
     assert evidence.y_score.tolist() == C3[[0, 2, 3]].tolist()
+    assert evidence.sample_weight.tolist() == [1, 3, 4]
+
+
+def test_an_ignored_class_that_is_a_column_goes_with_it():
+    loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=0)
+    evidence = read(Multiclass(), np.array([1, 0, 2, 1]), C3, loss, sample_weight=[1.0, 2.0, 3.0, 4.0])
+    assert evidence.labels[0].tolist() == [1, 2, 1]
+    assert evidence.labels[1].tolist() == (1 + C3[[0, 2, 3], 1:].argmax(axis=1)).tolist()
+    assert evidence.classes.tolist() == [1, 2]
     assert evidence.sample_weight.tolist() == [1, 3, 4]
 
 

@@ -327,8 +327,9 @@ def assert_panel(metrics, epoch, y, outputs, weight=None):
 
 # Keras says this of every dataset of unknown length, at the end of the first pass.
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
-# And this of every layer but Dense and its like.
+# And this of every layer but Dense and its like; from Keras 3.16 on of all of them at once.
 @pytest.mark.filterwarnings("ignore:Layer (InputLayer|RowCounter) does not have a `quantize` method")
+@pytest.mark.filterwarnings("ignore:`model.quantize\\(\\)`. 1 layer\\(s\\) were skipped")
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
 @pytest.mark.parametrize("row", [*DATA.values(), *MODELS.values()], ids=[*DATA, *MODELS])
 def test_what_works(row):

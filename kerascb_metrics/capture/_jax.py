@@ -20,6 +20,7 @@ def build(model):
     Built for one step and looped here: with `steps_per_execution > 1` Keras returns the last step's outputs only.
     """
     tap, test_step = Tap(model), model.test_step
+    compiled = model.jit_compile and not model.run_eagerly
 
     def tapped_step(state, data):
         with tap.listening():  # compiled, it runs when a step is traced, not for each batch
@@ -34,12 +35,12 @@ def build(model):
         parts = []
         for batch in batches:
             (logs, captured), state = one_step(state, iter((batch,)))
-            parts.append(captured)
+            parts.append(captured if compiled else jax.tree.map(_apart_from_the_source, captured))
         return (logs, state), parts
 
     unstacked = unstacked_batches() if model.steps_per_execution > 1 else None
     if unstacked is not None:
-        return _stacked_twin(model, one_step, each_step, unstacked)
+        return _stacked_twin(model, _scanned(one_step) if compiled else None, each_step, unstacked)
 
     def twin(state, iterator):
         first = next(iterator)  # Keras's evaluate ends the epoch where there is none
@@ -48,13 +49,11 @@ def build(model):
     return twin
 
 
-def _stacked_twin(model, one_step, each_step, unstacked):
+def _stacked_twin(model, all_steps, each_step, unstacked):
     """The twin for an iterator that stacks `steps_per_execution` batches, or lists those that do not stack.
 
-    Like Keras it runs stacked batches by `lax.scan` where the step is compiled, so that logs come out the same to the
-    last bit, and step by step otherwise.
+    Like Keras it runs stacked batches by `lax.scan` (`all_steps`) where the step is compiled, and one by one otherwise.
     """
-    all_steps = _scanned(one_step) if model.jit_compile and not model.run_eagerly else None
 
     def twin(state, iterator):
         batches = next(iterator)
@@ -86,6 +85,12 @@ def _scanned(one_step):
         return (logs, state), [captured]
 
     return all_steps
+
+
+def _apart_from_the_source(leaf):
+    """Copy what the data source may write its next batch to: a NumPy array, or a JAX array that shares its memory."""
+    shared = isinstance(leaf, np.ndarray) or (isinstance(leaf, jax.Array) and _on_host() and _is_here(leaf))
+    return np.array(leaf) if shared else leaf
 
 
 def _rows_of_steps(leaf):

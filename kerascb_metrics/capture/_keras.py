@@ -23,7 +23,6 @@ __all__ = [
     "TRIED",
     "callbacks_in",
     "calling_list",
-    "facts_of",
     "first_validation_batch",
     "fit_list_holds",
     "fit_validates",
@@ -135,16 +134,6 @@ def jax_state_setter(model):
         model._jax_state = dict(zip(("trainable_variables", "non_trainable_variables"), state, strict=True))
 
     return take
-
-
-def facts_of(model):
-    """Return the compiled loss and the output names, where the model has them.
-
-    Lists and dicts of our own: the model's lead back to it.
-    """
-    loss, names = getattr(model, "loss", None), getattr(model, "output_names", None)
-    loss = dict(loss) if isinstance(loss, dict) else list(loss) if isinstance(loss, list | tuple) else loss
-    return loss, None if names is None else list(names)
 
 
 def joins_torch_processes():

@@ -58,9 +58,15 @@ def remove(model):
 
 
 def callbacks_beside(callback):
-    """Return the callbacks of the fit whose hook is calling `callback`, itself included."""
+    """Return the callbacks of the fit whose hook is calling `callback`, itself included; where not seen, it alone."""
     calling = _keras.calling_list(callback)
     return [callback] if calling is None else list(_keras.callbacks_in(calling))
+
+
+def may_stand_beside(callback, other):
+    """Tell whether `other` is in the list whose hook is calling `callback`; True where the list is not seen."""
+    calling = _keras.calling_list(callback)
+    return calling is None or any(each is other for each in _keras.callbacks_in(calling))
 
 
 def step_to(place, callback):

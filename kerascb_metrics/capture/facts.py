@@ -1,0 +1,60 @@
+"""What a model says about its outputs before it has made any."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import tree
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFacts:
+    """A model's compiled loss and outputs, as far as they are known without a batch. Nothing here leads to the model.
+
+    Attributes:
+        loss: the compiled loss, in the structure it was given in; None where there is none.
+        layer_names: the names that Keras gives to the outputs, in flattened order; None where it gives none (Sequential
+            and subclassed models).
+        structure: the structure of the outputs, each of them replaced by its static shape in a `Shape`; None where it
+            is not known.
+    """
+
+    loss: Any = None
+    layer_names: tuple[str, ...] | None = None
+    structure: Any = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The static shape of an output; None is an axis of unknown length. A plain tuple would count as a structure."""
+
+    axes: tuple[int | None, ...]
+
+
+def facts_of(model: Any) -> ModelFacts:
+    """Return what a model says about its outputs, in containers of our own."""
+    names = getattr(model, "output_names", None)
+    return ModelFacts(
+        _own_containers(getattr(model, "loss", None)), None if names is None else tuple(names), _structure_of(model)
+    )
+
+
+def _structure_of(model: Any) -> Any:
+    outputs = getattr(model, "output" if hasattr(model, "output_names") else "outputs", None)
+    leaves = [leaf for leaf in tree.flatten(outputs) if isinstance(leaf, keras.KerasTensor)]
+    if not leaves or len(leaves) < len(tree.flatten(outputs)):
+        return None
+    if isinstance(outputs, list | tuple) and len(outputs) == 1:
+        outputs = outputs[0]  # a functional or Sequential model returns its only output by itself
+    return _own_containers(tree.map_structure(lambda leaf: Shape(tuple(leaf.shape)), outputs))
+
+
+def _own_containers(value: Any) -> Any:
+    """Nested containers anew: those of a model lead back to it."""
+    if isinstance(value, dict):
+        return {key: _own_containers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_own_containers(item) for item in value]
+    if isinstance(value, tuple) and type(value) is tuple:
+        return tuple(_own_containers(item) for item in value)
+    return value

@@ -1,0 +1,358 @@
+"""What is written to a file comes back as it was, or is refused by name before anything is written (hypothesis)."""
+
+import math
+import os
+import re
+import tempfile
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from kerascb_metrics import ScoreHistory
+from kerascb_metrics.curves import Curve
+from kerascb_metrics.evidence import Counts
+from kerascb_metrics.log_file import LogFile
+from kerascb_metrics.tally import Tally
+
+# Each has made a file wrong, or could: ends of lines, quotes, marks, what JSON and JavaScript have names for.
+HOSTILE = [
+    "", " ", "epoch", "logs_epoch", "logs_f1", "f1", "loss", "scores", "format", "number", "dtype", "__proto__", "NaN",
+    "a\rb", "a\nb", "a\r\nb", "\r", "\n", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\0",
+    "\ufeff", "\ufeffepoch", '"', '"a"', "a,b", "a;b", "\t", "'", "\\", "\\ud800", "=1+1", "sep=;", "#", "0", "☃",
+    "\U0001f600", "\ud800", "\udce9", "caf\udce9",
+]  # fmt: skip
+HALVES = ["\ud800\udc00", "a\ud83d\ude00b"]
+LONG = "a" * 140_000
+DTYPES = [
+    "bool",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    *("float16", "float32", "f8", ">f8"),
+]
+
+texts = st.sampled_from(HOSTILE) | st.text(st.characters(), max_size=6)
+whole = st.integers(-(2**62), 2**62) | st.integers(-3, 3)
+NUMBERS = [
+    *(-0.0, 5e-324, 1e308, 0.1 + 0.2, math.nan, math.inf, True, np.True_, np.int8(-3), np.uint64(2**63)),
+    *(np.float16(0.1), np.float32(0.1), np.float64(0.1), np.array(0.1), np.array(3, "int8")),
+]
+numbers = st.floats() | st.sampled_from(NUMBERS) | whole
+shapes = array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3)
+values = numbers | st.sampled_from(DTYPES).flatmap(lambda dtype: arrays(dtype, shapes))
+epochs = st.lists(st.integers(0, 5) | st.integers(0, 2**63 - 1), unique=True, max_size=4).map(sorted)
+plain = texts | st.none() | st.booleans() | st.integers() | st.floats()
+
+
+@st.composite
+def tallies(draw):
+    names = tuple(draw(st.lists(texts, min_size=2, max_size=4, unique=True)))
+    cells = [np.array(draw(st.lists(st.integers(0, len(names) - 1), min_size=2, max_size=2))) for _ in range(2)]
+    weight = draw(arrays(st.sampled_from(["int64", "float64"]), 2))
+    curve = Curve(np.array([np.inf, draw(st.floats())]), np.array([0, 1]), np.array([0.0, 2.0]))
+    threshold = draw(st.none() | st.floats() | arrays("float64", len(names)))
+    return Tally(
+        "multiclass", names, Counts(*cells, weight, len(names)), 0.0, 1, "logit", threshold, {names[-1]: curve}
+    )
+
+
+@st.composite
+def histories(draw):
+    history = ScoreHistory(draw(st.dictionaries(texts, st.none() | st.booleans(), max_size=3)))
+    history.settings.update(draw(st.dictionaries(texts, plain | st.lists(plain, max_size=2), max_size=3)))
+    names = draw(st.lists(texts, unique=True, max_size=4))
+    for epoch in draw(epochs):
+        own = {name: draw(values) for name in names if draw(st.integers(0, 4))}
+        outputs = draw(st.dictionaries(st.none() | texts, st.none() | tallies(), max_size=2))
+        bounds = {name: (draw(values), draw(values)) for name in own if not draw(st.integers(0, 3))}
+        history.append(epoch, own, outputs, bounds)
+        history.logs[-1].update(draw(st.dictionaries(texts, numbers, max_size=3)))
+    return history
+
+
+def form(value):
+    """The value in the terms that must come back: numbers as floats to the last bit, arrays by dtype and shape."""
+    if isinstance(value, dict):
+        return [(name, form(item)) for name, item in value.items()]
+    if isinstance(value, list | tuple):
+        return [form(item) for item in value]
+    if isinstance(value, np.ndarray) and value.ndim:
+        return value.dtype.name, value.shape, repr(value.tolist())
+    if hasattr(value, "__dataclass_fields__"):
+        return [form(getattr(value, name)) for name in value.__dataclass_fields__]
+    if isinstance(value, str | None):
+        return value
+    return repr(float(value))
+
+
+def of_history(history):
+    parts = ("epochs", "logs", "tallies", "intervals", "directions")
+    return {
+        **{part: form(getattr(history, part)) for part in parts},
+        "scores": form(dict(history)),
+        "settings": [(name, repr(value)) for name, value in history.settings.items()],
+    }
+
+
+def texts_in(value):
+    """Every text in a history, or in a part of one."""
+    if isinstance(value, ScoreHistory):
+        return texts_in([vars(value)[part] for part in vars(value)])
+    if isinstance(value, Tally):
+        return texts_in([value.class_names])
+    if isinstance(value, dict):
+        return texts_in([*value, *value.values()])
+    if isinstance(value, list | tuple):
+        return [text for item in value for text in texts_in(item)]
+    return [value] if isinstance(value, str) else []
+
+
+# Names of a number that no float is equal to, and text with the two halves of a character: what JSON cannot hold.
+WRONG = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+def refused(history):
+    """The texts of which an error must name one, as `repr` shows them."""
+    bounds = [item for of_epoch in history.intervals for item in of_epoch.items()]
+    halves = [text for text in texts_in(history) if WRONG.search(text)]
+    return halves + inexact_names([*history.items(), *logs_of(history), *bounds])
+
+
+def logs_of(history):
+    return [item for of_epoch in history.logs for item in of_epoch.items()]
+
+
+def inexact_names(items):
+    return [name for name, of in items if any(map(is_inexact, of if isinstance(of, list | tuple) else [of]))]
+
+
+def is_inexact(value):
+    return isinstance(value, int | np.integer) and int(float(value)) != int(value)
+
+
+def assert_named(error, names):
+    assert any(repr(name) in str(error.value) for name in names), error.value
+
+
+# JSON, whole and by line, and a log file that a fit takes up.
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+@settings(max_examples=30)
+@given(history=histories())
+def test_what_is_saved_comes_back_or_is_refused_by_name(suffix, history):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"scores.{suffix}"
+        if names := refused(history):
+            with pytest.raises(ValueError, match="a file") as error:
+                history.save(path)
+            assert_named(error, names)
+            assert not os.listdir(folder)
+        else:
+            history.save(path)
+            assert of_history(ScoreHistory.load(path)) == of_history(history)
+
+
+@settings(max_examples=25)
+@given(history=histories())
+def test_what_a_log_file_holds_is_taken_up_as_it_was(history):
+    if refused(history):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scores.jsonl"
+        written, log = ScoreHistory(history.directions), LogFile(path, pytest.fail)
+        written.settings.update(history.settings)
+        for place, epoch in enumerate(history.epochs):
+            own = {name: past[place] for name, past in history.items()}
+            written.append(epoch, own, history.tallies[place], history.intervals[place])
+            written.logs[-1].update(history.logs[place])
+            log.write(written)
+        taken = SimpleNamespace(history=ScoreHistory(), taken_up=0)
+        LogFile(path, pytest.fail).take_up(taken)
+        assert taken.taken_up == len(history.epochs)
+        if history.epochs:
+            assert of_history(taken.history) == of_history(written)
+
+
+PARTS = ["score", "log", "setting", "name of a setting", "direction", "output", "class"]
+
+
+def with_text(part, text):
+    """A history with a text in one of its places."""
+    history = ScoreHistory({text if part == "direction" else "f1": True})
+    history.settings.update({text if part == "name of a setting" else "name": text if part == "setting" else "x"})
+    names, zero = ("b", text if part == "class" else "c"), np.zeros(1, "int64")
+    tally = Tally("multiclass", names, Counts(zero, zero, zero, 2))
+    history.append(0, {text if part == "score" else "f1": 0.5}, {text if part == "output" else None: tally})
+    history.logs[-1][text if part == "log" else "loss"] = 0.25
+    return history
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, LONG])
+def test_every_text_of_a_history_comes_back(tmp_path, text):
+    for part, suffix in product(PARTS, ("json", "jsonl")):
+        history = with_text(part, text)
+        history.save(tmp_path / f"scores.{suffix}")
+        assert of_history(ScoreHistory.load(tmp_path / f"scores.{suffix}")) == of_history(history), part
+
+
+@pytest.mark.parametrize("text", HALVES)
+@pytest.mark.parametrize("part", PARTS)
+def test_two_halves_of_a_character_are_refused(tmp_path, text, part):
+    for suffix in ("json", "jsonl"):
+        with pytest.raises(ValueError, match=re.escape(repr(text))):
+            with_text(part, text).save(tmp_path / f"scores.{suffix}")
+    assert not os.listdir(tmp_path)
+
+
+UNKEPT = {
+    "an integer between two floats": {"values": {"own": 2**53 + 1}},
+    "one in an epoch's logs": {"logs": {"own": -(2**53) - 1}},
+    "a masked number": {"values": {"own": np.ma.masked}},
+    "a masked array": {"values": {"own": np.ma.array([1, 2], mask=[True, False])}},
+    "lists of unequal length": {"values": {"own": [[1], [1, 2]]}},
+    "an array among the logs": {"logs": {"own": np.zeros(3)}},
+    "an array among the settings": {"settings": {"own": np.zeros(3)}},
+    "a dict among the settings": {"settings": {"own": {"a": 1}}},
+    "a huge integer": {"settings": {"own": 10**5000}},
+    "bounds of no score": {"bounds": {"own": (0.0, 1.0)}},
+    "a name that is no text": {"values": {("own",): 0.5}},
+    "two names that JSON makes one": {"values": {1: 0.5, "1": 0.25}},
+    "a log's name that is no text": {"logs": {None: 0.5}},
+    "a setting's name that is no text": {"settings": {True: 0.5}},
+    "a negative epoch": {"epoch": -1},
+    "half an epoch": {"epoch": 2.5},
+    "an epoch past 64 bits": {"epoch": 2**63},
+    "an epoch of text": {"epoch": "own"},
+}
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+@pytest.mark.parametrize("case", UNKEPT)
+def test_what_would_not_come_back_is_refused_by_name(tmp_path, case, suffix):
+    parts = UNKEPT[case]
+    history = ScoreHistory()
+    history.settings.update(parts.get("settings", {}))
+    history.append(parts.get("epoch", 0), parts.get("values", {}), None, parts.get("bounds"))
+    history.logs[-1].update(parts.get("logs", {}))
+    named = "|".join(map(repr, ["own", 1, None, True, -1, 2.5, 2**63]))
+    with pytest.raises(ValueError, match=named):
+        history.save(tmp_path / f"scores.{suffix}")
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
+def test_epochs_that_fall_are_not_written(tmp_path, suffix):
+    history = ScoreHistory()
+    for epoch in (3, 3):
+        history.append(epoch, {"f1": 0.5})
+    with pytest.raises(ValueError, match="epoch 3 is recorded after epoch 3"):
+        history.save(tmp_path / f"scores.{suffix}")
+
+
+def test_epochs_of_numpy_are_written_as_numbers(tmp_path):
+    history = ScoreHistory()
+    for epoch in np.arange(2):
+        history.append(epoch, {"f1": 0.5})
+    for suffix in ("json", "jsonl", "csv"):
+        history.save(tmp_path / f"scores.{suffix}")
+        assert ScoreHistory.load(tmp_path / f"scores.{suffix}").epochs == [0, 1]
+
+
+# CSV: the single numbers.
+
+
+def table_of(history):
+    """What a .csv file is to hold, by its documentation: the scores that are numbers, then the logs, by name."""
+    scores = {name: past for name, past in history.items() if not any(map(np.ndim, past))}
+    logged = list(dict.fromkeys(name for logs in history.logs for name in logs))
+    return form(scores), [(name, form([logs.get(name, math.nan) for logs in history.logs])) for name in logged]
+
+
+def fits_in_csv(name):
+    return len(name) < 131_072 and not re.search("[\ud800-\udfff]", name)
+
+
+@settings(max_examples=30)
+@given(history=histories())
+def test_a_csv_comes_back_or_is_refused_by_name(history):
+    scores, logs = table_of(history)
+    columns = dict([*scores, *logs])
+    wrong = [name for name in columns if not fits_in_csv(name)]
+    wrong += inexact_names([(name, history[name]) for name, _ in scores] + logs_of(history))
+    frame = history.to_frame()
+    assert form(frame.to_dict("list"))[: len(scores)] == scores
+    assert [form(values_) for values_ in frame.to_dict("list").values()][len(scores) :] == [of for _, of in logs]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scores.csv"
+        if wrong:
+            with pytest.raises(ValueError, match=r"a (\.csv )?file") as error:
+                history.save(path)
+            assert_named(error, wrong)
+            assert not os.listdir(folder)
+            return
+        history.save(path)
+        loaded = ScoreHistory.load(path)
+        assert path.read_bytes().startswith(b"epoch")
+    assert loaded.epochs == history.epochs
+    if not history.epochs:  # names without a value are no scores
+        return
+    found = form(dict(loaded))
+    assert found[: len(scores)] == scores
+    assert list(loaded) == list(frame)
+    assert len(found) == len(scores) + len(logs)  # none has overwritten another
+    for (column, values_), (name, logged) in zip(found[len(scores) :], logs, strict=True):
+        assert values_ == logged
+        taken = {"epoch", *dict(scores)}
+        assert re.fullmatch(f"(logs_)+{re.escape(name)}", column) if name in taken else column == name
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, *HALVES, LONG])
+def test_every_name_in_a_csv(tmp_path, text):
+    history = ScoreHistory()
+    history.append(0, {text: 0.5, f"f1_{text}": -0.0, "last": 1 / 3})
+    history.logs[-1][f"val_{text}"] = math.inf
+    if fits_in_csv(text):
+        history.save(tmp_path / "scores.csv")
+        loaded = ScoreHistory.load(tmp_path / "scores.csv")
+        assert form(dict(loaded)) == form({**history, f"val_{text}": [math.inf]})
+    else:
+        with pytest.raises(ValueError, match=re.escape(f"a .csv file cannot hold the name {text!r}")):
+            history.save(tmp_path / "scores.csv")
+        assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("scores", "logs", "columns"),
+    [
+        (["f1"], ["f1"], ["f1", "logs_f1"]),
+        (["f1", "logs_f1"], ["f1"], ["f1", "logs_f1", "logs_logs_f1"]),
+        (["f1"], ["f1", "logs_f1"], ["f1", "logs_logs_f1", "logs_f1"]),
+        (["f1"], ["logs_f1", "f1"], ["f1", "logs_f1", "logs_logs_f1"]),
+        (["f1", "logs_f1"], ["f1", "logs_f1"], ["f1", "logs_f1", "logs_logs_f1", "logs_logs_logs_f1"]),
+        (["epoch"], ["epoch", "logs_epoch"], ["epoch", "logs_logs_epoch", "logs_epoch"]),
+        ([], ["epoch"], ["logs_epoch"]),
+    ],
+)
+def test_a_log_with_the_name_of_a_score_has_a_column_of_its_own(tmp_path, scores, logs, columns):
+    history = ScoreHistory()
+    history.append(0, {name: float(place) for place, name in enumerate(scores)})
+    history.logs[-1].update({name: float(place) for place, name in enumerate(logs, start=len(scores))})
+    history.save(tmp_path / "scores.csv")
+    expected = {column: [float(place)] for place, column in enumerate(columns)}
+    assert dict(ScoreHistory.load(tmp_path / "scores.csv")) == expected
+    frame = history.to_frame()
+    assert frame.to_dict("list") == expected
+
+
+@pytest.mark.parametrize("value", ["text", None, 1j, object(), 2**53 + 1, np.ma.masked])
+def test_what_is_no_number_is_not_written_to_a_csv(tmp_path, value):
+    history = ScoreHistory()
+    history.append(0, {"own": value})
+    with pytest.raises(ValueError, match="'own' holds"):
+        history.save(tmp_path / "scores.csv")
+    assert not os.listdir(tmp_path)
