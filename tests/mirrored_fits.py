@@ -116,7 +116,7 @@ def shown(predictions):
     """Return `Predictions` as lists by name."""
     if isinstance(predictions, dict):
         return {output: shown(one) for output, one in predictions.items()}
-    return {name: None if part is None else part.tolist() for name, part in vars(predictions).items()}
+    return plain(vars(predictions))
 
 
 def plain(values):
