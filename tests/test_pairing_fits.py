@@ -235,7 +235,9 @@ class ConfigOnly(keras.losses.SparseCategoricalCrossentropy):
 
 def test_a_loss_that_cannot_be_read_is_an_error_before_training():
     model = functional(as_tuple)
-    with pytest.raises(DataError, match=r"output 'logits': from_logits.* of the loss Unreadable .*pass task=\{'logits'"):
+    with pytest.raises(
+        DataError, match=r"output 'logits': from_logits.* of the loss Unreadable .*pass task=\{'logits'"
+    ):
         fit(model, [Unreadable(), None], [LABELS], Metrics(output="logits", verbose=False))
     assert model.optimizer.iterations == 0
 
