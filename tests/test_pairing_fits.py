@@ -7,7 +7,7 @@ from keras import layers
 from pairing_fits import check
 from sklearn import metrics as sk
 
-from conftest import binary_rows, echo_model
+from conftest import BACKEND, binary_rows, echo_model
 from kerascb_metrics import Binary, DataError, Metrics, Multiclass
 
 ROWS = 24
@@ -152,6 +152,28 @@ def test_two_outputs_of_one_layer_have_names_of_their_own():
     first, second = (np.ravel(part) > 0.5 for part in model.predict(X, verbose=0))
     assert logs["val_output_1_f1"] == [pytest.approx(sk.f1_score(y, first), abs=1e-12)]
     assert logs["val_output_2_f1"] == [pytest.approx(sk.f1_score(1 - y, second), abs=1e-12)]
+
+
+class OneOfTwo(keras.Model):
+    """A functional model whose own step scores one of its two outputs."""
+
+    def test_step(self, *args):
+        data = args[-1]
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        y_pred = self(x)["logits"]
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="a test_step on JAX goes by the state; test_seam has those")
+def test_a_step_that_hands_over_one_of_the_outputs():
+    plain = functional(as_dict)
+    model = OneOfTwo(plain.inputs, plain.output)
+    model.compile(loss={"logits": SPARSE(from_logits=True)}, run_eagerly=True)
+    metrics = Metrics(verbose=False)
+    run = model.fit(X, {"logits": LABELS}, epochs=1, verbose=0, validation_data=(X, LABELS), callbacks=[metrics])
+    assert run.history["val_auc"] == [
+        pytest.approx(softmax_auc(logits=model.predict(X, verbose=0)["logits"]), abs=1e-9)
+    ]
 
 
 # Names that collide.
