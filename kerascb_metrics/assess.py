@@ -47,9 +47,11 @@ def assess(evidence, scoring, *, complete=True, on_error, shapes=None):
     if not complete:
         evidence = replace(evidence, undefined="the pass was cut short by stop_evaluating")
     scores, bounds = _score(evidence, scoring)
-    _refuse_other_shapes(scores, {} if shapes is None else shapes)
+    shapes = {} if shapes is None else shapes
+    _refuse_other_shapes(scores, shapes)
     for name, error in scores.errors.items():
-        scores.values[name] = on_error(name, error)
+        value = on_error(name, error)  # in the shape of other epochs, so that it has their keys
+        scores.values[name] = np.full(shapes[name], value) if shapes.get(name) else value
     names = evidence.class_names
     entries = log_entries(
         scores.values, names, evidence.kind, evidence.pos_index, scoring.matrices, scoring.wants_cells

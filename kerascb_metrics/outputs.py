@@ -196,6 +196,9 @@ def _losses(loss: Any, structure: Any, layer_names: tuple[str, ...] | None) -> l
         if set(loss) != set(layer_names):
             raise _UnpairedError(f"it has the keys {_listed(loss)}, the outputs are {_listed(layer_names)}")
         loss = [loss[name] for name in layer_names]
+    given = [own for own in tree.flatten(loss) if own is not None]
+    if not tree.is_nested(structure) and isinstance(loss, dict) and len(given) == 1:
+        return [given]  # a step of the user's own may hand over the only trained output
     found: dict[Path, list] = {path: [] for path in _paths(structure)}
     for path, own in _assigned(loss, structure, ()):
         found[path].append(own)

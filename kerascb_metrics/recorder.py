@@ -91,7 +91,7 @@ class Recorder:
         bounds: dict = {}
         for output, reading in readings.items():
             prefix = "" if output is None else f"{output}_"
-            found = self._assess_one(reading, seen.complete, self._shapes.setdefault(output, {}))
+            found = self._assess_one(reading, seen.complete, self._shapes.setdefault(output, {}), prefix)
             for total, own in ((values, found.values), (entries, found.entries), (bounds, found.bounds)):
                 _add(total, {f"{prefix}{name}": value for name, value in own.items()})
             self._undefined.update({f"{prefix}{name}": cause for name, cause in found.scores.undefined.items()})
@@ -102,13 +102,13 @@ class Recorder:
         self.history.settings["scoring"] = score_names(self._plan, self.reader.output_names, scored=tuple(readings))
         return values, entries, tallies, bounds
 
-    def _assess_one(self, reading, complete, shapes):
+    def _assess_one(self, reading, complete, shapes, prefix):
         return assess(
             reading.evidence,
             reading.scoring,
             complete=complete,
             shapes=shapes,
-            on_error=lambda name, error: self._score_failed(name, error, reading.shapes),
+            on_error=lambda name, error: self._score_failed(f"{prefix}{name}", error, reading.shapes),
         )
 
     def _say_width(self, bounds):

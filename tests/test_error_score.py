@@ -1,5 +1,7 @@
 """Scores without a value and scores that fail: recorded as nan with one warning, or raised, as `error_score` says."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -33,6 +35,24 @@ class Kernels(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model.get_layer("echo").set_weights([np.array([[self.kernels[epoch]]], "float32")])
+
+
+@pytest.mark.parametrize(("error_score", "value"), [(0, 0.0), ("raise_first", math.nan)])
+def test_a_score_of_several_values_that_fails_later(error_score, value):
+    """What is recorded has the shape, and so the keys, of the other epochs."""
+    calls = []
+
+    def own(y_true, y_pred):
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("failed")
+        return np.array([1.0, 2.0])
+
+    metrics = binary(scoring={"own": own, "f1": "f1"}, error_score=error_score)
+    with pytest.warns(UserWarning, match="the score 'own' failed in epoch 2"):
+        logs = fit(echo_model(), metrics, epochs=3).history
+    np.testing.assert_array_equal(metrics.history["own"], [[1, 2], [value, value], [1, 2]])
+    np.testing.assert_array_equal([logs["val_own_0"], logs["val_own_1"]], [[1, value, 1], [2, value, 2]])
 
 
 def test_outputs_that_turn_nan(model):

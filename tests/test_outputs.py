@@ -288,7 +288,7 @@ def test_what_does_not_fit_the_model(options, message):
     ("form", "y", "message"),
     [
         (dict, Y["a"], r"cannot be paired .*received \(16,\).*dict by output name"),
-        (as_list, [Y["a"], Y["b"]], r"cannot be paired .*received \[\(16,\), \(16,\)\]"),
+        (as_list, [Y["a"], Y["b"]], r"cannot be paired .*received .\(16,\), \(16,\)."),
         (dict, {"a": Y["a"], "d": Y["b"]}, r"y_true cannot be paired with the outputs \(a, b, c\): received {'a'"),
         (dict, {"d": Y["b"]}, r"y_true cannot be paired with the outputs \(a, b, c\): received {'d'"),
     ],
