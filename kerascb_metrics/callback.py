@@ -64,7 +64,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     Raises:
         ValueError: for an unknown name or value of an argument, here; for names that another `Metrics` of the same
-            fit also writes, when training starts.
+            fit also writes, or for a `Metrics` that another fit is using, when training starts.
         OSError: when training starts, for a `log_file` that cannot be written. Later that is one warning, and the run
             goes on.
         CaptureError: at the start of training or the first validation, for what cannot be captured.
@@ -215,6 +215,9 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self, model: keras.Model, data: Any, *, batch_size: int | None = None, steps: int | None = None
     ) -> dict[str, Any]:
         """Score a model on other data, such as a test set, with the same scores.
+
+        Other threads may use the model at the same time, but on JAX, where Keras does not allow it. In a process of
+        several, what is scored is the data that this one is given.
 
         Args:
             model: a Keras model, compiled or not.
