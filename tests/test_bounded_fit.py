@@ -265,7 +265,7 @@ def test_what_one_cannot_do_without_is_kept_for_the_other():
 def test_a_warning_that_is_an_error_comes_when_the_pass_has_ended():
     model = echo_model(counted=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("error", message="Metrics: ")
         with pytest.raises(UserWarning, match="only counts were kept"):
             fit(model, [Metrics(verbose=False)], (X, Y))
     assert model.counter.seen() == len(Y)
@@ -278,7 +278,7 @@ def test_rows_that_one_keeps_are_kept_for_all():
     auto, exact = Metrics("auc", verbose=False), Metrics({"exact": "auc"}, memory="exact", verbose=False)
     bounded = Metrics({"bounded": "auc"}, memory="bounded", verbose=False)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("error", message="Metrics: ")
         fit(echo_model(), [auto, exact, bounded], (X, Y))
     assert auto.auc == exact.history["exact"]
     low, high = bounded.history.bounds["bounded"][0]
