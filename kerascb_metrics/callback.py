@@ -216,8 +216,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     ) -> dict[str, Any]:
         """Score a model on other data, such as a test set, with the same scores.
 
-        Other threads may use the model at the same time, but on JAX, where Keras does not allow it. In a process of
-        several, what is scored is the data that this one is given.
+        Other threads may predict with the model at the same time, but not train it; on JAX Keras allows neither. In a
+        process of several, what is scored is the data that this one is given.
 
         Args:
             model: a Keras model, compiled or not.
@@ -258,7 +258,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         take_back(self._given_modes)  # of an interrupted fit
         self._start_afresh()
         if (outputs := self._known_outputs()) is not None:
-            self._plan.check(outputs)
+            self._plan.check(outputs, self._scored(outputs))
         others = [peer for peer in peers if isinstance(peer, Metrics) and peer is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
@@ -316,6 +316,13 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
             self._log.take_up(self._recorder)  # of a fit that had no epoch left to train
         if len(self.history.epochs) == self._recorder.taken_up:
             self._say_idle("no epoch of this fit was scored. See validation_freq.")
+
+    def _scored(self, outputs: Outputs) -> list[str | None] | None:
+        """The outputs that data of our own have targets for, None for those of fit; a dataset is not read for it."""
+        if self.wants_pass or not outputs.names:
+            return None
+        data = self.validation_data
+        return outputs.with_targets(data[1]) if isinstance(data, tuple | list) else []
 
     def _claim_fit(self, peers):
         if sum(peer is self for peer in peers) > 1:

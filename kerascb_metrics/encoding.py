@@ -65,7 +65,7 @@ def epoch_out(history, place):
     except TypeError:
         count = -1
     if not 0 <= count < 2**63:
-        raise ValueError(f"epoch {reprlib.repr(epoch)} is no count of epochs, from 0 on: a file cannot hold it.")
+        raise ValueError(f"epoch {reprlib.repr(epoch)} is not an epoch number (0, 1, …): a file cannot hold it.")
     if place and count <= history.epochs[place - 1]:
         raise ValueError(f"epoch {count} is recorded after epoch {history.epochs[place - 1]}: in a file epochs rise.")
     return count
@@ -216,7 +216,7 @@ def header_in(form):
 def epoch_in(form):
     """Return `(epoch, values, logs, tallies, bounds)` of an epoch, checked."""
     epoch = _take(form, "epoch", int)
-    _need(0 <= epoch < 2**63, "'epoch' is no count of epochs")
+    _need(0 <= epoch < 2**63, "'epoch' is not an epoch number")
     values = {name: _value_in(value) for name, value in _take(form, "scores", dict).items()}
     logs = {name: _number_in(value) for name, value in _take(form, "logs", dict).items()}
     tallies = {_output_in(each): _tally_in(each) for each in _take(form, "tallies", list)}

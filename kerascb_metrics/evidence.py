@@ -156,12 +156,8 @@ class Evidence:
             return self.classes[self.counts.y_true], self.classes[self.counts.y_pred], self.counts.weight
         if len(self.classes) > 1:
             return label_cells(self.label_tables)
-        counts = self._counts_of_single
+        counts = Counts.of(self.y_true.ravel(), self.y_pred.ravel(), 2, self.sample_weight)
         return counts.y_true, counts.y_pred, counts.weight
-
-    @property
-    def _counts_of_single(self):
-        return Counts.of(self.y_true.ravel(), self.y_pred.ravel(), 2, self.sample_weight)
 
     @cached_property
     def labels(self):

@@ -73,7 +73,7 @@ def written_to(path: str | os.PathLike) -> str:
     try:
         target = os.path.realpath(path)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)!r} is no path: {error}") from error
+        raise ValueError(f"{os.fspath(path)!r} is not a valid path: {error}") from error
     if os.path.islink(target):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     return target
@@ -162,7 +162,7 @@ def _is_header(line):
 
 
 def _lines(path, data):
-    """The lines that are not blank, each with its number. Only a line feed ends one: a text may hold what else does."""
+    """The lines that are not blank, each with its number. Only line feeds end them: names may hold the others."""
     try:
         lines = enumerate(unmarked(data).split(b"\n"), start=1)
     except ValueError as error:

@@ -288,6 +288,14 @@ class _Copies(list):
     def __reversed__(self):
         return map(_copied, super().__reversed__())
 
+    def __add__(self, other):
+        return _Copies([*self, *other])
+
+    def __mul__(self, times):
+        return _Copies([*self] * times)
+
+    __rmul__ = __mul__
+
     def copy(self):
         return _Copies(self)
 

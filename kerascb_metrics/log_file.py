@@ -64,7 +64,7 @@ class LogFile:
     one makes up for it. Where several processes train together the first one writes; the others read, to go on.
 
     A symbolic link stays, and what it points to is written. A hard link cannot stay, as the first write makes a new
-    file: the old one's other names keep what they had. A relative path is of the folder in which the fit begins.
+    file: the old one's other names keep what they had. A relative path is resolved when the fit begins.
 
     Args:
         path: the file.

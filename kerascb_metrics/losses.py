@@ -1,6 +1,7 @@
 """What a compiled loss says about an output: which task, whether the output is logits, which class is left out."""
 
 import functools
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -132,6 +133,9 @@ def _wraps_a_function(loss: keras.losses.Loss) -> bool:
 
 
 def _reading(name: str, family: str | None, options: dict[str, Any]) -> LossReading:
+    ignored = options["ignore_class"]
+    if not isinstance(ignored, numbers.Real | None):
+        return LossReading(name, problem=f"ignore_class of the loss {name} must be one class; received {ignored!r}")
     return LossReading(name, family, bool(options["from_logits"]), options["ignore_class"])
 
 

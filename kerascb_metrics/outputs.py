@@ -73,6 +73,11 @@ class Outputs:
         shapes = tree.flatten(structure)
         return shapes[self.keys.index(name)].axes if len(shapes) == len(self.paths) and structure is not None else None
 
+    def with_targets(self, y_true: Any) -> list[str | None]:
+        """Return the outputs that a structure of targets has targets for; raise `DataError` if they do not fit."""
+        found = self._by_output(y_true, "y_true")
+        return [key for key, leaf in zip(self.keys, found, strict=True) if leaf is not None]
+
     def split(self, batches: Sequence[dict], only: str | None = None) -> dict[str | None, list[dict]]:
         """Return output name → its batches; for a model of one output, None → the batches.
 
@@ -184,9 +189,8 @@ def _readings(
     try:
         losses = _losses(loss, structure, layer_names)
     except _UnpairedError as error:
-        return (LossReading(problem=f"the compiled loss does not fit the outputs: {error}"),) * len(paths), (
-            False,
-        ) * len(paths)
+        unread = LossReading(problem=f"the compiled loss does not fit the outputs: {error}")
+        return (unread,) * len(paths), (False,) * len(paths)
     return tuple(map(read_losses, losses)), tuple(map(bool, losses))
 
 

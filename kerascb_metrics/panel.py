@@ -178,9 +178,8 @@ def average_of_classes(values, evidence, average):
     """
     mass = evidence.true_mass
     if average == "weighted" and mass.any():
-        value = np.average(
-            values[mass > 0], weights=for_sums(mass[mass > 0])
-        )  # a class without weight has none in the average
+        occurring = mass > 0  # a class without weight has none in the average
+        value = np.average(values[occurring], weights=for_sums(mass[occurring]))
     else:
         value = values if average is None else values.mean()
     if evidence.missing and (average != "weighted" or np.isnan(value)):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, naming_output
 from kerascb_metrics.losses import LossReading
 from kerascb_metrics.outputs import Outputs
 from kerascb_metrics.records import CELLS
@@ -51,7 +51,8 @@ class Plan:
         for output in self._by_output if nested else [None]:
             scoring, task = self._own_scoring(output) if nested else self._whole, self.task_of(output)
             if scoring is not None and task != "auto" and self.only in (None, output):
-                scoring.check(task.kind)
+                with naming_output(output):
+                    scoring.check(task.kind)
         if nested:
             self._refuse_double_names(tuple(self._by_output))
 
@@ -70,18 +71,19 @@ class Plan:
             return self._whole
         return self._own_scoring(output) if output in self._by_output else None
 
-    def check(self, outputs: Outputs) -> None:
+    def check(self, outputs: Outputs, scored: Iterable[str | None] | None = None) -> None:
         """Raise for what can be known to be wrong before any row is seen.
 
         Args:
             outputs: the model's `Outputs`.
+            scored: the outputs that have targets, as in `Outputs.keys`; None: all.
 
         Raises:
             ValueError: for names of other outputs, scores that a task cannot have, and names of scores that collide.
             DataError: for a compiled loss that cannot be read, where the task has to come from it.
         """
         self.check_names(outputs)
-        self.check_scores(outputs, outputs.keys)
+        self.check_scores(outputs, outputs.keys if scored is None else scored)
 
     def check_names(self, outputs: Outputs) -> None:
         """Raise `ValueError` where an argument names an output that the model does not have."""
@@ -102,7 +104,8 @@ class Plan:
             self._refuse_unread(output, reading)
             kind = self._known_kind(output, reading)
             if kind is not None:
-                scoring.check(kind, reading.name)
+                with naming_output(output):
+                    scoring.check(kind, reading.name)
         self._refuse_double_names(outputs.names)
 
     def _refuse_unread(self, output: Any, reading: LossReading) -> None:

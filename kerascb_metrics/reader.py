@@ -3,19 +3,20 @@
 Rows that are kept are read when the pass has ended. Others are read part by part, as they come, and counted.
 """
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from kerascb_metrics import capture, counting
 from kerascb_metrics.evidence import Evidence
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, naming_output
 from kerascb_metrics.inference import infer_task
 from kerascb_metrics.merging import merged, refuse_if_any
 from kerascb_metrics.outputs import Outputs
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.scoring import Scoring
+
+# Families of losses whose outputs have one column per class.
+_OF_COLUMNS = ("categorical", "categorical_hinge", "crossentropy")
 
 
 @dataclass(frozen=True)
@@ -181,9 +182,9 @@ class Reader(capture.Taker):
     def _known_columns(self, output: str | None, batches: list) -> bool | None:
         """Tell whether the model says that an output's last axis is one of columns; None where it does not say.
 
-        An axis of unknown length is one of positions, unless the task or the loss wants columns. A known one does not
-        say it where the number of rows is known too: a Sequential model that is built by its first batch takes all of
-        that batch's shape for its own.
+        An axis of unknown length is one of positions, unless the task, the loss or the targets want columns. A known
+        one does not say it where the number of rows is known too: a Sequential model that is built by its first batch
+        takes all of that batch's shape for its own.
         """
         lengths = {batch["y_pred"].shape[1:][-1:] for batch in batches}
         axes = self._outputs.axes_of(output, self._facts.structure)
@@ -192,8 +193,10 @@ class Reader(capture.Taker):
         if axes[-1] is not None:
             return True if axes[0] is None and lengths == {(axes[-1],)} else None
         task, family = self._plan.task_of(output), self._outputs.loss_of(output).family
-        wants_columns = getattr(task, "kind", None) in ("multiclass", "multilabel")
-        return None if wants_columns or family in ("categorical", "categorical_hinge") else False
+        wants_columns = getattr(task, "kind", None) in ("multiclass", "multilabel") or family in _OF_COLUMNS
+        # One target for several outputs of a row: they are columns, whatever the loss is.
+        shared = any(0 < batch["y_true"].size < batch["y_pred"].size for batch in batches)
+        return None if wants_columns or shared else False
 
     def _refuse_untargeted(self, parts):
         """An output whose scores were asked for by its name must have targets."""
@@ -245,31 +248,20 @@ class Reader(capture.Taker):
 
     def _settled(self, output, rows, scoring):
         loss = self._outputs.loss_of(output)
-        with _naming(output):
+        with naming_output(output):
             task = settle_task(self._plan.task_of(output), rows, loss, scoring)
         self._tell(output, f"{describe(task, rows, loss)}.")
         return task
 
     def _evidence(self, output, rows):
         rows = rows if self._use_sample_weight else rows.unweighted()
-        with _naming(output):
+        with naming_output(output):
             return self._tasks[output].read(rows, self._outputs.loss_of(output))
 
     @property
     def output_names(self) -> tuple[str, ...]:
         """The names of the model's outputs where there are several, once a batch is here."""
         return () if self._outputs is None else self._outputs.names
-
-
-@contextlib.contextmanager
-def _naming(output: str | None) -> Iterator[None]:
-    """Have our own errors name the output, where there are several."""
-    try:
-        yield
-    except ValueError as error:
-        if output is None or type(error) not in (DataError, ValueError):
-            raise
-        raise type(error)(str(error).replace("Metrics: ", f"Metrics: output {output!r}: ", 1)) from error
 
 
 def settle_task(task, rows, loss, scoring):

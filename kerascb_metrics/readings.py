@@ -73,7 +73,7 @@ def others_of(classes: np.ndarray, ignore_class: int | None) -> np.ndarray:
 
 
 def refuse_single_class(ignore_class: object) -> None:
-    """Raise `DataError`: of two classes one is ignored."""
+    """Raise `DataError`, because only one class is left."""
     raise DataError(
         f"Metrics: the loss ignores class {ignore_class!r} of two classes, and one class alone cannot be scored. "
         "Ignore a value that is not a class, such as ignore_class=-1, or leave the output out, as in scoring={…: None}."
@@ -81,7 +81,7 @@ def refuse_single_class(ignore_class: object) -> None:
 
 
 def without_column(outputs: np.ndarray, columns: np.ndarray, scale: str) -> np.ndarray:
-    """Return some columns; of probabilities in float64, each row divided by what is left of it."""
+    """Return some columns; of probabilities in float64, each row divided by the sum of the columns that are kept."""
     if scale != "probability":
         return outputs[:, columns]
     proba = np.empty((len(outputs), len(columns)), np.float64)

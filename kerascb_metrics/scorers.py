@@ -43,7 +43,7 @@ COUNTED_BY_LABEL = {
     metrics.recall_score,
 }
 # Functions whose result is made of the weights themselves; and those that multiply sums of them.
-_TABLES = {metrics.confusion_matrix, metrics.multilabel_confusion_matrix}
+_TABLES = {metrics.confusion_matrix, metrics.multilabel_confusion_matrix, metrics.precision_recall_fscore_support}
 _PRODUCTS = {
     metrics.class_likelihood_ratios: TWO_FACTORS,
     metrics.cohen_kappa_score: TWO_FACTORS,
@@ -240,7 +240,7 @@ def _auc_of_two(name, evidence):
 def _average_precision(evidence):
     """Average precision as scikit-learn has it: macro over columns; of a binary task `pos_label`'s."""
     evidence = evidence if evidence.wants_precision else replace(evidence, wants_precision=True)
-    if evidence.kind == "multiclass" and sorted(evidence.classes.tolist()) in ([0, 1], [-1, 1]):
+    if evidence.kind == "multiclass" and len(evidence.classes) == 2 and 1 in evidence.classes.tolist():
         return _average_precision_of_two(evidence)
     empty = evidence.true_mass == 0
     # A class of all rows has 1: whatever the threshold, nothing wrong is among those above it. One of no row has 0.
@@ -265,7 +265,8 @@ def _average_precision_of_two(evidence):
         if evidence.scale == "margin":
             raise ValueError("of two columns of margins it needs the rows. Pass memory='exact'.")
         return evidence.rankings[index].average_precision
-    y_score = rankable(decision_of(evidence))
+    y_score = rankable(decision_of(evidence))  # of the greater label
+    y_score = -y_score if evidence.classes[index] == evidence.classes.min() else y_score
     return rank(evidence.is_of(index), y_score, evidence.sample_weight, precision=True).average_precision
 
 

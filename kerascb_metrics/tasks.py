@@ -107,7 +107,7 @@ class Binary:
     def _not_ignored(self, labels, flat, ignore_class):
         if ignore_class is None:
             return labels, flat
-        if ignore_class in (0, 1, self.pos_label):
+        if ignore_class in ((0, 1) if self.pos_label in (-1, 0, 1) else (self.pos_label,)):
             refuse_single_class(ignore_class)
         keep = labels != ignore_class
         return labels[keep], flat.keep(keep)
@@ -365,7 +365,7 @@ def as_task(task):
 
 
 def _keep_own(task, *names):
-    """Keep lists of the user's as tuples, and arrays as copies: he may change his own."""
+    """Keep lists of the user's as tuples, and arrays as copies: the user may change theirs later."""
     for name in names:
         value = getattr(task, name)
         if isinstance(value, np.ndarray):

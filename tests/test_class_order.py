@@ -183,3 +183,13 @@ def test_evaluate():
     assert_same(ours["brier"], -sk.brier_score_loss(labels, x[:, 0], pos_label=3))
     assert_same(ours["loss"], -sk.log_loss(labels, np.column_stack([x[:, 0], 1 - x[:, 0]])))
     assert_same(ours["auc"], sk.roc_auc_score(labels == 3, x[:, 0]))
+
+
+@pytest.mark.parametrize("labels", [(0, 1), (1, 2), (1, 0), (2, 1)])
+def test_average_precision_of_two_columns_is_that_of_label_1(labels):
+    """As scikit-learn's own name, whose positive label is 1."""
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(2), 40)
+    y = np.asarray(labels)[np.where(rng.random(40) < 0.6, p.argmax(axis=1), rng.integers(0, 2, 40))]
+    ours = assessed(Multiclass(labels=labels), y, p, "average_precision").values["average_precision"]
+    assert_same(ours, sk.average_precision_score(y == 1, p[:, labels.index(1)]))

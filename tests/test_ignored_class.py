@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 from conftest import Batches, echo_model
 from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel
 from kerascb_metrics.exceptions import DataError
-from kerascb_metrics.losses import LossReading
+from kerascb_metrics.losses import LossReading, read_loss
 
 N = 80
 RNG = np.random.default_rng(3)
@@ -215,3 +215,24 @@ def test_fit_of_an_ignored_half_of_two_says_so_in_the_first_epoch():
     y = np.array([0, 1] * 4)
     with pytest.raises(DataError, match="ignores class 1 of two classes"):
         model.fit(x, y, validation_data=Batches([(x, y)]), epochs=1, verbose=0, callbacks=[Metrics(verbose=False)])
+
+
+def test_a_third_target_value_may_be_ignored_beside_a_label_of_ones_own():
+    y, p = np.array([0, 1, 2, 2, 1, 0]), np.array([0.9, 0.2, 0.8, 0.4, 0.6, 0.1])
+    evidence = read(Binary(pos_label=2), y, p, LossReading("own", ignore_class=0))
+    assert evidence.labels[0].tolist() == [1, 2, 2, 1]
+    assert evidence.labels[1].tolist() == [1, 2, 1, 2]
+
+
+def test_a_loss_that_ignores_several_classes_is_not_read():
+    """Keras's own losses take one class; another's option must not be taken for it."""
+
+    class Own(keras.losses.Loss):
+        def __init__(self):
+            super().__init__()
+            self.ignore_class = [7, 8]
+
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(y_pred, axis=-1)
+
+    assert "ignore_class of the loss Own must be one class" in read_loss(Own()).problem

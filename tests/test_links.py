@@ -162,9 +162,9 @@ def test_a_name_as_long_as_the_system_takes(folder, history, suffix):
 @pytest.mark.parametrize("name", ["a\0", "a\ud800"])
 def test_a_name_that_no_file_can_have(folder, history, model, name):
     for suffix, write in WRITERS.items():
-        with pytest.raises(ValueError, match=re.escape(repr(f"{name}.{suffix}")) + " is no path"):
+        with pytest.raises(ValueError, match=re.escape(repr(f"{name}.{suffix}")) + " is not a valid path"):
             write(history, f"{name}.{suffix}")
-    with pytest.raises(ValueError, match=re.escape(repr(f"{name}.jsonl")) + " is no path"):
+    with pytest.raises(ValueError, match=re.escape(repr(f"{name}.jsonl")) + " is not a valid path"):
         fit(model, binary(log_file=f"{name}.jsonl"))
 
 

@@ -1,5 +1,7 @@
 """Models whose outputs, losses, targets and weights come in every structure: each score is scikit-learn's."""
 
+from collections import OrderedDict
+
 import keras
 import numpy as np
 import pytest
@@ -47,6 +49,11 @@ def functional(form, names=("logits", "value")):
     columns = layers.Dense(4, use_bias=False, kernel_initializer="identity")(inputs)
     cuts = (columns[:, :3], columns[:, 3:])
     return keras.Model(inputs, form(*(layers.Identity(name=name)(cut) for name, cut in zip(names, cuts, strict=True))))
+
+
+def compiled(model, loss):
+    model.compile(keras.optimizers.SGD(0.0), loss, run_eagerly=True)
+    return model
 
 
 def fit(model, loss, y, metrics, x=X, **options):
@@ -174,6 +181,24 @@ def test_a_step_that_hands_over_one_of_the_outputs():
     assert run.history["val_auc"] == [
         pytest.approx(softmax_auc(logits=model.predict(X, verbose=0)["logits"]), abs=1e-9)
     ]
+
+
+def test_an_ordered_dict_of_outputs_keeps_its_order():
+    """Keras flattens it in its own order, a dict in the order of its keys."""
+    model = functional(lambda logits, value: OrderedDict([("z", logits), ("a", value)]), names=("one", "two"))
+    metrics = Metrics({"z": ["auc"], "a": ["r2"]}, verbose=False)
+    y = OrderedDict([("z", LABELS), ("a", VALUES + 1)])
+    values = metrics.evaluate(compiled(model, [SPARSE(from_logits=True), "mse"]), (X, y))
+    assert values["z_auc"] == pytest.approx(softmax_auc(), abs=1e-12)
+    assert values["a_r2"] == pytest.approx(sk.r2_score(VALUES + 1, VALUES), abs=1e-6)
+
+
+def test_data_of_its_own_for_some_of_the_outputs():
+    """Only outputs with targets are judged: the other one is a regression, which has no panel."""
+    metrics = Metrics(validation_data=(X, {"logits": LABELS}), verbose=False)
+    model = compiled(functional(as_dict), as_dict(SPARSE(from_logits=True), "mse"))
+    logs = model.fit(X, as_dict(LABELS, VALUES), verbose=0, callbacks=[metrics]).history
+    assert logs["val_logits_auc"] == [pytest.approx(softmax_auc(), abs=1e-12)]
 
 
 # Names that collide.
@@ -345,6 +370,20 @@ def test_scores_asked_of_an_output_without_targets():
     metrics = Metrics({"logits": ["f1"], "value": ["r2"]}, verbose=False)
     with pytest.raises(DataError, match="asks for scores of the output 'value', which has no targets"):
         fit(subclassed(as_dict), {"logits": SPARSE(from_logits=True)}, {"logits": LABELS}, metrics)
+
+
+IMPOSSIBLE = {"logits": ["f1"], "value": ["r2", "f1"]}
+
+
+def test_a_score_that_a_task_cannot_have_names_the_output():
+    with pytest.raises(ValueError, match=r"Metrics: output 'value': a regression task has no"):
+        Metrics(IMPOSSIBLE, task={"value": "regression", "logits": "multiclass"})
+
+
+def test_a_score_that_the_task_of_a_loss_cannot_have_names_the_output():
+    loss, y = as_dict(SPARSE(from_logits=True), "mse"), as_dict(LABELS, VALUES)
+    with pytest.raises(ValueError, match=r"Metrics: output 'value': a regression task has no"):
+        fit(functional(as_dict), loss, y, Metrics(IMPOSSIBLE))
 
 
 def test_every_warning_and_error_names_the_output():

@@ -176,6 +176,29 @@ def test_columns_behind_axes_of_length_one():
         assert_same(ours[name], value)
 
 
+@pytest.mark.parametrize(
+    ("loss", "one_hot"),
+    [
+        (None, False),
+        ("crossentropy", False),
+        ("crossentropy", True),
+        ("sparse_categorical_crossentropy", False),
+        (lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1), False),
+    ],
+)
+def test_columns_of_unknown_length_are_classes_where_the_loss_or_the_targets_say_so(loss, one_hot):
+    """The model is built for any number of columns; class numbers have one target for all columns of a row."""
+    p = RNG.dirichlet(np.ones(3), 40).astype("float32")
+    y = np.where(RNG.random(40) < 0.6, p.argmax(axis=1), RNG.integers(0, 3, 40))
+    inputs = keras.Input((None,))
+    model = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
+    if loss is not None:
+        model.compile(loss=loss)
+    ours = Metrics(["f1", "accuracy"]).evaluate(model, (p, np.eye(3)[y] if one_hot else y))
+    assert_same(ours["f1"], sk.f1_score(y, p.argmax(axis=1), average="macro"))
+    assert_same(ours["accuracy"], sk.accuracy_score(y, p.argmax(axis=1)))
+
+
 @pytest.mark.parametrize("memory", ["exact", "bounded"])
 @pytest.mark.parametrize("length", [2, 5])
 def test_binary_positions_of_unknown_length_are_rows_too(length, memory):

@@ -177,3 +177,13 @@ def test_lists_that_the_user_gave():
     assert tasks[1].labels == (5, 3)
     assert tasks[2].threshold == (0.5, 0.2)
     assert tasks[3].threshold.tolist() == [0.5, 0.2]
+
+
+@pytest.mark.parametrize(
+    "joined", [lambda listed: listed.__add__([]), lambda listed: listed * 1, lambda listed: 1 * listed]
+)
+def test_lists_that_are_made_of_a_list_of_matrices(joined):
+    metrics = Metrics(verbose=False)
+    echo_model().fit(X, Y, validation_data=(X, Y), verbose=0, callbacks=[metrics])
+    spoil(joined(metrics.confusion)[0])
+    assert_same(metrics.confusion[0], sk.confusion_matrix(Y, X[:, 0] > 0.5))

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from custom_steps import as_class
 from keras import layers
+from sklearn import metrics as sk
 
 from conftest import BACKEND, Batches, binary_rows, echo_model
-from kerascb_metrics import Metrics
+from kerascb_metrics import CaptureError, Metrics
 from kerascb_metrics.capture import seam
 
 X, Y = binary_rows(60, seed=1, logits=True)
@@ -462,3 +463,27 @@ def test_training_goes_on_in_training_mode(hook):
     model.train()
     Metrics(["f1"], zero_division=0.0, verbose=False).evaluate(model, (X, Y))
     assert not any(module.training for module in model.modules())
+
+
+def test_a_model_that_another_thread_trains_is_not_scored_on_other_data():
+    """What a pass may change is given its values back, and with them would go what that fit changes meanwhile."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True), **HOW)
+    metrics, begun, scored = Metrics(["f1"], verbose=False), threading.Event(), threading.Event()
+
+    class Waits(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            begun.set()
+            scored.wait(60)
+
+    thread = threading.Thread(target=lambda: model.fit(X, Y, epochs=1, verbose=0, callbacks=[Waits()]))
+    thread.start()
+    assert begun.wait(60)
+    try:
+        with pytest.raises(CaptureError, match=r"another thread trains this Sequential.*score a copy of the model"):
+            metrics.evaluate(model, (X, Y))
+    finally:
+        scored.set()
+        thread.join(60)
+    labels = model.predict(X, verbose=0)[:, 0] > 0
+    assert metrics.evaluate(model, (X, Y))["f1"] == sk.f1_score(Y, labels)

@@ -1,5 +1,6 @@
 """Weights of any finite size: what exact rational arithmetic makes of the same floats, to 1e-12."""
 
+import functools
 from fractions import Fraction
 
 import numpy as np
@@ -248,3 +249,12 @@ def test_ordinary_weights_are_handed_on_as_they_are():
     score = sk.make_scorer(lambda y_true, y_pred, sample_weight: seen.append(sample_weight) or 0.0)
     Scoring({"own": score}).score(evidence)
     assert seen[0].tolist() == weight.tolist()
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e300])
+def test_sums_of_weights_that_a_function_returns_are_those_given(size):
+    y, p = np.array([0, 1, 1, 0, 1, 0]), np.array([0.2, 0.9, 0.4, 0.6, 0.8, 0.1])
+    function = functools.partial(sk.precision_recall_fscore_support, average=None)
+    weight = np.full(6, size)
+    ours = assessed(Binary(), y, p, {"own": function}, sample_weight=weight).values["own"]
+    np.testing.assert_allclose(ours, function(y, p > 0.5, sample_weight=weight), rtol=1e-12)

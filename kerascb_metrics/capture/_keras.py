@@ -12,6 +12,7 @@ import importlib
 import inspect
 import math
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -39,6 +40,7 @@ __all__ = [
     "refuse_unknown_trainer",
     "state_variables",
     "sync_state",
+    "trained_by_another_thread",
     "unstacked_batches",
 ]
 
@@ -212,6 +214,14 @@ def lists_of_all_fits():
     """
     found = (_lists_of_fits(_frames(frame)) for frame in sys._current_frames().values())
     return [own for lists in found for own in lists if own is not None]
+
+
+def trained_by_another_thread(model):
+    """Tell whether another thread is in a `fit` of `model`; False where that is not seen."""
+    others = (frame for thread, frame in sys._current_frames().items() if thread != threading.get_ident())
+    return any(
+        frame.f_code is _FIT_CODE and frame.f_locals.get("self") is model for top in others for frame in _frames(top)
+    )
 
 
 def first_validation_batch(model):

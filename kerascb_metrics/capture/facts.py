@@ -1,5 +1,6 @@
 """What a model says about its outputs before it has made any."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,8 @@ def _structure_of(model: Any) -> Any:
 
 def _own_containers(value: Any) -> Any:
     """Nested containers anew: those of a model lead back to it."""
+    if isinstance(value, OrderedDict):  # flattened in its own order, a dict in that of its keys
+        return OrderedDict((key, _own_containers(item)) for key, item in value.items())
     if isinstance(value, dict):
         return {key: _own_containers(item) for key, item in value.items()}
     if isinstance(value, list):

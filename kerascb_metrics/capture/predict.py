@@ -16,7 +16,13 @@ from keras import tree
 
 from kerascb_metrics.capture import shadow
 from kerascb_metrics.capture._backend import backend
-from kerascb_metrics.capture._keras import get_data_adapter, get_keras_mask, sync_state
+from kerascb_metrics.capture._keras import (
+    get_data_adapter,
+    get_keras_mask,
+    state_variables,
+    sync_state,
+    trained_by_another_thread,
+)
 from kerascb_metrics.capture.batches import Batches, Pass
 from kerascb_metrics.capture.guards import jax_state_kept, random_state_kept, state_kept, training_mode_kept
 from kerascb_metrics.capture.shards import refuse_uneven_batches, rows_of_all
@@ -61,6 +67,12 @@ class GivenData:
                 f"Metrics: {type(model).__name__} has no `call`, so it cannot predict validation_data. Score the model "
                 "inside it that can, as in metrics.evaluate(inner_model, data), or give it a `call` or a "
                 "`predict_step`."
+            )
+        if trained_by_another_thread(model) and state_variables(model):
+            raise CaptureError(
+                f"Metrics: another thread trains this {type(model).__name__}, so other data cannot be scored now: what "
+                "that fit changes in batch statistics and seeds would be lost. Score between the epochs of that fit, "
+                "as Metrics(validation_data=…) does, or score a copy of the model."
             )
         rows = len(tree.flatten(self._data[0])[0]) if self._arrays else None
         refuse_uneven_batches(rows, self._batch_size, self._steps)

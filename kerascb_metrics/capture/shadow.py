@@ -18,7 +18,7 @@ import keras
 
 from kerascb_metrics.capture.guards import replaced
 
-# What would have a method that somebody put on the instance, and that is bound to the model, work on the model itself.
+# If one of these is set on the instance, it is bound to the model and would not use the shadow.
 _BOUND = ("predict", "make_predict_function")
 
 
