@@ -259,6 +259,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._start_afresh()
         if (outputs := self._known_outputs()) is not None:
             self._plan.check(outputs, self._scored(outputs))
+            outputs.refuse_axes(capture.facts_of(self.model).structure)
         others = [peer for peer in peers if isinstance(peer, Metrics) and peer is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)

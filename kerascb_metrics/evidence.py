@@ -187,8 +187,8 @@ class Evidence:
         if self.outputs is None or not self.has_proba:
             return None
         if self.kind == "multiclass":
-            return self.y_score
-        proba = expit(self.outputs.astype(np.float64)) if self.scale == "logit" else self.outputs
+            return _at_most_one(self.y_score)
+        proba = expit(self.outputs.astype(np.float64)) if self.scale == "logit" else _at_most_one(self.outputs)
         return np.column_stack([1 - proba, proba]) if self.kind == "binary" else proba
 
     @cached_property
@@ -252,6 +252,11 @@ class Evidence:
 def rankable(y_score):
     """Scores in a dtype that is ranked."""
     return y_score if y_score.dtype in (np.float32, np.float64) else y_score.astype(np.float64)
+
+
+def _at_most_one(proba):
+    """Probabilities without what rounding adds to 1, which scikit-learn refuses."""
+    return np.minimum(proba, proba.dtype.type(1)) if len(proba) and proba.max() > 1 else proba
 
 
 def _softmax(outputs):

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from kerascb_metrics.capture._keras import axis_of
+
 # The loss functions of Keras by family, and the options of each that change what its output means.
 _FAMILIES: dict[str, dict[str, tuple[str, ...]]] = {
     "binary": {
@@ -33,7 +35,9 @@ _FAMILIES: dict[str, dict[str, tuple[str, ...]]] = {
         "poisson": (),
     },
 }
-_OPTIONS = {"from_logits": False, "ignore_class": None}
+_OPTIONS = {"from_logits": False, "ignore_class": None, "axis": -1}
+# Losses of Keras's that are made for other things than classes in columns or numbers.
+_OTHERS = ("circle", "Circle", "ctc", "CTC")
 # Keras chooses the binary, the sparse or the categorical crossentropy by the shapes.
 _BY_SHAPE = ("crossentropy", "ce")
 
@@ -49,6 +53,7 @@ class LossReading:
         from_logits: whether the loss takes logits. An unknown loss counts as taking probabilities.
         ignore_class: the class that the loss leaves out, or None.
         problem: why the loss cannot be read; empty where it can.
+        axis: the axis of the outputs that holds the classes.
     """
 
     name: str = "unknown"
@@ -56,13 +61,14 @@ class LossReading:
     from_logits: bool = False
     ignore_class: int | None = None
     problem: str = ""
+    axis: int = -1
 
 
 def read_losses(losses: Sequence[Any]) -> LossReading:
     """Read the losses of one output, of which Keras adds up several.
 
     >>> read_losses([])
-    LossReading(name='none', family=None, from_logits=False, ignore_class=None, problem='')
+    LossReading(name='none', family=None, from_logits=False, ignore_class=None, problem='', axis=-1)
     >>> read_losses(["binary_crossentropy", lambda y_true, y_pred: 0.0]).family
     'binary'
     """
@@ -77,7 +83,8 @@ def read_losses(losses: Sequence[Any]) -> LossReading:
     if len(meanings) > 1 and not problem:
         problem = f"the losses {name} of this output mean different things"
     family, from_logits, ignore_class = meanings.pop() if len(meanings) == 1 else (None, False, None)
-    return LossReading(name, family, from_logits, ignore_class, problem)
+    axis = next((reading.axis for reading in readings if reading.axis != -1), -1)
+    return LossReading(name, family, from_logits, ignore_class, problem, axis)
 
 
 def read_loss(loss: Any) -> LossReading:
@@ -96,19 +103,26 @@ def read_loss(loss: Any) -> LossReading:
         if loss.lower() in _BY_SHAPE:
             return LossReading(loss, "crossentropy")
         loss = keras.losses.get(loss)
+    if isinstance(loss, type) and issubclass(loss, keras.losses.Loss):
+        loss = keras.losses.get(loss)  # which makes one, as `compile` does
     if isinstance(loss, keras.losses.Loss):
         return _read_object(loss)
     options = loss.keywords if isinstance(loss, functools.partial) else {}
     function = loss.func if isinstance(loss, functools.partial) else loss
+    function = getattr(function, "__self__", function)  # a loss object's own method
     if isinstance(function, keras.losses.Loss):
         return _read_object(function)
     name, (family, _) = _name_of(function), _known_function(function)
+    if _is_other(function):
+        return _other(name)
     return _reading(name, family, {**_OPTIONS, **options})
 
 
 def _read_object(loss: keras.losses.Loss) -> LossReading:
     """Read a loss object of Keras's, of a class derived from one, or of the user's own."""
     options = _options_of(loss)
+    if any(map(_is_other, type(loss).__mro__)):
+        return _other(_name_of(loss))
     if _wraps_a_function(loss):
         family, needed = _known_function(loss.fn)
         name = _name_of(loss.fn)
@@ -134,9 +148,19 @@ def _wraps_a_function(loss: keras.losses.Loss) -> bool:
 
 def _reading(name: str, family: str | None, options: dict[str, Any]) -> LossReading:
     ignored = options["ignore_class"]
-    if not isinstance(ignored, numbers.Real | None):
+    if not isinstance(ignored, int | float | numbers.Real | None):
         return LossReading(name, problem=f"ignore_class of the loss {name} must be one class; received {ignored!r}")
-    return LossReading(name, family, bool(options["from_logits"]), options["ignore_class"])
+    axis = int(options["axis"]) if family == "categorical" else -1
+    ignore_class: Any = ignored
+    return LossReading(name, family, bool(options["from_logits"]), ignore_class, axis=axis)
+
+
+def _is_other(value: Any) -> bool:
+    return any(value is getattr(keras.losses, name, _OTHERS) for name in _OTHERS)
+
+
+def _other(name: str) -> LossReading:
+    return LossReading(name, problem=f"the loss {name} does not say what the outputs are")
 
 
 def _options_of(loss: keras.losses.Loss) -> dict[str, Any]:
@@ -148,7 +172,7 @@ def _options_of(loss: keras.losses.Loss) -> dict[str, Any]:
     config = config if isinstance(config, dict) else {}
     # The wrapper's configuration holds all options that differ from those of its function.
     defaults = _OPTIONS if _wraps_a_function(loss) and "fn" in config else {}
-    found = {**defaults, **vars(loss), **config}
+    found = {"axis": axis_of(loss), **defaults, **vars(loss), **config}
     return {option: found[option] for option in _OPTIONS if option in found}
 
 

@@ -4,6 +4,7 @@ The rule is Keras's own (`CompileLoss` in `keras/src/trainers/compile_utils.py`)
 that the model returns, and names where there are names. tests/test_pairing.py compares the two.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,23 @@ class Outputs:
         """Return the static shape of an output, from `ModelFacts.structure`; None where it is not known."""
         shapes = tree.flatten(structure)
         return shapes[self.keys.index(name)].axes if len(shapes) == len(self.paths) and structure is not None else None
+
+    def refuse_axis(self, name: str | None, ndim: int) -> None:
+        """Raise `DataError` where the loss of an output has classes on another axis than the last of `ndim`."""
+        reading = self.loss_of(name)
+        if reading.axis not in (-1, ndim - 1):
+            of_output = "" if name is None else f"output {name!r}: "
+            raise DataError(
+                f"Metrics: {of_output}the loss {reading.name} has the classes on axis {reading.axis}, and scores are "
+                "of classes on the last axis. Move them there, as with keras.layers.Permute and axis=-1."
+            )
+
+    def refuse_axes(self, structure: Any) -> None:
+        """Do so for each output whose static shape is known, see `axes_of`."""
+        for name in self.keys:
+            axes = self.axes_of(name, structure)
+            if axes is not None:
+                self.refuse_axis(name, len(axes))
 
     def with_targets(self, y_true: Any) -> list[str | None]:
         """Return the outputs that a structure of targets has targets for; raise `DataError` if they do not fit."""
@@ -242,8 +260,19 @@ def _assigned_by_key(loss: dict, structure: Any, path: Path) -> Iterator[tuple[P
 def _paths(structure: Any) -> tuple[Path, ...]:
     if not tree.is_nested(structure):
         return ((),)
-    # Of placeholders, because `flatten_with_path` leaves a circle that would hold the arrays until it is collected.
-    return tuple(path for path, _ in tree.flatten_with_path(tree.map_structure(lambda leaf: 0, structure)))
+    return tuple(path for path, _ in tree.flatten_with_path(_placeholders(structure)))
+
+
+def _placeholders(structure: Any) -> Any:
+    """The structure with 0 for each leaf.
+
+    `flatten_with_path` leaves a circle that would hold the arrays until it is collected, and mixes up the fields of a
+    named tuple.
+    """
+    if isinstance(structure, dict):
+        items = [(key, _placeholders(item)) for key, item in structure.items()]
+        return OrderedDict(items) if isinstance(structure, OrderedDict) else dict(items)
+    return [_placeholders(item) for item in structure] if isinstance(structure, list | tuple) else 0
 
 
 def _is_flat(values: Any) -> bool:

@@ -76,4 +76,17 @@ def _joined(name, batches):
             f"Metrics: some validation batches came without {name}, others with. Give it with each batch or with none; "
             "a weight of 1 counts a row as it is."
         )
+    if len({array.ndim for array in arrays}) > 1:
+        arrays = _of_fewest_axes(arrays)
+    if len({array.shape[1:] for array in arrays}) > 1:
+        shapes = ", ".join(sorted({str((None, *array.shape[1:])) for array in arrays}))
+        raise DataError(
+            f"Metrics: {name} comes in different shapes, {shapes}, in different validation batches. Give one shape."
+        )
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _of_fewest_axes(arrays):
+    """Arrays without the last axes of length one that some of them have: (N, 1) as (N,)."""
+    fewest = min(array.ndim for array in arrays)
+    return [array.reshape(array.shape[:fewest]) if set(array.shape[fewest:]) <= {1} else array for array in arrays]

@@ -170,6 +170,8 @@ class Reader(capture.Taker):
         parts = self._outputs.split(batches, self._plan.only)
         if not self._tasks:
             self._refuse_untargeted(parts)
+            for output, own in parts.items():
+                self._outputs.refuse_axis(output, own[0]["y_pred"].ndim)
             self._plan.check_scores(self._outputs, parts)
         return {name: self._joined(name, own, counted) for name, own in parts.items()}
 

@@ -7,6 +7,8 @@ from kerascb_metrics.exceptions import DataError
 
 # A mean of probabilities may round to one unit past 1.
 SLACK = 1e-6
+# Two probabilities in bfloat16 may miss a sum of 1 by so much.
+_SHARES = 0.02
 
 
 def class_of(y_true):
@@ -150,6 +152,21 @@ def highest(outputs):
     for block in blocks(outputs):
         columns[block] = outputs[block].argmax(axis=1)
     return columns
+
+
+def check_two_shares(columns: np.ndarray) -> None:
+    """Raise `DataError` where two columns of probabilities do not add up to 1, as far as half precision shows it.
+
+    Keras's categorical losses divide by the sum, so the second column alone is not the probability of class 1.
+    """
+    for block in blocks(columns):
+        sums = columns[block, 0] + columns[block, 1]
+        if len(sums) and not np.all(np.abs(sums - 1) <= _SHARES):
+            raise DataError(
+                "Metrics: two columns of probabilities must add up to 1, as those of softmax do; received rows that "
+                f"add up to {sums.min():.4g} to {sums.max():.4g}. Use a softmax, or pass task='multiclass' (the label "
+                "is the highest column) or task='multilabel' (each column by itself)."
+            )
 
 
 def one_score(columns: np.ndarray, scale: str) -> np.ndarray:

@@ -130,7 +130,7 @@ def run_function(function, evidence, zero_division):
         y_true, y_pred = evidence.labels
     if not is_of_sklearn(inner):  # it may write into what it gets
         y_true, y_pred, weight = _copied(y_true, y_pred, weight)
-    if weight is not None and takes_sample_weight(inner):
+    if weight is not None and takes_sample_weight(inner) and "sample_weight" not in options:
         options["sample_weight"] = _weights_for(inner, options, weight)
     return inner(y_true, y_pred, **options)
 
@@ -162,9 +162,10 @@ def run_scorer(scorer, evidence):
     if copies:
         y_true, weight = _copied(y_true, weight)
     kind = _GivenRegressor if evidence.kind == "regression" else _GivenClassifier
+    own = {**own, **getattr(scorer, "_kwargs", {})}
     options = {}
-    if weight is not None and takes_sample_weight(scorer):
-        options["sample_weight"] = _weights_for(inner, {**own, **getattr(scorer, "_kwargs", {})}, weight)
+    if weight is not None and takes_sample_weight(scorer) and "sample_weight" not in own:
+        options["sample_weight"] = _weights_for(inner, own, weight)
     return scorer(kind(evidence, copies), None, y_true, **options)
 
 
@@ -172,11 +173,15 @@ def _run_labelled(name, evidence):
     function_name, sign = _LABELLED_NAMES[name]
     function = getattr(metrics, function_name)
     by_decision = name == "top_k_accuracy"
+    of_two = name == "neg_brier_score" and len(evidence.classes) == 2 and evidence.y_proba is not None
     unlabelled = len(evidence.classes) == 2 or "labels" not in inspect.signature(function).parameters
-    if (name in _BRIER_NAMES and unlabelled) or (evidence.y_proba is None and not by_decision):
+    if (name in _BRIER_NAMES and unlabelled and not of_two) or (evidence.y_proba is None and not by_decision):
         return run_scorer(metrics.get_scorer(name), evidence)
     y_score = decision_of(evidence) if by_decision else proba_of(evidence)
     weight = None if evidence.sample_weight is None else for_sums(evidence.sample_weight)
+    if of_two:  # told of no labels, scikit-learn takes the greatest that is here for the positive one
+        is_greater = (evidence.labels[0] == np.sort(evidence.classes)[1]).astype(int)
+        return sign * function(is_greater, y_score[:, 1], sample_weight=weight, pos_label=1)
     return sign * function(evidence.labels[0], y_score, labels=np.sort(evidence.classes), sample_weight=weight)
 
 
@@ -189,7 +194,7 @@ def decision_of(evidence: Evidence) -> np.ndarray:
         return evidence.y_score
     order = np.argsort(evidence.classes)
     if evidence.kind == "binary":
-        return evidence.y_score if order[1] == 1 else -evidence.y_score
+        return evidence.y_score if order[1] == 1 else -rankable(evidence.y_score)
     outputs = np.asarray(evidence.outputs)[:, order]
     return outputs if len(order) > 2 else one_score(outputs, evidence.scale)
 
@@ -306,7 +311,8 @@ def _among(function, functions):
 def counts_suffice(function, options, kind):
     """Tell whether a function, with its options, sees the rows of a kind of task through their counts only."""
     known = {"binary": COUNTED, "multiclass": COUNTED, "multilabel": COUNTED_BY_LABEL}.get(kind, ())
-    return _among(function, known) and options.get("average") != "samples"
+    # Weights of the user's own are one per row.
+    return _among(function, known) and options.get("average") != "samples" and "sample_weight" not in options
 
 
 def of_labels(scorer):

@@ -14,6 +14,7 @@ from kerascb_metrics.positions import flatten
 from kerascb_metrics.readings import (
     binary_targets,
     check_threshold,
+    check_two_shares,
     checked_outputs,
     class_indices,
     class_of,
@@ -80,6 +81,8 @@ class Binary:
         y_true, classes = self._targets(labels)
         outputs, undefined = checked_outputs(flat.y_pred, scale)
         y_score = outputs
+        if two_columns and scale == "probability" and undefined is None:
+            check_two_shares(outputs)
         if two_columns:  # a difference of finite outputs may overflow
             y_score, overflow = checked_outputs(one_score(outputs, scale), "logit")
             undefined = undefined or overflow

@@ -141,6 +141,12 @@ def theirs(name, estimator, y, weight):
     """scikit-learn's number, or its exception; told all labels where it asks for them."""
     scorer = sk.get_scorer(name)
     proba = getattr(estimator, "proba", None)
+    classes_here = getattr(estimator, "classes_", ())
+    of_two = proba is not None and proba.shape[1:] == (2,) and y.ndim == 1 and len(classes_here) == 2
+    if name == "neg_brier_score" and of_two and len(np.unique(y)) == 1:
+        # Of one class alone scikit-learn's scorer takes it for the positive one, whichever it is.
+        is_greater = (np.asarray(y) == classes_here[1]).astype(int)
+        return -sk.brier_score_loss(is_greater, proba[:, 1], sample_weight=weight, pos_label=1)
     if name == "average_precision" and proba is not None and proba.shape[1:] == (3,) and y.ndim == 1:
         estimator = classifier(estimator.classes_, estimator.labels, proba, proba)  # ranked by probability
     takes = weight is not None and "sample_weight" in inspect.signature(scorer._score_func).parameters

@@ -22,6 +22,7 @@ from kerascb_metrics.exceptions import CaptureError
 
 __all__ = [
     "TRIED",
+    "axis_of",
     "callbacks_in",
     "calling_list",
     "first_validation_batch",
@@ -97,6 +98,15 @@ def refuse_unknown_trainer(model):
 def made_by_keras(function):
     """Tell whether a `test_function` was built by Keras's own `make_test_function`."""
     return getattr(inspect.unwrap(function), "__module__", "").partition(".")[0] == "keras"
+
+
+def axis_of(loss):
+    """Return the axis of the classes that a loss object was made with; −1, Keras's own default, where it has none.
+
+    `SparseCategoricalCrossentropy` has it neither in its configuration nor as an attribute.
+    """
+    options = getattr(loss, "_fn_kwargs", None)
+    return options.get("axis", -1) if isinstance(options, dict) else -1
 
 
 # The state of a model.

@@ -74,7 +74,7 @@ class GivenData:
                 "that fit changes in batch statistics and seeds would be lost. Score between the epochs of that fit, "
                 "as Metrics(validation_data=…) does, or score a copy of the model."
             )
-        rows = len(tree.flatten(self._data[0])[0]) if self._arrays else None
+        rows = self._rows if self._arrays else None
         refuse_uneven_batches(rows, self._batch_size, self._steps)
 
     def predict(self, model, taker, *, show_progress=False):
@@ -139,7 +139,12 @@ class GivenData:
     def _known_rows(self):
         if not self._arrays or self._steps is not None:
             return None
-        return len(tree.flatten(self._data[0])[0])
+        return self._rows
+
+    @property
+    def _rows(self):
+        first = tree.flatten(self._data[0])[0]
+        return first.shape[0] if hasattr(first, "shape") else len(first)  # sparse arrays have no length
 
     def _array_adapter(self):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(self._data)
