@@ -7,4 +7,4 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 _OTHERS = {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
-collect_ignore = [f"kerascb_metrics/capture/_{name}.py" for name in _OTHERS]
+collect_ignore = [f"kerascb_metrics/collect/backends/{name}.py" for name in _OTHERS]

@@ -4,24 +4,26 @@ import keras
 import numpy as np
 from sklearn import metrics
 
-from kerascb_metrics import capture
+from kerascb_metrics.collect import validation_hook
+from kerascb_metrics.collect.row_store import Taker
+from kerascb_metrics.collect.validation_hook import PassListener
 
 
-class CaptureOnly(capture.PassListener, keras.callbacks.Callback):
+class CaptureOnly(PassListener, keras.callbacks.Callback):
     """Takes the rows of fit's validation pass, joined as `Metrics` gets them, and lets them go."""
 
     def on_train_begin(self, logs=None):
-        capture.install(self.model)
+        validation_hook.install(self.model)
 
     def on_validation_begin(self):
-        return capture.Taker()
+        return Taker()
 
     def on_validation_pass(self, collect, logs):
         collect()
         return {}
 
     def on_train_end(self, logs=None):
-        capture.remove(self.model)
+        validation_hook.remove(self.model)
 
 
 class Metrics2017(keras.callbacks.Callback):

@@ -5,12 +5,12 @@ from dataclasses import replace
 import keras
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, Predictions
-from kerascb_metrics.assess import assess
-from kerascb_metrics.blocks import columns_of
-from kerascb_metrics.losses import read_loss
-from kerascb_metrics.panel import auc_of_columns, binary_auc
-from kerascb_metrics.ratios import ratios
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics._blocks import columns_of
+from kerascb_metrics.interpret.losses import read_loss
+from kerascb_metrics.pipeline.assess import assess
+from kerascb_metrics.score.panel import auc_of_columns, binary_auc
+from kerascb_metrics.score.precision_recall_f1 import ratios
+from kerascb_metrics.score.score import Scoring
 
 BINARY = Binary(), read_loss("binary_crossentropy")
 BINARY_LOGITS = Binary(), read_loss(keras.losses.BinaryCrossentropy(from_logits=True))

@@ -9,9 +9,9 @@ import numpy as np
 from benchmarks import data
 from benchmarks.table import Row, as_long
 from benchmarks.timing import interleave
-from kerascb_metrics.capture.batches import Batches, Pass
-from kerascb_metrics.plan import Plan
-from kerascb_metrics.recorder import Recorder
+from kerascb_metrics.collect.batches import Batches, Pass
+from kerascb_metrics.pipeline.fit_recorder import Recorder
+from kerascb_metrics.score.plan import Plan
 
 SIZES = {"rows": 10_000_000, "of 20 classes": 1_000_000, "batch": 100_000}
 QUICK_SIZES = {"rows": 100_000, "of 20 classes": 10_000, "batch": 10_000}

@@ -19,8 +19,8 @@ from kerascb_metrics._version import __version__
 from kerascb_metrics.callback import Metrics
 from kerascb_metrics.exceptions import CaptureError, DataError, ScoringError, UndefinedScoreWarning
 from kerascb_metrics.history import ScoreHistory
+from kerascb_metrics.interpret.tasks import Binary, Multiclass, Multilabel, Regression
 from kerascb_metrics.predictions import Predictions
-from kerascb_metrics.tasks import Binary, Multiclass, Multilabel, Regression
 
 __all__ = [
     "Binary",

@@ -6,21 +6,28 @@ from typing import Any
 
 import keras
 
-from kerascb_metrics import capture
-from kerascb_metrics.arguments import check_choice, check_error_score, check_given, check_log_file
+from kerascb_metrics.collect import validation_hook
+from kerascb_metrics.collect.callback_order import callbacks_beside, step_to
+from kerascb_metrics.collect.claims import Claim
+from kerascb_metrics.collect.given_data import GivenData, is_due
+from kerascb_metrics.collect.keras_internals import fit_list_holds, fit_validates, model_of
+from kerascb_metrics.collect.model_facts import facts_of
+from kerascb_metrics.collect.processes import agreed, processes_apart
+from kerascb_metrics.collect.validation_hook import PassListener
 from kerascb_metrics.history import ScoreHistory
-from kerascb_metrics.keys import Keys
-from kerascb_metrics.log_file import LogFile, open_log, place_before_savers
-from kerascb_metrics.monitors import give_modes, take_back
-from kerascb_metrics.outputs import Outputs
-from kerascb_metrics.plan import Plan
+from kerascb_metrics.interpret.outputs import Outputs
+from kerascb_metrics.options import check_choice, check_error_score, check_given, check_log_file
+from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.predictions import Predictions
-from kerascb_metrics.recorder import Recorder
-from kerascb_metrics.settings import score_names, settings_of
-from kerascb_metrics.tables import printable
+from kerascb_metrics.record.log_file import LogFile, open_log, place_before_savers
+from kerascb_metrics.record.log_keys import Keys
+from kerascb_metrics.record.monitor_modes import give_modes, take_back
+from kerascb_metrics.record.run_settings import score_names, settings_of
+from kerascb_metrics.score.plan import Plan
+from kerascb_metrics.show.tables import printable
 
 
-class Metrics(capture.PassListener, keras.callbacks.Callback):
+class Metrics(PassListener, keras.callbacks.Callback):
     """Scores the validation data at the end of every epoch, with scikit-learn, over the whole set.
 
     The rows are those of fit's own validation pass: no extra forward pass, no argument needed. Each score goes into
@@ -132,7 +139,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._plan = Plan(scoring, task, average, zero_division, output, memory)
         self._keys = Keys("val_" if prefix is None else prefix, self._plan)
         self._given_modes: list = []
-        self._claim = capture.Claim()
+        self._claim = Claim()
         self._start_afresh()
 
     def _start_afresh(self):
@@ -147,7 +154,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     def __getstate__(self):
         """A copy, or a pickle, has the scores, and nothing of a fit: neither its model nor its other callbacks."""
         copy: Any = object.__new__(type(self))
-        vars(copy).update(vars(self), _given=None, _log=None, _place=None, _given_modes=[], _claim=capture.Claim())
+        vars(copy).update(vars(self), _given=None, _log=None, _place=None, _given_modes=[], _claim=Claim())
         copy.set_model(None)
         return vars(copy)
 
@@ -239,40 +246,40 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
                 f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
             )
         recorder = Recorder(self._plan, self.use_sample_weight, "raise", tell=lambda message: None)
-        recorder.begin(0, capture.facts_of(model))
-        recorder.record(lambda: capture.GivenData(data, batch_size, steps).predict(model, recorder.reader))
+        recorder.begin(0, facts_of(model))
+        recorder.record(lambda: GivenData(data, batch_size, steps).predict(model, recorder.reader))
         return {name: values[0] for name, values in recorder.history.items()}
 
     # Keras's hooks.
 
     def set_model(self, model):
         """Note the model that the next fit trains; raise where a fit that has not ended trains another."""
-        if model is not capture.model_of(self):
+        if model is not model_of(self):
             self._claim.refuse_use()
         super().set_model(model)
 
     def on_train_begin(self, logs=None):
         """Reset the lists, and install what collects the rows for the length of the fit."""
-        peers = capture.callbacks_beside(self)
+        peers = callbacks_beside(self)
         self._claim_fit(peers)
         take_back(self._given_modes)  # of an interrupted fit
         self._start_afresh()
         if (outputs := self._known_outputs()) is not None:
             self._plan.check(outputs, self._scored(outputs))
-            outputs.refuse_axes(capture.facts_of(self.model).structure)
+            outputs.refuse_axes(facts_of(self.model).structure)
         others = [peer for peer in peers if isinstance(peer, Metrics) and peer is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
         self._log = open_log(self, others, self._recorder.troubles.say)
         if self.wants_pass:
             if self._log is not None:
-                self._place = capture.step_to(place_before_savers(self, peers), self)
-            capture.install(self.model)
+                self._place = step_to(place_before_savers(self, peers), self)
+            validation_hook.install(self.model)
             self._warn_if_idle()
         else:
-            self._given = capture.GivenData(self.validation_data, self.validation_batch_size, self.validation_steps)
+            self._given = GivenData(self.validation_data, self.validation_batch_size, self.validation_steps)
             self._given.refuse(self.model)
-            self._place = capture.step_to(0, self)
+            self._place = step_to(0, self)
         self._warn_if_apart()
         self._given_modes = give_modes(peers, lambda key: self._keys.mode_of(key, self._outputs))
 
@@ -282,7 +289,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         if self._log is not None:
             self._log.take_up(self._recorder, epoch)  # not known before: BackupAndRestore sets it in on_train_begin
         if self.wants_pass:
-            capture.install(self.model)
+            validation_hook.install(self.model)
 
     def on_validation_begin(self):
         """Take the rows of fit's own pass, where they are not to be kept."""
@@ -296,7 +303,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Score the given data, if there is any and its turn has come; note what else was logged; write to the file."""
-        if not self.wants_pass and capture.is_due(epoch, self.validation_freq):
+        if not self.wants_pass and is_due(epoch, self.validation_freq):
             taker = self._begin()
             collect = lambda: self._given.predict(self.model, taker, show_progress=not self._silent)  # noqa: E731
             logs.update(self._record(collect, logs))
@@ -307,8 +314,8 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         """Leave the model and the other callbacks as they were found."""
         if self.wants_pass:
-            capture.remove(self.model)
-        capture.step_to(self._place, self)
+            validation_hook.remove(self.model)
+        step_to(self._place, self)
         take_back(self._given_modes)
         self._given_modes = []
         self._given = None
@@ -334,24 +341,24 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
         self._claim.take()
 
     def _begin(self):
-        self._recorder.begin(self._epoch, capture.facts_of(self.model))
+        self._recorder.begin(self._epoch, facts_of(self.model))
         return self._recorder.reader
 
     def _record(self, collect, taken):
-        entries = capture.agreed(lambda: self._recorder.record(collect))
+        entries = agreed(lambda: self._recorder.record(collect))
         self._own = self._keys.apart(entries, taken, self._recorder.troubles.say)
         renamed = {self._keys.prefix + name for name in entries} - set(self._own)
         take_back([callback for callback in self._given_modes if callback.monitor in renamed])  # Keras's own names
         return self._own
 
     def _warn_if_idle(self):
-        if not capture.fit_validates(self.model):
+        if not fit_validates(self.model):
             self._say_idle("fit() has no validation data, so nothing is scored. Pass it validation_data=….")
-        elif not capture.fit_list_holds(self, self.model):
+        elif not fit_list_holds(self, self.model):
             self._say_idle("nothing is scored inside another callback. List Metrics itself in fit(callbacks=[…]).")
 
     def _warn_if_apart(self):
-        if (count := capture.processes_apart()) > 1:
+        if (count := processes_apart()) > 1:
             self._recorder.troubles.say(
                 "processes",
                 f"torch.distributed has {count} processes. Each scores the validation rows that it is given, and "
@@ -379,7 +386,7 @@ class Metrics(capture.PassListener, keras.callbacks.Callback):
 
     def _known_outputs(self) -> Outputs | None:
         """The `Outputs` of the model, where they are known without a batch."""
-        facts = capture.facts_of(capture.model_of(self))
+        facts = facts_of(model_of(self))
         return None if facts.structure is None else Outputs.of(facts.structure, facts.loss, facts.layer_names)
 
     @property

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from kerascb_metrics.display import Displays
-from kerascb_metrics.files import load, save, write_whole
-from kerascb_metrics.page import report_page
-from kerascb_metrics.tables import columns, html_table, printable, text_table
-from kerascb_metrics.tally import Tally
+from kerascb_metrics.record.epoch_record import Tally
+from kerascb_metrics.record.files import load, save, write_whole
+from kerascb_metrics.show.plots.methods import Displays
+from kerascb_metrics.show.report.render import report_page
+from kerascb_metrics.show.tables import columns, html_table, printable, text_table
 
 
 class ScoreHistory(Displays, Mapping):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kerascb_metrics.exceptions import DataError
-from kerascb_metrics.positions import as_positions
+from kerascb_metrics.interpret.positions import as_positions
 
 
 @dataclass(frozen=True, eq=False)

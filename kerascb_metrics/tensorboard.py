@@ -10,9 +10,10 @@ from typing import Any
 
 import keras
 
-from kerascb_metrics import capture
 from kerascb_metrics.callback import Metrics
-from kerascb_metrics.display.axes import pyplot
+from kerascb_metrics.collect.callback_order import may_stand_beside
+from kerascb_metrics.collect.processes import is_first_process
+from kerascb_metrics.show.plots.axes import pyplot
 
 # Each label has a matrix of its own to draw: for more it would take longer than the epoch.
 _MOST_LABELS = 25
@@ -63,14 +64,14 @@ class ConfusionImages(keras.callbacks.Callback):
         """See that everything needed is there, before an epoch is spent."""
         pyplot()
         _tensorboard("compat.proto.summary_pb2")
-        if not capture.may_stand_beside(self, self.metrics):
+        if not may_stand_beside(self, self.metrics):
             raise ValueError(
                 "ConfusionImages: its Metrics is not among the callbacks of this fit. List both: "
                 "callbacks=[metrics, ConfusionImages(metrics, log_dir)]."
             )
         self._events = None  # a fit that raised had no end to close it at
         self._broken = False
-        self._writes = capture.is_first_process()
+        self._writes = is_first_process()
         if not self._writes:
             return
         try:

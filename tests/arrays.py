@@ -3,9 +3,9 @@
 import numpy as np
 
 from kerascb_metrics import Predictions
-from kerascb_metrics.assess import assess
-from kerascb_metrics.losses import LossReading, read_loss
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics.interpret.losses import LossReading, read_loss
+from kerascb_metrics.pipeline.assess import assess
+from kerascb_metrics.score.score import Scoring
 
 
 def rows_of(y_true, y_pred, sample_weight=None, mask=None):

@@ -4,9 +4,9 @@ import numpy as np
 from arrays import rows_of
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, ScoreHistory
-from kerascb_metrics.assess import assess
-from kerascb_metrics.losses import read_loss
-from kerascb_metrics.plan import Plan
+from kerascb_metrics.interpret.losses import read_loss
+from kerascb_metrics.pipeline.assess import assess
+from kerascb_metrics.score.plan import Plan
 
 ROWS = 300
 

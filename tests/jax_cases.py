@@ -9,9 +9,9 @@ from jax_launch import BATCH, part
 
 from conftest import binary_rows, echo_model
 from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass
-from kerascb_metrics.capture.batches import Batches
-from kerascb_metrics.capture.processes import joined_over_processes, local_part, sum_over_processes
-from kerascb_metrics.reader import Reader
+from kerascb_metrics.collect.batches import Batches
+from kerascb_metrics.collect.processes import joined_over_processes, local_part, sum_over_processes
+from kerascb_metrics.pipeline.pass_reader import Reader
 from kerascb_metrics.tensorboard import ConfusionImages
 
 ROWS = 80  # 40 in each of two processes: batches of 16, 16 and 8

@@ -6,7 +6,7 @@ import numpy as np
 from arrays import assessed
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, ScoreHistory
-from kerascb_metrics.curves import Curve
+from kerascb_metrics.tally.curve import Curve
 
 RNG = np.random.default_rng(5)
 NAN = float("nan")

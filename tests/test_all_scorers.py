@@ -16,7 +16,7 @@ from scipy.special import expit, softmax
 from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, Regression
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics.score.score import Scoring
 
 pytestmark = pytest.mark.skipif(
     tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9), reason="older releases raise in more places"

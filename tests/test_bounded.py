@@ -11,13 +11,13 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
 from kerascb_metrics import DataError
-from kerascb_metrics.binned import bounds_of, count_in_bins
-from kerascb_metrics.binning import BINS, binning_of
-from kerascb_metrics.capture import ModelFacts
-from kerascb_metrics.capture.batches import Batches
-from kerascb_metrics.plan import Plan
-from kerascb_metrics.ranking import rank
-from kerascb_metrics.recorder import Recorder
+from kerascb_metrics.collect.batches import Batches
+from kerascb_metrics.collect.model_facts import ModelFacts
+from kerascb_metrics.pipeline.fit_recorder import Recorder
+from kerascb_metrics.score.plan import Plan
+from kerascb_metrics.tally.bin_bounds import bounds_of, count_in_bins
+from kerascb_metrics.tally.bins import BINS, binning_of
+from kerascb_metrics.tally.ranking import rank
 
 N = 1_000_000
 SCALES = ("probability", "logit")

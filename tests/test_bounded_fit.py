@@ -11,9 +11,11 @@ from arrays import assert_same
 from sklearn import metrics as sk
 
 from conftest import Batches, binary_rows, echo_model
-from kerascb_metrics import Binary, DataError, Metrics, Multiclass, ScoreHistory, ScoringError, counting
-from kerascb_metrics.capture import facts_of, kept
-from kerascb_metrics.recorder import Recorder
+from kerascb_metrics import Binary, DataError, Metrics, Multiclass, ScoreHistory, ScoringError
+from kerascb_metrics.collect import row_store
+from kerascb_metrics.collect.model_facts import facts_of
+from kerascb_metrics.pipeline.fit_recorder import Recorder
+from kerascb_metrics.tally import streaming
 
 X, Y = binary_rows(301)
 BOUNDED = ["f1", "precision", "recall", "kappa", "confusion", "auc", "average_precision"]
@@ -23,13 +25,13 @@ RANKED = ("auc", "average_precision")
 @pytest.fixture
 def small_parts(monkeypatch):
     """Parts of a few batches, as a large set has them."""
-    monkeypatch.setattr(kept, "PART", 500)
+    monkeypatch.setattr(row_store, "PART", 500)
 
 
 @pytest.fixture
 def low_limit(small_parts, monkeypatch):
-    monkeypatch.setattr(kept, "LIMIT", 1500)
-    monkeypatch.setattr(counting, "TABLE_BYTES", 1)
+    monkeypatch.setattr(row_store, "LIMIT", 1500)
+    monkeypatch.setattr(streaming, "TABLE_BYTES", 1)
 
 
 def fit(model, callbacks, data, epochs=1, **options):
@@ -218,7 +220,7 @@ def test_auto_changes_over_past_the_limit_and_says_so():
     model = echo_model()
     fit(model, [exact], (X, Y))
     with pytest.warns(
-        UserWarning, match=r"epoch 1.*more than memory='auto' keeps, so only counts were kept.*memory='exact'"
+        UserWarning, match=r"epoch 1.*more than memory='auto' keeps, so only counts were row_store.*memory='exact'"
     ):
         fit(model, [auto], (X, Y), epochs=2)
     assert auto.predictions is None
@@ -242,7 +244,7 @@ def test_auto_keeps_rows_that_a_score_needs():
 
 @pytest.mark.usefixtures("low_limit")
 def test_auto_keeps_rows_that_take_less_than_the_counts_of_many_classes(monkeypatch):
-    monkeypatch.setattr(counting, "TABLE_BYTES", 1 << 20)
+    monkeypatch.setattr(streaming, "TABLE_BYTES", 1 << 20)
     auto = Metrics(verbose=False)
     with pytest.warns(UserWarning, match="were kept all the same: the counts of 1 classes take 1 MiB"):
         fit(echo_model(), [auto], (X, Y))
@@ -289,7 +291,7 @@ def test_no_more_room_is_made_than_the_limit():
     """The rows to come may be more than there is memory for."""
     leaves = [(("y_pred",), np.zeros((10, 100), "float32")), (("y_true",), np.zeros(10, "float32"))]
     part = {name: leaf for (name,), leaf in leaves}
-    place = kept.Kept(10**15, (), limit=1 << 20)
+    place = row_store.Kept(10**15, (), limit=1 << 20)
     place.add(part, leaves, 10)
     assert [len(batch["y_pred"]) for batch in place.finish()] == [10]
 
@@ -299,7 +301,7 @@ def test_auto_keeps_what_is_below_the_limit():
     fit(echo_model(), [auto], (X, Y))
     assert auto.history.bounds == {}
     assert len(auto.predictions) == len(Y)
-    assert kept.LIMIT == 4 << 30
+    assert row_store.LIMIT == 4 << 30
 
 
 @pytest.mark.usefixtures("small_parts")

@@ -10,7 +10,7 @@ from sklearn.metrics import make_scorer
 
 from conftest import binary_rows, echo_model
 from kerascb_metrics import Binary, Metrics, Multiclass
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics.score.score import Scoring
 
 N = 50
 RNG = np.random.default_rng(2)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from kerascb_metrics import Binary, Multiclass, Multilabel
-from kerascb_metrics.evidence import Counts
-from kerascb_metrics.panel import Undefined, kappa_of
-from kerascb_metrics.scorers import COUNTED, COUNTED_BY_LABEL
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics.score.panel import Undefined, kappa_of
+from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.sklearn_scorers import COUNTED, COUNTED_BY_LABEL
+from kerascb_metrics.tally.exact import Counts
 
 RNG = np.random.default_rng(0)
 N = 200

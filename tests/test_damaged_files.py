@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from saved_histories import BINARY, PB, YB, recorded
 
 from kerascb_metrics import Binary, ScoreHistory
-from kerascb_metrics.encoding import fill
-from kerascb_metrics.files import jsonl_of, parse_jsonl
-from kerascb_metrics.log_file import LogFile
+from kerascb_metrics.record.files import jsonl_of, parse_jsonl
+from kerascb_metrics.record.json_format import fill
+from kerascb_metrics.record.log_file import LogFile
 
 HEADER = {"format": "kerascb_metrics.ScoreHistory", "version": 1, "settings": {}, "directions": {}}
 EPOCH = json.loads(jsonl_of(recorded(BINARY, epochs=[0])).splitlines()[1])

@@ -11,8 +11,8 @@ from sklearn import metrics
 
 from conftest import binary_rows, echo_model
 from kerascb_metrics import Metrics, ScoreHistory
-from kerascb_metrics.display import ConfusionDisplay
-from kerascb_metrics.display.axes import MOST_LINES, short, style
+from kerascb_metrics.show.plots.axes import MOST_LINES, short, style
+from kerascb_metrics.show.plots.confusion import ConfusionDisplay
 
 plt.switch_backend("Agg")
 

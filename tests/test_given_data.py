@@ -210,7 +210,7 @@ def test_evaluate_scores_a_test_set(compiled):
 
 
 def test_progress_bar_of_a_long_pass(monkeypatch, capsys):
-    monkeypatch.setattr("kerascb_metrics.capture.predict._LONG_PASS", 0.0)
+    monkeypatch.setattr("kerascb_metrics.collect.given_data._LONG_PASS", 0.0)
     model = echo_model()
     model.fit(X_FIT, Y_FIT, verbose=2, callbacks=[Metrics(validation_data=(X, Y))])
     assert "4/4" in capsys.readouterr().out

@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 from conftest import Batches, echo_model
 from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel
 from kerascb_metrics.exceptions import DataError
-from kerascb_metrics.losses import LossReading, read_loss
+from kerascb_metrics.interpret.losses import LossReading, read_loss
 
 N = 80
 RNG = np.random.default_rng(3)

@@ -15,7 +15,7 @@ from mirrored_fits import CASES, EPOCHS, IMPOSSIBLE, LENGTHS, masked_rows, rows,
 from sklearn import metrics as sk
 
 from kerascb_metrics import CaptureError
-from kerascb_metrics.capture import _tensorflow
+from kerascb_metrics.collect.backends import tensorflow
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
@@ -200,14 +200,14 @@ class OfTwoWorkers(tf.distribute.MultiWorkerMirroredStrategy):
 def test_parameter_servers_are_refused(given):
     model = SimpleNamespace(distribute_strategy=object.__new__(tf.distribute.ParameterServerStrategy))
     with pytest.raises(CaptureError, match=r"ParameterServerStrategy.*18624.*MirroredStrategy"):
-        _tensorflow.refuse_unsupported(model, given=given)
+        tensorflow.refuse_unsupported(model, given=given)
 
 
 def test_several_workers_are_refused_in_fit_only():
     model = SimpleNamespace(distribute_strategy=OfTwoWorkers())
     with pytest.raises(CaptureError, match=r"several workers.*20585.*metrics\.evaluate"):
-        _tensorflow.refuse_unsupported(model)
-    _tensorflow.refuse_unsupported(model, given=True)
+        tensorflow.refuse_unsupported(model)
+    tensorflow.refuse_unsupported(model, given=True)
 
 
 def test_every_case_is_looked_at():

@@ -22,9 +22,9 @@ from scipy.special import expit
 from sklearn.metrics import classification_report, confusion_matrix
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, ScoreHistory
-from kerascb_metrics.curves import Curve
-from kerascb_metrics.page import report_page
-from kerascb_metrics.page_curves import Room, thin
+from kerascb_metrics.show.report.curves import Room, thin
+from kerascb_metrics.show.report.render import report_page
+from kerascb_metrics.tally.curve import Curve
 
 WEIGHT = np.random.default_rng(0).uniform(0.5, 2, 300)
 

@@ -9,7 +9,7 @@ from keras import tree
 from keras.src.trainers.compile_utils import CompileLoss  # the reference: what Keras itself pairs
 from structures import Tag, losses, structures, tagged, values
 
-from kerascb_metrics.outputs import Outputs
+from kerascb_metrics.interpret.outputs import Outputs
 
 
 class Recorded(keras.losses.Loss):

@@ -11,7 +11,7 @@ from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, Regression
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics.score.score import Scoring
 
 LISTED = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 9)  # older releases raise in some places more
 RNG = np.random.default_rng(0)

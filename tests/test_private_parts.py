@@ -13,21 +13,21 @@ import pytest
 import kerascb_metrics
 from conftest import BACKEND, Batches, binary_rows, echo_model
 from kerascb_metrics import Metrics
-from kerascb_metrics.capture import _keras
+from kerascb_metrics.collect import keras_internals
 from kerascb_metrics.exceptions import CaptureError
 from kerascb_metrics.tensorboard import ConfusionImages
 
 TRIED_ON = ("3.12.4", "3.13.2", "3.14.1", "3.15.1", "3.16.0.dev2026102704")
-MOVED = f"Keras {keras.__version__} is not as Keras {', '.join(TRIED_ON)}, on which kerascb_metrics/capture was tried: "
+MOVED = f"Keras {keras.__version__} is not as Keras {', '.join(TRIED_ON)}, on which kerascb_metrics/collect was tried: "
 
 PACKAGE = Path(kerascb_metrics.__file__).parent
-HOLDER = PACKAGE / "capture/_keras.py"
+HOLDER = PACKAGE / "collect/keras_internals.py"
 X, Y = binary_rows(4)
 
 
 def test_the_releases_tried_are_those_of_the_messages():
     first, last = (version.rsplit(".", 2 if "dev" in version else 1)[0] for version in (TRIED_ON[0], TRIED_ON[-1]))
-    assert f"{first} to {last}" == _keras.TRIED
+    assert f"{first} to {last}" == keras_internals.TRIED
 
 
 # Where private parts may stand.
@@ -124,7 +124,7 @@ sys.meta_path.insert(0, Refuse())
 _EVERY_MODULE = """
 import kerascb_metrics
 others = {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
-skipped = ["." + "_" + name for name in others] + ["__main__"]
+skipped = ["backends." + name for name in others] + ["__main__"]
 for module in pkgutil.walk_packages(kerascb_metrics.__path__, "kerascb_metrics."):
     if not any(module.name.endswith(end) for end in skipped):
         importlib.import_module(module.name)
@@ -155,7 +155,7 @@ def test_that_check_can_fail():
 @pytest.fixture
 def hide(monkeypatch):
     """Hide a name from our look-ups, and from them alone: Keras itself needs it."""
-    imported, part = _keras._imported.__wrapped__, _keras._part
+    imported, part = keras_internals._imported.__wrapped__, keras_internals._part
 
     def hidden(name):
         def from_modules(asked, places, remedy):
@@ -164,8 +164,8 @@ def hide(monkeypatch):
         def from_owner(owner, asked, remedy):
             return part(types.SimpleNamespace() if asked == name else owner, asked, remedy)
 
-        monkeypatch.setattr(_keras, "_imported", from_modules)
-        monkeypatch.setattr(_keras, "_part", from_owner)
+        monkeypatch.setattr(keras_internals, "_imported", from_modules)
+        monkeypatch.setattr(keras_internals, "_part", from_owner)
 
     return hidden
 
@@ -196,7 +196,7 @@ def refused(name, *ways_out, **options):
     with pytest.raises(CaptureError) as raised:
         fit(captured(**options), trained, model=model)
     message = str(raised.value)
-    for part in (f"Keras {keras.__version__} has no `{name}`", _keras.TRIED, *ways_out):
+    for part in (f"Keras {keras.__version__} has no `{name}`", keras_internals.TRIED, *ways_out):
         assert part in message
     return trained.batches
 
@@ -206,7 +206,7 @@ def test_no_mask_function(hide):
     assert refused("get_keras_mask", "Install one of Keras") == 0
 
 
-@pytest.mark.parametrize("name", _keras._TRAINER)
+@pytest.mark.parametrize("name", keras_internals._TRAINER)
 def test_no_such_part_of_the_trainer(hide, name):
     hide(name)
     assert refused(name, "Install one of Keras") == 0
@@ -233,13 +233,13 @@ def test_no_such_part_of_the_state(hide, name):
 
 @pytest.mark.skipif(BACKEND != "jax", reason="Keras stacks batches on JAX alone")
 def test_no_class_of_batches_that_do_not_stack(hide, monkeypatch):
-    monkeypatch.setattr(_keras, "_release", lambda: (3, 16))
+    monkeypatch.setattr(keras_internals, "_release", lambda: (3, 16))
     hide("PartialBatchList")
     several = echo_model(steps_per_execution=2)
     assert refused("PartialBatchList", "compile(steps_per_execution=1)", model=several) == 0
     fit(captured())  # needed with several steps alone
-    monkeypatch.setattr(_keras, "_release", lambda: (3, 15))
-    assert _keras.unstacked_batches() is None
+    monkeypatch.setattr(keras_internals, "_release", lambda: (3, 15))
+    assert keras_internals.unstacked_batches() is None
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_no_class_of_batches_that_do_not_stack(hide, monkeypatch):
 )
 def test_the_release_is_read(monkeypatch, version, release):
     monkeypatch.setattr(keras, "__version__", version)
-    assert _keras._release() == release
+    assert keras_internals._release() == release
 
 
 def test_no_list_in_the_callback_list(hide):
@@ -257,7 +257,7 @@ def test_no_list_in_the_callback_list(hide):
 
 def test_no_model_kept_by_the_callback():
     stand_in = types.SimpleNamespace(model="by the public way")
-    assert _keras.model_of(stand_in) == "by the public way"
+    assert keras_internals.model_of(stand_in) == "by the public way"
 
 
 # A stack frame that is not seen.
@@ -265,18 +265,18 @@ def test_no_model_kept_by_the_callback():
 
 @pytest.fixture
 def unseen(monkeypatch):
-    monkeypatch.setattr(_keras, "_frames", lambda frame=None: iter(()))
+    monkeypatch.setattr(keras_internals, "_frames", lambda frame=None: iter(()))
 
 
 def test_without_frames_each_says_so(unseen):
     model, callback = echo_model(), Metrics()
-    assert _keras.fits_under_way(model) == 0
-    assert _keras.fit_validates(model) is True
-    assert _keras.fit_list_holds(callback, model) is True
-    assert _keras.first_validation_batch(model) is None
-    assert _keras.calling_list(callback) is None
-    assert _keras.list_of_innermost_fit() is None
-    assert _keras.lists_of_all_fits() == []
+    assert keras_internals.fits_under_way(model) == 0
+    assert keras_internals.fit_validates(model) is True
+    assert keras_internals.fit_list_holds(callback, model) is True
+    assert keras_internals.first_validation_batch(model) is None
+    assert keras_internals.calling_list(callback) is None
+    assert keras_internals.list_of_innermost_fit() is None
+    assert keras_internals.lists_of_all_fits() == []
 
 
 def test_without_frames_the_same_scores(monkeypatch, tmp_path):
@@ -291,7 +291,7 @@ def test_without_frames_the_same_scores(monkeypatch, tmp_path):
 
     seen = run()
     (tmp_path / "log.jsonl").unlink()
-    monkeypatch.setattr(_keras, "_frames", lambda frame=None: iter(()))
+    monkeypatch.setattr(keras_internals, "_frames", lambda frame=None: iter(()))
     assert run() == seen
 
 
@@ -308,10 +308,10 @@ class Witness(keras.callbacks.Callback):
     """Looks around from inside fit's own validation pass."""
 
     def on_test_batch_begin(self, batch, logs=None):
-        self.calling_list = _keras.calling_list(self)
-        self.fits = _keras.fits_under_way(self.model)
-        self.validates = _keras.fit_validates(self.model)
-        self.made_by_keras = _keras.made_by_keras(self.model.test_function)
+        self.calling_list = keras_internals.calling_list(self)
+        self.fits = keras_internals.fits_under_way(self.model)
+        self.validates = keras_internals.fit_validates(self.model)
+        self.made_by_keras = keras_internals.made_by_keras(self.model.test_function)
 
 
 @pytest.fixture(scope="module")
@@ -323,13 +323,15 @@ def witness():
 
 def test_fit_is_on_the_stack(witness):
     assert witness.fits == 1, MOVED + "`fit` is not found on the stack, by its code and its local `self`"
-    assert _keras.fits_under_way(echo_model()) == 0
+    assert keras_internals.fits_under_way(echo_model()) == 0
 
 
 @pytest.mark.parametrize("validates", [True, False])
 def test_fit_tells_whether_it_validates(validates):
     model, found = echo_model(), []
-    look = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: found.append(_keras.fit_validates(model)))
+    look = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: found.append(keras_internals.fit_validates(model))
+    )
     fit(look, model=model, validation_data=(X, Y) if validates else None)
     assert found == [validates], MOVED + "`fit` keeps its validation data in no local `validation_data`"
 
@@ -337,7 +339,7 @@ def test_fit_tells_whether_it_validates(validates):
 def test_fit_tells_its_first_validation_batch():
     model, found = echo_model(), []
     look = keras.callbacks.LambdaCallback(
-        on_train_begin=lambda logs: found.append(_keras.first_validation_batch(model))
+        on_train_begin=lambda logs: found.append(keras_internals.first_validation_batch(model))
     )
     fit(look, model=model, validation_batch_size=3)
     assert found == [3], MOVED + "`fit` keeps its arguments in no locals of their names"
@@ -345,28 +347,28 @@ def test_fit_tells_its_first_validation_batch():
 
 def test_the_callback_list_is_on_the_stack(witness):
     assert isinstance(witness.calling_list, keras.callbacks.CallbackList), MOVED + "hooks are not called by the list"
-    listed = _keras.callbacks_in(witness.calling_list)
+    listed = keras_internals.callbacks_in(witness.calling_list)
     assert witness in listed, MOVED + "CallbackList keeps its members elsewhere"
 
 
 def test_the_test_function_is_known_as_keras_own(witness):
     assert witness.made_by_keras, MOVED + "test functions are not made in the package keras"
-    assert not _keras.made_by_keras(lambda iterator: None)
+    assert not keras_internals.made_by_keras(lambda iterator: None)
 
 
 def test_a_mask_is_found():
     masked = keras.layers.Masking(0.0)(np.array([[[0.0], [1.0]]], "float32"))
-    mask = _keras.get_keras_mask(masked)
+    mask = keras_internals.get_keras_mask(masked)
     assert mask is not None, MOVED + "get_keras_mask finds no mask"
     assert keras.ops.convert_to_numpy(mask).tolist() == [[False, True]]
-    assert _keras.get_keras_mask(keras.ops.ones((2, 1))) is None
+    assert keras_internals.get_keras_mask(keras.ops.ones((2, 1))) is None
 
 
 def test_the_callback_keeps_its_model():
     model, callback = echo_model(), keras.callbacks.Callback()
     callback.set_model(model)
     assert vars(callback).get("_model") is model, MOVED + "a callback keeps its model elsewhere than in `_model`"
-    assert _keras.model_of(callback) is model
+    assert keras_internals.model_of(callback) is model
 
 
 def test_the_state_of_a_model_is_found():
@@ -374,7 +376,7 @@ def test_the_state_of_a_model_is_found():
     dropped = keras.layers.Dropout(0.5)(keras.layers.BatchNormalization()(inputs))
     frozen = keras.layers.Dense(1, trainable=False)
     model = keras.Model(inputs, frozen(dropped))
-    names = [variable.name for variable in _keras.state_variables(model)]
+    names = [variable.name for variable in keras_internals.state_variables(model)]
     assert sorted(names) == ["moving_mean", "moving_variance", "seed_generator_state"], MOVED + "states are elsewhere"
 
 
@@ -386,8 +388,8 @@ def test_a_state_that_was_put_back_is_taken_up():
     model._jax_state_synced = False
     for variable in model.trainable_variables:
         variable._value = None
-    _keras.jax_state_setter(model)(state)
-    _keras.sync_state(model)
+    keras_internals.jax_state_setter(model)(state)
+    keras_internals.sync_state(model)
     for variable, value in zip(model.trainable_variables, before, strict=True):
         np.testing.assert_array_equal(variable.value, value, MOVED + "the state of a pass is kept elsewhere")
 
@@ -436,7 +438,7 @@ def test_monitors_read_their_mode_late(monitoring):
 
 def test_predict_takes_an_adapter():
     """`predict` has no argument for targets."""
-    adapter = _keras.get_data_adapter(X, Y, None, batch_size=2)
+    adapter = keras_internals.get_data_adapter(X, Y, None, batch_size=2)
     outputs = echo_model().predict(adapter, verbose=0)
     assert outputs.tolist() == X.tolist(), MOVED + "`predict` takes no data adapter of arrays and targets"
 
@@ -455,6 +457,6 @@ def test_batches_are_stacked_from_3_16_on():
     vars(model)["test_function"] = spy
     x, y = binary_rows(8)
     model.evaluate(x, y, batch_size=2, verbose=0)
-    stacked = _keras.unstacked_batches()
+    stacked = keras_internals.unstacked_batches()
     expected = [(2, 1)] * 2 if stacked is None else [(3, 2, 1), stacked]
     assert seen == expected, MOVED + "the batches of an execution come in another way"

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics
 
-from kerascb_metrics import blocks, ranking
-from kerascb_metrics.ranking import auc_of_pairs, auc_of_rows, rank, rank_columns
+from kerascb_metrics import _blocks
+from kerascb_metrics.tally import ranking
+from kerascb_metrics.tally.ranking import auc_of_pairs, auc_of_rows, rank, rank_columns
 
 # Ties, denormals, both zeros, and what saturates.
 TIES = [-2.5, -1.0, -1e-40, -0.0, 0.0, 1e-40, 0.1, 0.5, 1.0, 3.0]
@@ -98,7 +99,7 @@ def test_any_weights(dtype, data):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_rows_over_several_blocks(kind, weighted, turned, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", 64)
+    monkeypatch.setattr(_blocks, "BLOCK", 64)
     positive, y_score = of_kind(kind)
     positive = ~positive if turned else positive
     weight = np.random.default_rng(1).uniform(0, 2, len(positive)) if weighted else None

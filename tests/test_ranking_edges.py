@@ -5,8 +5,9 @@ import pytest
 from arrays import assert_same, assessed
 from sklearn import metrics
 
-from kerascb_metrics import Multilabel, blocks, ranking
-from kerascb_metrics.ranking import rank, rank_columns
+from kerascb_metrics import Multilabel, _blocks
+from kerascb_metrics.tally import ranking
+from kerascb_metrics.tally.ranking import rank, rank_columns
 
 
 def many_rows(share, n=100_000):
@@ -26,7 +27,7 @@ def test_blocks_of_any_size_never_cut_a_group(how, monkeypatch):
     precision = metrics.average_precision_score(positive, y_score, sample_weight=weight)
     fpr, tpr, _ = metrics.roc_curve(positive, y_score, sample_weight=weight, drop_intermediate=False)
     for block in range(1, 40):
-        monkeypatch.setattr(blocks, "BLOCK", block)
+        monkeypatch.setattr(_blocks, "BLOCK", block)
         found = rank(positive, y_score, weight, precision=True)
         assert_same(found.auc, expected)
         assert_same(found.average_precision, precision)
@@ -44,7 +45,7 @@ def test_blocks_in_which_no_point_is_wanted(how, monkeypatch):
     monkeypatch.setattr(ranking, "_RARE", 0)
     fpr, tpr, thresholds = metrics.roc_curve(positive, y_score, sample_weight=weight, drop_intermediate=False)
     for block in range(1, 40):
-        monkeypatch.setattr(blocks, "BLOCK", block)
+        monkeypatch.setattr(_blocks, "BLOCK", block)
         found = rank(positive, y_score, weight, most=4)
         assert_same(found.auc, metrics.roc_auc_score(positive, y_score, sample_weight=weight))
         assert len(found.curve.thresholds) < 300 / 4

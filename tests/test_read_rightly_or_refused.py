@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from conftest import binary_rows, echo_model
 from kerascb_metrics import Binary, DataError, Metrics, Multiclass, Predictions
-from kerascb_metrics.losses import LossReading, read_loss
+from kerascb_metrics.interpret.losses import LossReading, read_loss
 
 LOGITS, Y = binary_rows(60, logits=True)
 X, _ = binary_rows(60)

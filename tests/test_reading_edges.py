@@ -6,8 +6,8 @@ import pytest
 from arrays import assessed, read
 
 from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
-from kerascb_metrics.evidence import Counts
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.tally.exact import Counts
 
 LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 P = np.array([0.2, 0.5, 0.6, 0.9], "float32")

@@ -18,9 +18,9 @@ from kerascb_metrics import (
     ScoringError,
     UndefinedScoreWarning,
 )
-from kerascb_metrics.monitors import give_modes, take_back
-from kerascb_metrics.records import history_entries, log_entries
-from kerascb_metrics.troubles import Troubles
+from kerascb_metrics.record.error_policy import Troubles
+from kerascb_metrics.record.log_entries import history_entries, log_entries
+from kerascb_metrics.record.monitor_modes import give_modes, take_back
 
 NAN = float("nan")
 

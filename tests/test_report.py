@@ -7,7 +7,7 @@ from sklearn.metrics import classification_report
 
 from conftest import binary_rows, echo_model
 from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, ScoreHistory
-from kerascb_metrics.page_data import _report
+from kerascb_metrics.show.report.data import _report
 
 RNG = np.random.default_rng(11)
 Y3, P3 = RNG.integers(0, 3, 200), RNG.dirichlet(np.ones(3), 200)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from kerascb_metrics import ScoreHistory
-from kerascb_metrics.curves import Curve
-from kerascb_metrics.evidence import Counts
-from kerascb_metrics.log_file import LogFile
-from kerascb_metrics.tally import Tally
+from kerascb_metrics.record.epoch_record import Tally
+from kerascb_metrics.record.log_file import LogFile
+from kerascb_metrics.tally.curve import Curve
+from kerascb_metrics.tally.exact import Counts
 
 # Each has made a file wrong, or could: ends of lines, quotes, marks, what JSON and JavaScript have names for.
 HOSTILE = [

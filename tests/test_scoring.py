@@ -8,8 +8,8 @@ from arrays import assessed
 from sklearn import metrics
 
 from kerascb_metrics import Multiclass, Multilabel
-from kerascb_metrics.panel import PANEL
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics.score.panel import PANEL
+from kerascb_metrics.score.score import Scoring
 
 
 def own(y_true, y_pred):

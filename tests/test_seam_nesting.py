@@ -236,7 +236,7 @@ def test_a_fit_without_metrics_after_one_that_died():
 
 
 def count_builds(monkeypatch):
-    module = importlib.import_module(f"kerascb_metrics.capture._{BACKEND}")
+    module = importlib.import_module(f"kerascb_metrics.collect._{BACKEND}")
     build, builds = module.build, []
 
     def counted(*args, **kwargs):

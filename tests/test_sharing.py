@@ -10,8 +10,8 @@ from sklearn.metrics import make_scorer
 
 from conftest import binary_rows, echo_model
 from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Regression, ScoreHistory
-from kerascb_metrics.losses import LossReading
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics.interpret.losses import LossReading
+from kerascb_metrics.score.score import Scoring
 
 X, Y = binary_rows(40)
 WEIGHT = np.random.default_rng(0).random(40) + 0.5

@@ -8,11 +8,11 @@ import pytest
 from arrays import rows_of
 
 from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
-from kerascb_metrics.inference import infer_task
-from kerascb_metrics.losses import LossReading, read_loss
-from kerascb_metrics.reader import describe, settle_task
-from kerascb_metrics.scoring import Scoring
-from kerascb_metrics.tasks import as_task
+from kerascb_metrics.interpret.infer_task import infer_task
+from kerascb_metrics.interpret.losses import LossReading, read_loss
+from kerascb_metrics.interpret.tasks import as_task
+from kerascb_metrics.pipeline.pass_reader import describe, settle_task
+from kerascb_metrics.score.score import Scoring
 
 FAMILIES = {
     "binary_crossentropy": "binary",

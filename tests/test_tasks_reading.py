@@ -9,8 +9,8 @@ import pytest
 from arrays import assert_same, read, rows_of
 
 from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
-from kerascb_metrics.inference import infer_task
-from kerascb_metrics.losses import read_loss
+from kerascb_metrics.interpret.infer_task import infer_task
+from kerascb_metrics.interpret.losses import read_loss
 
 BCE, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
 BCE_LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)

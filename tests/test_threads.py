@@ -18,7 +18,7 @@ from sklearn import metrics as sk
 
 from conftest import BACKEND, Batches, binary_rows, echo_model
 from kerascb_metrics import CaptureError, Metrics
-from kerascb_metrics.capture import seam
+from kerascb_metrics.collect import validation_hook
 
 X, Y = binary_rows(60, seed=1, logits=True)
 OTHER_X, OTHER_Y = binary_rows(44, seed=2, logits=True)
@@ -224,14 +224,14 @@ def test_another_thread_evaluates_between_arming_and_the_batch(monkeypatch):
     expected = model.evaluate(OTHER_X, OTHER_Y, batch_size=15, verbose=0)
     alone = Metrics(task="binary", verbose=False)
     model.fit(X, Y, validation_data=(x, Y), batch_size=15, verbose=0, callbacks=[alone])
-    begin = seam._Arm.on_test_batch_begin
+    begin = validation_hook._Arm.on_test_batch_begin
 
     def begin_and_meet(self, batch, logs=None):
         begin(self, batch, logs)
         function = model.test_function
         together(lambda: others.append((function, model.evaluate(OTHER_X, OTHER_Y, batch_size=15, verbose=0))))
 
-    monkeypatch.setattr(seam._Arm, "on_test_batch_begin", begin_and_meet)
+    monkeypatch.setattr(validation_hook._Arm, "on_test_batch_begin", begin_and_meet)
     metrics = Metrics(task="binary", verbose=False)
     model.fit(X, Y, validation_data=slow_batches(x, Y), batch_size=15, verbose=0, callbacks=[metrics])
     np.testing.assert_array_equal(metrics.predictions.y_pred, x)

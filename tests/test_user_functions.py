@@ -14,7 +14,7 @@ from sklearn.metrics import make_scorer
 from conftest import binary_rows, echo_model
 from kerascb_metrics import Metrics, ScoreHistory
 from kerascb_metrics.exceptions import ScoringError
-from kerascb_metrics.scoring import recordable
+from kerascb_metrics.score.score import recordable
 
 X, Y = binary_rows(20)
 WRONG = {

@@ -9,12 +9,12 @@ from arrays import assert_same, assessed, read, rows_of
 from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, Regression
-from kerascb_metrics.assess import assess
-from kerascb_metrics.counting import Counting
 from kerascb_metrics.exceptions import DataError
-from kerascb_metrics.losses import LossReading
-from kerascb_metrics.ranking import rank
-from kerascb_metrics.scoring import Scoring
+from kerascb_metrics.interpret.losses import LossReading
+from kerascb_metrics.pipeline.assess import assess
+from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.tally.ranking import rank
+from kerascb_metrics.tally.streaming import Counting
 
 N = 24
 ODD = np.arange(N) % 2 == 1

@@ -9,7 +9,7 @@ from mlflow.keras import MlflowCallback
 from tool_fits import f1s, fit
 
 from kerascb_metrics import Metrics
-from kerascb_metrics.capture import _keras
+from kerascb_metrics.collect import keras_internals
 
 # MLflow 3.17's own queries, under SQLAlchemy 2.1.
 pytestmark = pytest.mark.filterwarnings(
@@ -65,5 +65,5 @@ def test_autolog(store, autologging):
 
 def test_fit_is_known_under_autolog(autologging):
     # However early autologging starts: the seam finds fit's own frame by its code.
-    assert inspect.unwrap(keras.Model.fit).__code__ is _keras._FIT_CODE
+    assert inspect.unwrap(keras.Model.fit).__code__ is keras_internals._FIT_CODE
     assert hasattr(keras.Model.fit, "__wrapped__")

@@ -1,0 +1,1 @@
+"""Interpret: what outputs and targets mean. It returns `LabeledRows`."""

@@ -1,0 +1,1 @@
+"""The steps in their order, for one pass and for one fit."""

@@ -1,0 +1,1 @@
+"""Record: what goes into `logs`, into the history and into files."""

@@ -1,0 +1,1 @@
+"""Score: the values of scores, as scikit-learn has them."""

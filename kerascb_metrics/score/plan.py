@@ -1,0 +1,230 @@
+"""What to score on which output: `scoring=` and `task=`, for one output, for all alike, or by output."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerascb_metrics.exceptions import DataError, naming_output
+from kerascb_metrics.interpret.losses import LossReading
+from kerascb_metrics.interpret.outputs import Outputs
+from kerascb_metrics.interpret.tasks import as_task, needs_loss
+from kerascb_metrics.record.log_entries import CELLS
+from kerascb_metrics.score.score import Scoring
+
+# Before the name of a score whose own name a compiled Keras metric has.
+RENAMED = "sklearn_"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The checked `scoring=` and `task=` of a `Metrics`.
+
+    A dict `scoring=` with lists, dicts or None in it is by output. A flat one, `{"a": "f1"}`, names scores, unless the
+    model has several outputs and all of its keys are theirs.
+
+    In each method but `check`, `outputs` are the names of the model's outputs where there are several: empty for one.
+    A dict with the name of the only output as its only key is for that output.
+
+    >>> plan = Plan({"a": ["f1"], "b": "r2"}, task={"a": "binary"})
+    >>> plan.scoring_of("a", ["a", "b"]).names, plan.task_of("b")
+    (('f1',), 'auto')
+    """
+
+    scoring: Any = None
+    task: Any = "auto"
+    average: str | None = "auto"
+    zero_division: float = 0.0
+    only: str | None = None
+    memory: str = "exact"
+    _whole: Scoring | None = field(init=False)
+    _by_output: dict = field(init=False)  # output → what it was given, and once asked for its `Scoring`
+    _tasks: dict = field(init=False)
+
+    def __post_init__(self):
+        nested = isinstance(self.scoring, dict) and any(
+            value is None or isinstance(value, dict | list | tuple) for value in self.scoring.values()
+        )
+        tasks = self.task if isinstance(self.task, dict) else {None: self.task}
+        object.__setattr__(self, "_whole", None if nested else self._scoring(self.scoring))
+        object.__setattr__(self, "_by_output", dict(self.scoring) if isinstance(self.scoring, dict) else {})
+        object.__setattr__(self, "_tasks", {name: as_task(task) for name, task in tasks.items()})
+        for output in self._by_output if nested else [None]:
+            scoring, task = self._own_scoring(output) if nested else self._whole, self.task_of(output)
+            if scoring is not None and task != "auto" and self.only in (None, output):
+                with naming_output(output):
+                    scoring.check(task.kind)
+        if nested:
+            self._refuse_double_names(tuple(self._by_output))
+
+    def task_of(self, output):
+        """Return the task of an output (None: the only one)."""
+        sole = next(iter(self._tasks.values())) if output is None and len(self._tasks) == 1 else "auto"
+        return self._tasks.get(output, self._tasks.get(None, sole))
+
+    def scoring_of(self, output, outputs=()):
+        """Return the `Scoring` of an output, or None where it is not scored."""
+        if output is None and self._whole is None:
+            return self._own_scoring(next(iter(self._by_output))) if len(self._by_output) == 1 else None
+        if self.only not in (None, output) and output is not None:
+            return None
+        if self._whole is not None and not self._is_by_output(outputs):
+            return self._whole
+        return self._own_scoring(output) if output in self._by_output else None
+
+    def check(self, outputs: Outputs, scored: Iterable[str | None] | None = None) -> None:
+        """Raise for what can be known to be wrong before any row is seen.
+
+        Args:
+            outputs: the model's `Outputs`.
+            scored: the outputs that have targets, as in `Outputs.keys`; None: all.
+
+        Raises:
+            ValueError: for names of other outputs, scores that a task cannot have, and names of scores that collide.
+            DataError: for a compiled loss that cannot be read, where the task has to come from it.
+        """
+        self.check_names(outputs)
+        self.check_scores(outputs, outputs.keys if scored is None else scored)
+
+    def check_names(self, outputs: Outputs) -> None:
+        """Raise `ValueError` where an argument names an output that the model does not have."""
+        by_output = self._by_output if self._whole is None or self._is_by_output(outputs.names) else ()
+        named = {*by_output, *self._tasks, self.only} - {None, *outputs.all_names}
+        if named:
+            raise ValueError(
+                f"Metrics: scoring=, task= or output= names {', '.join(sorted(map(str, named)))}; the model's outputs "
+                f"are {', '.join(map(str, outputs.names)) or 'one only'}."
+            )
+
+    def check_scores(self, outputs: Outputs, scored: Iterable[str | None]) -> None:
+        """Raise where some of the outputs, those that have targets, cannot have their scores."""
+        for output in scored:
+            scoring, reading = self.scoring_of(output, outputs.names), outputs.loss_of(output)
+            if scoring is None:
+                continue
+            self._refuse_unread(output, reading)
+            kind = self._known_kind(output, reading)
+            if kind is not None:
+                with naming_output(output):
+                    scoring.check(kind, reading.name)
+        self._refuse_double_names(outputs.names)
+
+    def _refuse_unread(self, output: Any, reading: LossReading) -> None:
+        """A loss that cannot be read must not be taken for one of probabilities."""
+        task = self.task_of(output)
+        if reading.problem and (task == "auto" or needs_loss(task)):
+            of_output = "" if output is None else f"output {output!r}: "
+            remedy = "task=" if output is None else f"task={{{output!r}: …}}, such as "
+            raise DataError(
+                f"Metrics: {of_output}{reading.problem}. Say what the outputs are: pass {remedy}"
+                "Multiclass(from_logits=True), or Binary, Multilabel or Regression."
+            )
+
+    def _refuse_double_names(self, outputs: tuple[str, ...]) -> None:
+        """Two outputs whose scores have one name, such as x with y_f1 and x_y with f1, would overwrite each other."""
+        named: dict[str, str] = {}
+        for output in outputs:
+            for name in self._names_of(output, outputs):
+                other = named.setdefault(name, output)
+                if other != output:
+                    raise ValueError(
+                        f"Metrics: the outputs {other!r} and {output!r} would both write the score {name!r}. Give one "
+                        "of the scores another name, as in scoring={'output': {'name': …}}."
+                    )
+
+    def _names_of(self, output: str, outputs: tuple[str, ...]) -> list[str]:
+        scoring = self.scoring_of(output, outputs)
+        task = self.task_of(output)
+        cells = () if task == "auto" or task.kind != "binary" else CELLS
+        own = [] if scoring is None else [*scoring.names, *(cells if "confusion" in scoring.names else ())]
+        return [f"{output}_{name}" for name in own]
+
+    def directions(self, outputs=(), scored=None):
+        """Return name → True where greater is better, False where less is, None where that is not known.
+
+        `scored`: those of the outputs that have targets; None: all.
+
+        The names are those of the history and, cells included, of `logs`; `<output>_` before them for several outputs.
+        """
+        known = {}
+        for output in (outputs or (None,)) if scored is None else scored:
+            scoring = self.scoring_of(output, outputs)
+            if scoring is not None:
+                prefix = "" if output is None else f"{output}_"
+                own = CELLS if "confusion" in scoring.names else {}
+                known.update({f"{prefix}{name}": way for name, way in {**scoring.greater_is_better(), **own}.items()})
+        return known
+
+    def asked_by_output(self, outputs=()):
+        """Return the outputs that `scoring=` or `output=` asks for by name."""
+        named = self._by_output if self._whole is None or self._is_by_output(outputs) else ()
+        return [output for output in outputs if output in named and self.scoring_of(output, outputs) is not None]
+
+    def mode_to_monitor(self, name, outputs=()):
+        """Return "max" or "min" for a score to be monitored; raise `ValueError`, with the way out, for any other.
+
+        Arguments as in `mode`.
+        """
+        mode, directions = self.mode(name, outputs), self.directions(self._supposed(outputs))
+        if name in self._by_class(self._supposed(outputs)):
+            raise ValueError(
+                f"Metrics: with average=None {name!r} has a value a class. Monitor one of them, as in {name + '_1'!r}."
+            )
+        if mode is None and name in directions:
+            raise ValueError(
+                f"Metrics: whether a greater {name!r} is better is not known, as of any bare function. Make a scorer "
+                "of it with make_scorer(…, greater_is_better=…), or write monitor= and mode= yourself."
+            )
+        if mode is None:
+            known = [known for known, greater in directions.items() if greater is not None]
+            raise ValueError(
+                f"Metrics: {name!r} is no score of this callback with a known direction; those are: "
+                f"{', '.join(known) or 'none'}. For another write monitor= and mode= yourself."
+            )
+        return mode
+
+    def mode(self, name, outputs=()):
+        """Return "max", "min" or None for a name in `logs`, without `val_`.
+
+        A value a class goes the way of its score, and so does a score that was renamed. Where the outputs are not known
+        (None), any of them may stand before the name of a score.
+        """
+        name = name.removeprefix(RENAMED)
+        for known, greater_is_better in self.directions(self._supposed(outputs)).items():
+            of_class = self.average is None and name.startswith(f"{known}_")
+            of_output = outputs is None and name.endswith(f"_{known}")
+            if known == "loss":
+                continue  # that key is Keras's own
+            if greater_is_better is not None and (name == known or of_class or of_output):
+                return "max" if greater_is_better else "min"
+        return None
+
+    def _supposed(self, outputs):
+        """The outputs; where they are not known (None), those that a nested `scoring=` names."""
+        return tuple(self._by_output) if outputs is None and self._whole is None else outputs or ()
+
+    def _by_class(self, outputs):
+        """The names of the scores that have a value a class, and so no single one to monitor."""
+        scorings = {output: self.scoring_of(output, outputs) for output in outputs or (None,)}
+        return {
+            name if output is None else f"{output}_{name}"
+            for output, scoring in scorings.items()
+            for name in (scoring.by_class if scoring is not None else ())
+        }
+
+    def _known_kind(self, output, reading):
+        """The kind of task where the user or the loss is certain of it, else None."""
+        task = self.task_of(output)
+        if task != "auto":
+            return task.kind
+        return "regression" if reading.family == "regression" else None
+
+    def _scoring(self, scoring):
+        return Scoring(scoring, self.average, self.zero_division, self.memory)
+
+    def _own_scoring(self, output):
+        if not isinstance(self._by_output[output], Scoring):
+            self._by_output[output] = self._scoring(self._by_output[output])
+        return self._by_output[output]
+
+    def _is_by_output(self, outputs):
+        return bool(self._by_output) and len(outputs) > 1 and set(self._by_output) <= set(outputs)

@@ -1,0 +1,1 @@
+"""Show: tables, plots and the report page of what was recorded."""

@@ -1,0 +1,1 @@
+"""Tally: counts and rankings of labeled rows."""
