@@ -1,27 +1,26 @@
-"""Models and data whose answer is visible: what goes in comes out, and every row is counted."""
+"""Settings of all tests, and which of them this backend and this environment can run."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
 import pytest
 from hypothesis import settings
+
+from tests.support.models import BACKEND
 
 settings.register_profile("repo", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("repo")
 
-BACKEND = keras.backend.backend()
-
 # The tools around Keras (the extra `tools`) are wanted by one lane of .ci/run; there a missing one is a failure.
 collect_ignore = [] if os.environ.get("KERASCB_METRICS_TOOLS") == "required" else ["tools"]
 if BACKEND != "jax":  # keras.distribution is there alone
-    collect_ignore += ["test_jax_distribution.py", "test_jax_processes.py"]
+    collect_ignore += ["collect/test_jax_distribution.py", "collect/test_jax_processes.py"]
 if BACKEND != "torch":
-    collect_ignore += ["test_torch_processes.py", "torch_worker.py"]
+    collect_ignore += ["collect/test_torch_processes.py", "support/torch_worker.py"]
 if BACKEND != "tensorflow":
-    collect_ignore += ["test_mirrored.py", "mirrored_fits.py"]  # TensorFlow's strategies
+    collect_ignore += ["collect/test_mirrored.py", "support/mirrored_fits.py"]  # TensorFlow's strategies
 
 
 _LONGEST = ("test_mirrored.py", "test_jax_processes.py", "test_jax_distribution.py", "test_fuzz.py")
@@ -45,61 +44,3 @@ def _seeded():
 @pytest.fixture
 def backend():
     return BACKEND
-
-
-class RowCounter(keras.layers.Layer):
-    """Passes its input on, and counts the rows that come by outside training."""
-
-    def build(self, input_shape):
-        self.rows = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="rows")
-        self.built = True
-
-    def call(self, inputs, training=False):
-        if not training:
-            self.rows.assign(self.rows + keras.ops.shape(inputs)[0])
-        return inputs
-
-    def seen(self):
-        """The rows since the last call."""
-        rows = int(keras.ops.convert_to_numpy(self.rows.value))
-        self.rows.assign(0)
-        return rows
-
-
-def echo_model(columns=1, loss="binary_crossentropy", learning_rate=0.0, counted=False, **compile_options):
-    """A compiled model that returns its input, exactly: an identity kernel, and a learning rate of 0.
-
-    With `counted`, `model.counter` is a `RowCounter` that every row passes.
-    """
-    inputs = keras.Input((columns,))
-    counter = RowCounter()
-    outputs = counter(inputs) if counted else inputs
-    outputs = keras.layers.Dense(columns, use_bias=False, kernel_initializer="identity", name="echo")(outputs)
-    model = keras.Model(inputs, outputs)
-    model.compile(keras.optimizers.SGD(learning_rate), loss, **compile_options)
-    if counted:
-        model.counter = counter
-    return model
-
-
-def binary_rows(rows=101, seed=0, logits=False):
-    """`x` (rows, 1) float32 to echo, and 0/1 targets `y` (rows,) that it predicts fairly well."""
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, 2, rows)
-    z = rng.normal(size=rows) + 1.5 * (y - 0.5)
-    x = z if logits else 1 / (1 + np.exp(-z))
-    return x.astype("float32")[:, None], y
-
-
-class Batches(keras.utils.PyDataset):
-    """A data set of given batches."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, place):
-        return self.batches[place]

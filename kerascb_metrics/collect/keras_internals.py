@@ -4,7 +4,7 @@ Nothing private is imported here: each part is looked up when it is first needed
 because of Keras. A part that is not found raises `CaptureError`, which names Keras's version and a way out; nothing is
 guessed in its place. Where a caller's stack frame is read, each function says what it answers when there is none.
 
-Tried on the releases of `TRIED`; tests/test_private_parts.py fails by name when one of the parts moves.
+Tried on the releases of `TRIED`; tests/collect/test_keras_internals.py fails by name when one of the parts moves.
 """
 
 import functools

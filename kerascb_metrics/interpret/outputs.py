@@ -1,7 +1,7 @@
 """A model's outputs: each gets its own name, targets, weights, mask and losses, paired in this one place.
 
 The rule is Keras's own (`CompileLoss` in `keras/src/trainers/compile_utils.py`): the flattened order of the structure
-that the model returns, and names where there are names. tests/test_pairing.py compares the two.
+that the model returns, and names where there are names. tests/interpret/test_pairing.py compares the two.
 """
 
 from collections import OrderedDict

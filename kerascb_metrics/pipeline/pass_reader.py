@@ -13,8 +13,8 @@ from kerascb_metrics.exceptions import DataError, naming_output
 from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.predictions import Predictions
-from kerascb_metrics.tally import streaming as counting
 from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.tally import streaming
 from kerascb_metrics.tally.across_processes import merged, refuse_if_any
 from kerascb_metrics.tally.exact import Evidence
 
@@ -120,7 +120,7 @@ class Reader(Taker):
         try:
             rows = self._rows_of(batches, counted=True)
             for output, scoring in self._scorings(rows).items():
-                counts = self._counted.setdefault(output, counting.Counting(bool(scoring.ranked)))
+                counts = self._counted.setdefault(output, streaming.Counting(bool(scoring.ranked)))
                 counts.add(self._evidence(output, rows[output]), rows[output].y_pred.dtype.name)
         except Exception as error:
             self._error = error
@@ -230,13 +230,13 @@ class Reader(Taker):
     def _has_many_classes(self, rows):
         """Say so where the tables of all classes would take a good part of what the rows take."""
         tables = sum(
-            counting.tables_of(self._tasks[output].kind, rows[output].columns)
+            streaming.tables_of(self._tasks[output].kind, rows[output].columns)
             for output, scoring in self._scorings(rows).items()
             if scoring.ranked
         )
         kept = sum(own.y_pred.nbytes + own.y_true.nbytes for own in rows.values())
-        many = tables * counting.TABLE_BYTES > kept // 4
-        return f"the counts of {tables} classes take {tables * counting.TABLE_BYTES >> 20} MiB" if many else ""
+        many = tables * streaming.TABLE_BYTES > kept // 4
+        return f"the counts of {tables} classes take {tables * streaming.TABLE_BYTES >> 20} MiB" if many else ""
 
     def _scorings(self, rows):
         """The `Scoring` of each output that is scored, its task settled."""

@@ -3,9 +3,9 @@
 import keras
 import keras_tuner
 import pytest
-from tool_fits import SHIFTS, Shift, X, Y, f1s, logit_model
 
 from kerascb_metrics import Metrics
+from tests.support.tool_fits import SHIFTS, Shift, X, Y, f1s, logit_model
 
 # KerasTuner 1.4.8 asks for the thread's name in the old way, for every trial.
 pytestmark = [

@@ -6,10 +6,10 @@ import keras
 import mlflow
 import pytest
 from mlflow.keras import MlflowCallback
-from tool_fits import f1s, fit
 
 from kerascb_metrics import Metrics
 from kerascb_metrics.collect import keras_internals
+from tests.support.tool_fits import f1s, fit
 
 # MLflow 3.17's own queries, under SQLAlchemy 2.1.
 pytestmark = pytest.mark.filterwarnings(

@@ -3,9 +3,9 @@
 import optuna
 import pytest
 from optuna_integration import KerasPruningCallback, TFKerasPruningCallback
-from tool_fits import f1s, fit, logit_model
 
 from kerascb_metrics import Metrics
+from tests.support.tool_fits import f1s, fit, logit_model
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

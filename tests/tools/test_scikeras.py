@@ -2,9 +2,9 @@
 
 from scikeras.wrappers import KerasClassifier
 from sklearn.model_selection import cross_validate
-from tool_fits import SHIFTS, Shift, X, Y, f1s, logit_model
 
 from kerascb_metrics import Metrics
+from tests.support.tool_fits import SHIFTS, Shift, X, Y, f1s, logit_model
 
 
 def classifier(sign=1, **options):

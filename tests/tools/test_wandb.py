@@ -5,11 +5,11 @@ import struct
 
 import pytest
 import wandb
-from tool_fits import f1s, fit
 from wandb.integration.keras import WandbMetricsLogger, WandbModelCheckpoint
 from wandb.proto import wandb_internal_pb2
 
 from kerascb_metrics import Metrics
+from tests.support.tool_fits import f1s, fit
 
 
 @pytest.fixture

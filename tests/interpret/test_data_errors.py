@@ -1,0 +1,117 @@
+"""Data that cannot be scored as told: what, what was received, and the remedy. And outputs that are not numbers."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
+from tests.support.arrays import assessed, read
+
+BCE = "binary_crossentropy"
+LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+SPARSE = "sparse_categorical_crossentropy"
+P3 = np.full((4, 3), 1 / 3, "float32")
+P1 = np.full((4, 1), 0.5, "float32")
+
+
+@pytest.mark.parametrize(
+    ("task", "y_true", "y_pred", "what", "received", "remedy"),
+    [
+        (Binary(), [0, 1, 2, 1], P3, "one column, or two", "(4, 3)", "task='multiclass' or task='multilabel'"),
+        (Binary(), [0, 1, 2, 1], P1, "targets 0 and 1", "received 2", "task='multiclass'"),
+        (Binary(), [0, 1, np.nan, 1], P1, "targets 0 and 1", "nan", "task='multiclass'"),
+        (Binary(), [-1, 0, 1, 1], P1, "targets 0 and 1 (or −1 and 1)", "received 0", "task='multiclass'"),
+        (Binary(), [0.1, 0.9, 0, 1], P1, "targets 0 and 1", "0.1, 0.9", "task="),
+        (Binary(pos_label=2), [0, 1, 1, 1], P1, "pos_label=2", "0", "1"),
+        (Binary(), [0, 1, 1], P1, "do not fit", "targets (3,)", "over (4,)"),
+        (Binary(), [0, 1, 1, 1], P1 + 2, "probabilities", "2.5", "from_logits=True"),
+        (Binary(), [0, 1, 1, 1], P1 - 2, "probabilities", "-1.5", "from_logits=True"),
+        (Binary(), [0, 1, 1, 1], np.tile([-1.0, 2.0], (4, 1)), "probabilities", "from -1 to 2", "from_logits=True"),
+        (Binary(class_names="abc"), [0, 1, 1, 1], P1, "2 classes", "3", "class_names"),
+        (Multiclass(), [0, 1, 1, 1], P1, "(N, C) with C of 2 or more", "(4, 1)", "task='binary'"),
+        (Multiclass(), [0, 1, 1, 1], P1[:, 0], "(N, C) with C of 2 or more", "(4,)", "task='binary'"),
+        (Multiclass(), [1, 2, 3, 3], P3, "3 classes", "targets hold 3", "Multiclass(labels="),
+        (Multiclass(), [0, 1, -1, 2], P3, "3 classes", "targets hold -1", "Multiclass(labels="),
+        (Multiclass(), [0, 1, np.nan, 2], P3, "3 classes", "targets hold nan", "Multiclass(labels="),
+        (Multiclass(), [0, 1, 0.5, 2], P3, "3 classes", "targets hold 0.5", "Multiclass(labels="),
+        (Multiclass(labels=[5, 6, 7]), [5, 6, 0, 1], P3, "(5, 6, 7)", "targets hold 0, 1", "Multiclass(labels="),
+        (Multiclass(), [0, 1, 2, 2], P3 * 6, "probabilities", "to 2", "from_logits=True"),
+        (Multiclass(class_names="ab"), [0, 1, 2, 2], P3, "3 classes", "2", "class_names"),
+        (Multiclass(labels=[5, 6]), [5, 6, 5, 6], P3, "labels", "2", "3"),
+        (Multilabel(), [0, 1, 2, 2], P3, "same shape (N, L)", "targets (4,) and outputs (4, 3)", "task='multiclass'"),
+        (Multilabel(), [0, 1, 1, 1], P1[:, 0], "same shape (N, L)", "targets (4,)", "task='multiclass'"),
+        (Multilabel(), np.full((4, 3), 2), P3, "targets 0 and 1", "received 2", "task='regression'"),
+        (Multilabel(threshold=[0.1, 0.2]), np.eye(4, 3), P3, "2 thresholds", "3 labels", "Give one, or one a label"),
+        (Multilabel(), np.eye(4, 3), P3 * 6, "probabilities", "to 2", "from_logits=True"),
+        (Multilabel(class_names="ab"), np.eye(4, 3), P3, "3 classes", "2", "class_names"),
+        (Regression(), [1.0, 2, 3], P1, "same size", "targets (3,) and outputs (4, 1)", "task"),
+        (Regression(), [1.0, np.nan, 3, 4], P1, "targets", "NaN or infinite", "Remove or mask"),
+        (Regression(), [1.0, np.inf, 3, 4], P1, "targets", "NaN or infinite", "Remove or mask"),
+    ],
+)
+def test_the_error_says_what_was_received_and_the_remedy(task, y_true, y_pred, what, received, remedy):
+    with pytest.raises(DataError) as caught:
+        read(task, y_true, y_pred)
+    message = str(caught.value)
+    assert message.startswith("Metrics: ")
+    assert [part for part in (what, received, remedy) if part not in message] == []
+
+
+def test_a_mean_of_probabilities_may_round_past_one():
+    p = np.array([[0.0], [1.0000001]], "float32")
+    assert read(Binary(), [0, 1], p, BCE).y_pred.tolist() == [0, 1]
+
+
+# Outputs that are not numbers leave every score undefined, and warn of nothing on the way.
+
+BAD = [np.nan, np.inf, -np.inf]
+FIT = [
+    (Binary(), [0, 1, 1, 0], P1, BCE),
+    (Binary(), [0, 1, 1, 0], P1, LOGITS),
+    (Binary(), [0, 1, 1, 0], P1, "hinge"),
+    (Binary(), [0, 1, 1, 0], np.full((4, 2), 0.5), SPARSE),
+    (Binary(from_logits=True), [0, 1, 1, 0], np.full((4, 2), 0.5), SPARSE),
+    (Multiclass(), [0, 1, 2, 0], P3, SPARSE),
+    (Multiclass(from_logits=True), [0, 1, 2, 0], P3, SPARSE),
+    (Multilabel(), np.eye(4, 3), P3, BCE),
+    (Multilabel(), np.eye(4, 3), P3, LOGITS),
+]
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize(("task", "y_true", "y_pred", "loss"), FIT)
+def test_outputs_that_are_not_finite_leave_every_score_undefined(task, y_true, y_pred, loss, bad):
+    y_pred = y_pred.copy()
+    y_pred[1] = bad
+    assessment = assessed(task, y_true, y_pred, loss=loss)
+    assert all(np.isnan(value).all() for value in assessment.values.values())
+    assert set(assessment.scores.undefined) == set(assessment.scores.values)
+    assert {cause.split(" ", 3)[3] for cause in assessment.scores.undefined.values()} == {"outputs are NaN or infinite"}
+
+
+def test_a_regression_that_is_not_finite_is_undefined():
+    assessment = assessed(Regression(), [1.0, 2.0], [np.nan, 2.0], ["r2", "neg_mean_squared_error"])
+    assert np.isnan(list(assessment.values.values())).all()
+    assert set(assessment.scores.undefined) == {"r2", "neg_mean_squared_error"}
+
+
+@pytest.mark.parametrize("average", ["auto", "micro", None])
+@pytest.mark.parametrize(("task", "y_true", "y_pred", "loss"), FIT)
+def test_the_same_keys_whether_scores_are_defined_or_not(task, y_true, y_pred, loss, average):
+    scored = assessed(task, y_true, y_pred, average=average, loss=loss)
+    blank = assessed(task, y_true, y_pred * np.nan, average=average, loss=loss)
+    assert blank.entries.keys() == scored.entries.keys()
+    shapes = {name: np.shape(value) for name, value in scored.values.items()}
+    assert {name: np.shape(value) for name, value in blank.values.items()} == shapes
+
+
+@pytest.mark.parametrize(("task", "y_true", "y_pred", "loss"), FIT)
+def test_no_row_left_is_undefined(task, y_true, y_pred, loss):
+    assessment = assessed(task, y_true, y_pred, loss=loss, mask=np.zeros(4, bool))
+    assert all(np.isnan(value).all() for value in assessment.values.values())
+    assert set(assessment.scores.undefined.values()) == {"no row is left to score"}
+
+
+def test_labels_that_are_not_distinct_are_refused_at_once():
+    with pytest.raises(ValueError, match=r"labels must differ from each other; received \[5, 6, 6\]"):
+        Multiclass(labels=[5, 6, 6])

@@ -1,0 +1,90 @@
+"""Outputs, targets, weights and losses are paired as Keras pairs them."""
+
+import functools
+
+import keras
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from keras import tree
+from keras.src.trainers.compile_utils import CompileLoss  # the reference: what Keras itself pairs
+
+from kerascb_metrics.interpret.outputs import Outputs
+from tests.support.structures import Tag, losses, structures, tagged, values
+
+
+class Recorded(keras.losses.Loss):
+    """A loss that only notes what it was given."""
+
+    def __init__(self, name, seen):
+        super().__init__(name=name)
+        self.seen = seen
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        self.seen.append((self.name, y_true, y_pred, sample_weight))
+        return 0.0
+
+
+def own_loss(name, seen):
+    """A loss of a class of its own: what a `LossReading` is named after."""
+    return type(name, (Recorded,), {})(name, seen)
+
+
+def paired_by_keras(loss, seen, structure, y_true, weight, layer_names):
+    """(loss, target, output, weight) as Keras's CompileLoss pairs them; None where it refuses them."""
+    compiled = CompileLoss(loss, output_names=layer_names)
+    try:
+        compiled(y_true, structure, weight)
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError):
+        return None
+    return list(seen)
+
+
+@st.composite
+def problems(draw):
+    structure = tagged(draw(structures()), "p")
+    count = len(tree.flatten(structure))
+    named = draw(st.booleans())
+    layer_names = [f"layer_{place}" for place in draw(st.permutations(range(count)))] if named else None
+    seen = []
+    loss = draw(losses(structure, functools.partial(own_loss, seen=seen)))
+    if named and not isinstance(structure, dict) and draw(st.booleans()):
+        flat = tree.flatten(tree.map_structure(lambda leaf: own_loss(f"l{leaf.name}", seen), structure))
+        loss = dict(zip(layer_names, flat, strict=True))
+    y_true = draw(values(structure, loss, "t", layer_names))
+    weight = draw(st.one_of(st.none(), st.just(Tag("w0")), values(structure, loss, "w", layer_names)))
+    return structure, layer_names, loss, seen, y_true, weight
+
+
+def paired_by_us(structure, layer_names, loss, y_true, weight):
+    outputs = Outputs.of(structure, loss, layer_names)
+    mask = tree.map_structure(lambda leaf: None, structure)
+    batch = {"y_true": y_true, "y_pred": structure, "sample_weight": weight, "mask": mask}
+    split = outputs.split([batch])
+    found = []
+    for key, reading in zip(outputs.keys, outputs.readings, strict=True):
+        names = [] if reading.name == "none" else reading.name.split(" + ")
+        for name in names:
+            own = split.get(key, [{}])[0]
+            found.append((name, own.get("y_true"), own.get("y_pred"), own.get("sample_weight")))
+    return found
+
+
+def test_outputs_are_paired_as_keras_pairs_them():
+    """In 300 problems and more that Keras takes, most of them with structures."""
+    paired = []
+
+    @given(problems())
+    @settings(max_examples=600)
+    def same(problem):
+        structure, layer_names, loss, seen, y_true, weight = problem
+        theirs = paired_by_keras(loss, seen, structure, y_true, weight, layer_names)
+        assume(theirs)
+        # A loss of a whole structure is of none of its outputs.
+        assume(all(isinstance(leaf, Tag | None) for _, *row in theirs for leaf in row))
+        paired.append(structure)
+        ours = paired_by_us(structure, layer_names, loss, y_true, weight)
+        assert sorted(map(str, ours)) == sorted(map(str, theirs))
+
+    same()
+    assert len(paired) >= 300
+    assert sum(map(tree.is_nested, paired)) >= 200

@@ -1,0 +1,144 @@
+"""Positions are samples: outputs of any rank, masks, and weights a row or a position."""
+
+import numpy as np
+import pytest
+
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
+from tests.support.arrays import read
+
+BCE, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
+# Two rows of three positions; the winning class is the target, but for the last position.
+CLASSES = np.array([[0, 1, 2], [2, 0, 1]])
+WINNERS = np.array([[0, 1, 2], [2, 0, 0]])
+TAGS = np.full((2, 3, 3), 0.1, "float32") + 0.7 * np.eye(3, dtype="float32")[WINNERS]
+MASK = np.array([[True, True, False], [True, False, True]])
+
+
+@pytest.mark.parametrize("y_true", [CLASSES, CLASSES[..., None], np.eye(3)[CLASSES]], ids=["ints", "(N,T,1)", "hot"])
+def test_positions_of_a_sequence_are_rows_in_order(y_true):
+    evidence = read(Multiclass(), y_true, TAGS, SPARSE)
+    assert evidence.y_true.tolist() == [0, 1, 2, 2, 0, 1]
+    assert evidence.y_pred.tolist() == [0, 1, 2, 2, 0, 0]
+    assert evidence.y_score.tolist() == TAGS.reshape(6, 3).tolist()
+
+
+@pytest.mark.parametrize("target_shape", [(2, 2, 3, 1), (2, 2, 3)])
+@pytest.mark.parametrize("output_shape", [(2, 2, 3, 1), (2, 2, 3)])
+def test_pixels_are_rows(target_shape, output_shape):
+    p = np.arange(12, dtype="float32") / 12
+    evidence = read(Binary(), (p > 0.3).reshape(target_shape), p.reshape(output_shape), BCE)
+    assert evidence.y_true.tolist() == (p > 0.3).tolist()
+    assert evidence.y_score.tolist() == p.tolist()
+    assert evidence.y_pred.tolist() == (p > 0.5).tolist()
+
+
+def test_positions_of_two_columns_are_binary():
+    p1 = np.array([[0.1, 0.6, 0.9], [0.5, 0.7, 0.2]], "float32")
+    evidence = read(Binary(), p1 > 0.5, np.stack([1 - p1, p1], axis=-1), SPARSE)
+    assert evidence.y_score.tolist() == p1.ravel().tolist()
+    assert evidence.y_true.tolist() == evidence.y_pred.tolist() == [0, 1, 1, 0, 1, 0]
+
+
+def test_positions_of_several_labels_are_rows():
+    p = np.arange(12, dtype="float32").reshape(2, 2, 3) / 12
+    evidence = read(Multilabel(), p > 0.3, p, BCE)
+    assert evidence.y_true.tolist() == (p > 0.3).reshape(4, 3).tolist()
+    assert evidence.y_score.tolist() == p.reshape(4, 3).tolist()
+
+
+def test_positions_of_a_series_are_rows():
+    y = np.arange(6.0).reshape(2, 3, 1)
+    evidence = read(Regression(), y[..., 0], y + 0.5, "mse", mask=MASK)
+    assert evidence.y_true.tolist() == [0, 1, 3, 5]
+    assert evidence.y_pred.tolist() == [0.5, 1.5, 3.5, 5.5]
+
+
+# Masks.
+
+
+@pytest.mark.parametrize("mask", [MASK, MASK.astype("float32"), MASK[..., None]], ids=["bool", "float", "(N,T,1)"])
+def test_masked_positions_are_dropped(mask):
+    evidence = read(Multiclass(), CLASSES, TAGS, SPARSE, mask=mask, sample_weight=[[1, 2, 3], [4, 5, 6]])
+    assert evidence.y_true.tolist() == [0, 1, 2, 1]
+    assert evidence.y_pred.tolist() == [0, 1, 2, 0]
+    assert evidence.sample_weight.tolist() == [1, 2, 4, 6]
+
+
+def test_a_mask_of_rows_drops_whole_rows():
+    assert read(Multiclass(), CLASSES, TAGS, SPARSE, mask=[False, True]).y_true.tolist() == [2, 0, 1]
+    assert read(Binary(), [0, 1, 1], [[0.1], [0.2], [0.9]], BCE, mask=[True, False, True]).y_true.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("padding", [-1, 99, 0])
+def test_targets_of_masked_positions_may_be_anything(padding):
+    assert read(Multiclass(), np.where(MASK, CLASSES, padding), TAGS, SPARSE, mask=MASK).y_true.tolist() == [0, 1, 2, 1]
+
+
+def test_one_hot_targets_of_masked_positions_may_be_all_zero():
+    padded = np.eye(3)[CLASSES] * MASK[..., None]
+    evidence = read(Multiclass(), padded, TAGS, "categorical_crossentropy", mask=MASK)
+    assert evidence.y_true.tolist() == [0, 1, 2, 1]
+
+
+def test_outputs_of_masked_positions_may_be_anything():
+    p = np.where(MASK, 0.7, 5.0).astype("float32")
+    assert read(Binary(), MASK, p[..., None], BCE, mask=MASK).y_pred.tolist() == [1, 1, 1, 1]
+    p = np.where(MASK, 0.7, np.nan).astype("float32")
+    assert read(Binary(), MASK, p[..., None], BCE, mask=MASK).undefined is None
+
+
+def test_weights_of_masked_positions_may_be_anything():
+    weight = np.where(MASK, 2.0, np.nan)
+    assert read(Multiclass(), CLASSES, TAGS, SPARSE, mask=MASK, sample_weight=weight).sample_weight.tolist() == [2] * 4
+
+
+# Weights.
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 1)])
+def test_a_weight_a_row_counts_for_each_of_its_positions(shape):
+    evidence = read(Multiclass(), CLASSES, TAGS, SPARSE, sample_weight=np.reshape([2.0, 3.0], shape))
+    assert evidence.sample_weight.tolist() == [2, 2, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1)])
+def test_a_weight_a_position(shape):
+    evidence = read(Multiclass(), CLASSES, TAGS, SPARSE, sample_weight=np.arange(6.0).reshape(shape))
+    assert evidence.sample_weight.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+@pytest.mark.parametrize("y_pred", [np.full(3, 0.5), np.full((3, 1), 0.5)], ids=["(N,)", "(N, 1)"])
+def test_weights_of_plain_rows_are_float64_and_zeros_stay(shape, y_pred):
+    evidence = read(Binary(), [0, 1, 1], y_pred, BCE, sample_weight=np.reshape([0, 1, 0.1], shape).astype("float32"))
+    assert evidence.sample_weight.dtype == np.float64
+    assert evidence.sample_weight.tolist() == [0, 1, np.float32(0.1)]
+    assert len(evidence.y_true) == 3
+
+
+def test_no_weights_are_no_weights():
+    assert read(Binary(), [0, 1], [0.5, 0.5], BCE).sample_weight is None
+
+
+# What does not fit.
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "leaves", "message"),
+    [
+        (CLASSES[:, :2], TAGS, {}, r"targets \(2, 2\) for outputs of 3 column\(s\) over \(2, 3\)"),
+        (CLASSES.T, TAGS, {}, r"targets \(3, 2\)"),
+        (np.eye(4)[CLASSES], TAGS, {}, r"targets \(2, 3, 4\)"),
+        (CLASSES, TAGS, {"sample_weight": np.ones(3)}, r"sample weights of shape \(3,\).* over \(2, 3\)"),
+        (CLASSES, TAGS, {"sample_weight": np.ones((2, 3, 3))}, r"sample weights of shape \(2, 3, 3\)"),
+        (CLASSES, TAGS, {"mask": np.ones((2, 4), bool)}, r"mask of shape \(2, 4\)"),
+        (CLASSES, TAGS, {"sample_weight": [-1.0, 2.0]}, "not negative; received values from -1.0 to 2.0.*use_sample_w"),
+        (CLASSES, TAGS, {"sample_weight": [np.nan, 2.0]}, "finite.*use_sample_weight=False"),
+        (CLASSES, TAGS, {"sample_weight": [np.inf, 2.0]}, "finite.*inf.*use_sample_weight=False"),
+        (np.ones((2, 3, 3)), TAGS, {}, "one-hot.*task='multilabel'"),
+        (np.eye(3)[CLASSES] * 0.9 + 0.03, TAGS, {}, "one-hot.*task='multilabel'"),
+    ],
+)
+def test_what_does_not_fit_raises(y_true, y_pred, leaves, message):
+    with pytest.raises(DataError, match=message):
+        read(Multiclass(), y_true, y_pred, SPARSE, **leaves)

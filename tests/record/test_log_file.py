@@ -1,0 +1,288 @@
+"""`Metrics(log_file=…)`: every scored epoch on the disk before the next begins, once, whatever happens."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerascb_metrics import Metrics, Multiclass, ScoreHistory, ScoringError
+from tests.support.interrupted_fit import EPOCHS, train
+from tests.support.log_files import Look, on_file
+from tests.support.models import echo_model
+from tests.support.saved_histories import assert_same, assert_same_history
+from tests.support.short_fits import X, Y, binary, fit
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def model():
+    return echo_model()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "scores.jsonl"
+
+
+# What is on file, and when.
+
+
+def test_each_epoch_is_on_file_before_the_next_begins(model, path, monkeypatch):
+    synced, seen, sync = [], [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), sync(handle)))
+    looks = Look(lambda epoch: seen.append((on_file(path) if epoch else [], len(synced))))
+    metrics = binary(log_file=path)
+    fit(model, metrics, [looks], epochs=3)
+    assert [epochs for epochs, _ in seen] == [[], [0], [0, 1]]
+    assert seen[0][1] < seen[1][1] < seen[2][1] < len(synced)
+    assert_same_history(ScoreHistory.load(path), metrics.history)
+    assert set(metrics.history.logs[-1]) == {"loss", "val_loss"}
+    assert os.listdir(path.parent) == ["scores.jsonl"]
+
+
+def test_only_scored_epochs_are_written(model, path):
+    fit(model, binary(log_file=str(path)), epochs=4, validation_freq=2)
+    assert on_file(path) == [1, 3]
+
+
+def test_data_of_its_own(model, path):
+    metrics = binary(log_file=path, validation_data=(X, Y), prefix="test_")
+    fit(model, metrics, validation_data=None, epochs=2)
+    assert_same_history(ScoreHistory.load(path), metrics.history)
+    assert metrics.history.epochs == [0, 1]
+
+
+def test_the_settings_tell_what_was_scored(model, path):
+    metrics = binary(log_file=path, scoring=["f1", "accuracy"], average="macro", zero_division=float("nan"))
+    fit(model, metrics)
+    settings = ScoreHistory.load(path).settings
+    assert_same(settings, metrics.history.settings)
+    assert (settings["scoring"], settings["average"], settings["prefix"]) == (["f1", "accuracy"], "macro", "val_")
+    assert (settings["backend"], settings["keras"]) == (keras.backend.backend(), keras.__version__)
+    assert {"kerascb_metrics", "scikit-learn", "numpy", "use_sample_weight"} <= set(settings)
+    assert np.isnan(settings["zero_division"])
+    assert settings["task"].count("binary task") == 1
+
+
+# Fits that go on.
+
+
+def test_a_later_fit_goes_on_with_the_file(model, path):
+    metrics = binary(log_file=path)
+    fit(model, metrics, epochs=2)
+    first = metrics.history
+    fit(model, metrics, epochs=4, initial_epoch=2)
+    assert metrics.history.epochs == on_file(path) == [0, 1, 2, 3]
+    assert_same(metrics.f1s[:2], first["f1"])
+    assert_same(metrics.history.logs[:2], first.logs)
+    assert metrics.history.report(0) == first.report(0)
+    assert metrics.history.settings["task"].count("binary task") == 1
+    assert_same_history(ScoreHistory.load(path), metrics.history)
+
+
+def test_epochs_from_the_one_that_restarts_on_are_replaced(model, path):
+    fit(model, binary(log_file=path), epochs=4)
+    whole = path.read_bytes()
+    metrics = binary(log_file=path)
+    fit(
+        model, metrics, [Look(lambda epoch: path.read_bytes() == whole or pytest.fail("too early"))], 3, initial_epoch=2
+    )
+    assert metrics.history.epochs == on_file(path) == [0, 1, 2]
+    assert os.listdir(path.parent) == ["scores.jsonl"]
+
+
+def test_a_gap_stays_a_gap(model, path):
+    metrics = binary(log_file=path)
+    fit(model, metrics, epochs=1)
+    fit(model, metrics, epochs=6, initial_epoch=4)
+    assert metrics.history.epochs == on_file(path) == [0, 4, 5]
+
+
+def test_a_fit_with_no_epoch_left_shows_what_is_on_file(model, path):
+    metrics = binary(log_file=path)
+    fit(model, metrics, epochs=2)
+    before = path.read_bytes()
+    with pytest.warns(UserWarning, match="no epoch of this fit was scored"):
+        fit(model, metrics, epochs=2, initial_epoch=2)
+    assert metrics.history.epochs == [0, 1]
+    assert "task" in metrics.history.settings
+    assert path.read_bytes() == before
+
+
+def test_a_torn_last_line_is_mended(model, path):
+    fit(model, binary(log_file=path), epochs=3)
+    path.write_bytes(path.read_bytes()[:-30])
+    metrics = binary(log_file=path)
+    with pytest.warns(UserWarning, match=r"last line is left out.*scores\.jsonl, line 4"):
+        fit(model, metrics, epochs=4, initial_epoch=3)
+    assert metrics.history.epochs == on_file(path) == [0, 1, 3]
+
+
+def test_a_file_that_is_damaged_elsewhere_stops_the_fit_before_it_trains(model, path):
+    fit(model, binary(log_file=path), epochs=2)
+    header, *epochs = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(header + b"{\n" + b"".join(epochs))
+    batches = []
+    count = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: batches.append(batch))
+    with pytest.raises(ValueError, match=r"scores\.jsonl, line 2: "):
+        fit(model, binary(log_file=path), [count], epochs=3, initial_epoch=2)
+    assert not batches
+
+
+def test_a_fit_that_starts_at_0_puts_an_earlier_file_aside(model, path):
+    metrics = binary(log_file=path)
+    fit(model, metrics, epochs=2)
+    first = path.read_bytes()
+    for aside in ("scores.1.jsonl", "scores.2.jsonl"):
+        with pytest.warns(UserWarning, match=rf"a new run begins in .*scores\.jsonl.* now in .*{re.escape(aside)}"):
+            fit(model, metrics, epochs=1)
+    assert path.with_name("scores.1.jsonl").read_bytes() == first
+    assert (on_file(path.with_name("scores.2.jsonl")), on_file(path)) == ([0], [0])
+    assert metrics.history.epochs == [0]
+
+
+def test_an_empty_file_is_a_new_one(model, path):
+    path.touch()
+    fit(model, binary(log_file=path))
+    assert (on_file(path), os.listdir(path.parent)) == ([0], ["scores.jsonl"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("average", "macro"), ("zero_division", 1.0), ("use_sample_weight", False)]
+)
+def test_scores_that_mean_something_else_do_not_go_on(model, path, option, value):
+    fit(model, binary(log_file=path))
+    with pytest.raises(ValueError, match=rf"scores\.jsonl was written with {option}=.*, and this fit has {option}="):
+        fit(model, binary(log_file=path, **{option: value}), epochs=2, initial_epoch=1)
+    assert on_file(path) == [0]
+
+
+def test_options_of_numpy_mean_what_pythons_mean(model, path):
+    options = {"average": np.str_("macro"), "zero_division": np.float64("nan")}
+    for epochs in (1, 2):
+        fit(model, binary(log_file=path, **options), epochs=epochs, initial_epoch=epochs - 1)
+    fit(model, binary(log_file=path, average="macro", zero_division=float("nan")), epochs=3, initial_epoch=2)
+    assert on_file(path) == [0, 1, 2]
+
+
+def test_logs_that_are_named_by_numbers(model, path):
+    other = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({7: 0.5, "8": 0.25}))
+    metrics = binary(log_file=path)
+    model.fit(X, Y, validation_data=(X, Y), verbose=0, callbacks=[other, metrics])
+    assert_same_history(ScoreHistory.load(path), metrics.history)
+    assert (metrics.history.logs[0]["7"], metrics.history.logs[0]["8"]) == (0.5, 0.25)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_class_names_of_any_text(path, resumed):
+    names = [
+        "a\rb",
+        "a\nb",
+        "\u2028",
+        "\x85",
+        'q"',
+        "c,d",
+        "\0",
+        "\ufeffx",
+        "\ud800",
+        "caf\udce9",
+        "__proto__",
+        "",
+        "epoch",
+    ]
+    x = np.random.default_rng(0).dirichlet(np.ones(len(names)), 80).astype("float32")
+    y = np.resize(range(len(names)), 80)
+    model = echo_model(len(names), "sparse_categorical_crossentropy")
+    for first in (0, 1) if resumed else (0,):
+        metrics = Metrics(
+            {"f1": "f1", "confusion": "confusion_cells"},
+            task=Multiclass(class_names=names),
+            average=None,
+            log_file=path,
+        )
+        options = {"validation_data": (x, y), "verbose": 0, "callbacks": [metrics]}
+        logged = model.fit(x, y, epochs=first + 2, initial_epoch=first, **options).history
+    assert_same_history(ScoreHistory.load(path), metrics.history)
+    assert {f"val_f1_{name}" for name in names} <= set(logged)
+    assert len(logged) == 2 + len(names) + len(names) ** 2
+    assert metrics.history.tally().class_names == tuple(names)
+
+
+def test_a_score_that_is_new_has_nan_before(model, path):
+    fit(model, binary(log_file=path, scoring="f1"))
+    metrics = binary(log_file=path, scoring=["f1", "accuracy"])
+    fit(model, metrics, epochs=2, initial_epoch=1)
+    assert np.isnan(metrics.history["accuracy"][0])
+    assert metrics.history.settings["scoring"] == ["f1", "accuracy"]
+    assert_same_history(ScoreHistory.load(path), metrics.history)
+
+
+def test_the_first_epoch_of_a_fit_that_goes_on_still_raises(model, path):
+    def once(y_true, y_pred):
+        raise ZeroDivisionError("never")
+
+    fit(model, binary(log_file=path, scoring="f1"))
+    with pytest.raises(ScoringError, match="ZeroDivisionError: never"):
+        fit(model, binary(log_file=path, scoring=["f1", once]), epochs=2, initial_epoch=1)
+    with pytest.warns(UserWarning, match="recorded 0.0"):
+        fit(model, binary(log_file=path, scoring=["f1", once], error_score=0), epochs=2, initial_epoch=1)
+    assert ScoreHistory.load(path)["once"][1] == 0
+
+
+class Interrupted(Exception):
+    """Ends a fit as a kill does: no later hook is called."""
+
+
+class NoBackup(keras.callbacks.BackupAndRestore):
+    """Ends the fit at the end of epoch 3, when everything but the weights is saved."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 3:
+            raise Interrupted
+        super().on_epoch_end(epoch, logs)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
+def test_a_process_that_is_killed_goes_on_with_every_epoch_once(path, tmp_path):
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.support.interrupted_fit", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert on_file(path) == [0, 1]
+    with pytest.raises(Interrupted):
+        train(path, NoBackup(tmp_path / "backup"))
+    assert on_file(path) == [0, 1, 2, 3]
+    resumed = train(path, keras.callbacks.BackupAndRestore(tmp_path / "backup")).history
+    assert resumed.epochs == on_file(path) == list(range(EPOCHS))
+    assert_same_history(ScoreHistory.load(path), resumed)
+    uninterrupted = train(None).history
+    assert len(set(uninterrupted["f1"])) > 3  # the epochs can be told apart
+    for name in uninterrupted:
+        np.testing.assert_allclose(resumed[name], uninterrupted[name], atol=1e-6, err_msg=name)
+    for ours_, theirs in zip(resumed.logs, uninterrupted.logs, strict=True):
+        assert ours_ == pytest.approx(theirs, abs=1e-5)
+
+
+def test_it_is_called_before_what_saves_the_model_and_keeps_its_place(model, path, tmp_path):
+    called = []
+
+    class Backup(keras.callbacks.BackupAndRestore):
+        def on_epoch_end(self, epoch, logs=None):
+            called.append(on_file(path))
+            super().on_epoch_end(epoch, logs)
+
+    metrics = binary(log_file=path)
+    model.fit(X, Y, validation_data=(X, Y), epochs=2, verbose=0, callbacks=[Backup(tmp_path / "backup"), metrics])
+    model._initial_epoch = None
+    assert called == [[0], [0, 1]]

@@ -1,0 +1,357 @@
+"""What is recorded and where: the history, the keys of `logs`, warnings and errors, directions for other callbacks."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerascb_metrics import (
+    Binary,
+    CaptureError,
+    DataError,
+    Multiclass,
+    Multilabel,
+    ScoreHistory,
+    ScoringError,
+    UndefinedScoreWarning,
+)
+from kerascb_metrics.record.error_policy import Troubles
+from kerascb_metrics.record.log_entries import history_entries, log_entries
+from kerascb_metrics.record.monitor_modes import give_modes, take_back
+from tests.support.arrays import assessed
+
+NAN = float("nan")
+
+
+def history(**values):
+    """Epochs 0, 2, 4 …, as with `validation_freq=2`."""
+    made = ScoreHistory({"f1": True, "loss": False, "own": None})
+    for place in range(len(next(iter(values.values())))):
+        made.append(2 * place, {name: value[place] for name, value in values.items()})
+    return made
+
+
+# ScoreHistory.
+
+
+def test_a_history_is_a_mapping_of_lists():
+    made = history(f1=[0.5, 0.75], own=[1.0, 2.0])
+    assert dict(made) == {"f1": [0.5, 0.75], "own": [1.0, 2.0]}
+    assert (len(made), list(made), "f1" in made, "auc" in made) == (2, ["f1", "own"], True, False)
+    assert made.get("auc", []) == []
+    assert made.epochs == [0, 2]
+    assert repr(made) == "ScoreHistory(2 epochs: f1, own)"
+
+
+def test_an_empty_history():
+    made = ScoreHistory()
+    assert (dict(made), made.epochs) == ({}, [])
+    assert repr(made) == "ScoreHistory(0 epochs: no scores)"
+    with pytest.raises(KeyError, match="no score 'f1' was recorded; there are: none yet"):
+        made["f1"]
+
+
+def test_an_unknown_name_is_told_with_those_there_are():
+    with pytest.raises(KeyError, match="no score 'auc' was recorded; there are: f1, own"):
+        history(f1=[0.5], own=[1.0])["auc"]
+    with pytest.raises(KeyError, match="no score 'auc'"):
+        history(f1=[0.5]).best("auc")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "mode", "best"),
+    [
+        ("f1", [0.5, 0.75, 0.6], None, (2, 0.75)),
+        ("f1", [0.75, 0.5, 0.75], None, (0, 0.75)),  # a tie goes to the earliest
+        ("f1", [NAN, 0.5, 0.5], None, (2, 0.5)),
+        ("f1", [0.5, NAN, 0.6], None, (4, 0.6)),
+        ("f1", [0.5, 0.75, 0.6], "min", (0, 0.5)),
+        ("f1", [-np.inf, 0.5, np.inf], None, (4, np.inf)),
+        ("loss", [0.5, 0.25, 0.25], None, (2, 0.25)),
+        ("loss", [0.5, 0.25, 0.75], "max", (4, 0.75)),
+        ("own", [3.0, 1.0, 2.0], "min", (2, 1.0)),
+    ],
+)
+def test_best(name, values, mode, best):
+    assert history(**{name: values}).best(name, mode) == best
+
+
+def test_best_asks_for_a_direction_that_is_not_known():
+    for name in ("own", "other"):
+        with pytest.raises(
+            ValueError, match=rf"greater '{name}' is better is not known\. Pass mode='max' or mode='min'"
+        ):
+            history(**{name: [1.0]}).best(name)
+
+
+def test_best_refuses_an_unknown_mode():
+    with pytest.raises(ValueError, match=r"mode must be 'max' or 'min'.*'maximum'"):
+        history(f1=[0.5]).best("f1", "maximum")
+
+
+def test_best_where_no_epoch_has_a_value():
+    with pytest.raises(ValueError, match="no epoch has a value for 'f1'"):
+        history(f1=[NAN, NAN]).best("f1")
+
+
+def test_best_of_a_matrix_is_refused_in_words():
+    made = history(confusion=[np.eye(2), np.eye(2)])
+    with pytest.raises(ValueError, match="confusion"):
+        made.best("confusion", "max")
+
+
+def test_a_class_goes_the_way_of_its_score():
+    assert history(f1=[np.array([0.1, 0.2])] * 2, f1_cat=[0.1, 0.2], f1_dog=[0.4, 0.3]).best("f1_dog") == (0, 0.4)
+
+
+def test_mode_is_named_as_keras_names_it():
+    assert [history(f1=[1.0]).mode(name) for name in ("f1", "loss")] == ["max", "min"]
+
+
+SOME = st.sampled_from(
+    [
+        NAN,
+        -np.inf,
+        np.inf,
+        -0.0,
+        0.1,
+        1,
+        True,
+        np.float32(0.1),
+        np.float16(0.1),
+        np.uint8(3),
+        np.array(2),
+        np.float64(NAN),
+    ]
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(SOME | st.floats(), min_size=1, max_size=6), st.sampled_from(["max", "min"]))
+def test_best_is_the_first_of_the_best_numbers(values, mode):
+    made = history(f1=values)
+    made.declare({"f1": mode == "max"})
+    numbers = [float(value) for value in values if value == value]
+    if not numbers:
+        with pytest.raises(ValueError, match="no epoch has a value for 'f1'"):
+            made.best("f1")
+        return
+    place = list(map(float, values)).index(max(numbers) if mode == "max" else min(numbers))
+    assert made.best("f1") == made.best("f1", mode) == (2 * place, values[place])
+    assert made.place("best") == place
+
+
+def test_the_best_of_epochs_that_were_recorded_twice():
+    made = ScoreHistory({"f1": True})
+    for value in (0.25, 0.5):
+        made.append(3, {"f1": value})
+    assert (made.best("f1"), made.place("best")) == ((3, 0.5), 1)
+
+
+PLACES = {-1: 2, 0: 0, 4: 2, "best": 1, np.int64(2): 1, np.int8(-1): 2, np.uint8(4): 2, 2.0: 1, np.str_("best"): 1}
+
+
+@pytest.mark.parametrize("epoch", PLACES)
+def test_where_an_epoch_stands(epoch):
+    assert history(f1=[0.5, 0.75, 0.6]).place(epoch) == PLACES[epoch]
+
+
+@pytest.mark.parametrize("epoch", [True, False, np.True_, np.False_])
+def test_what_is_true_or_false_is_no_epoch(epoch):
+    made = ScoreHistory({"f1": True})
+    for each in (0, 1):
+        made.append(each, {"f1": 0.5})
+    for ask in (made.place, made.tally, made.report):
+        with pytest.raises(ValueError, match=rf"epoch must be one of \[0, 1\], -1 or 'best'; received .*{epoch}"):
+            ask(epoch)
+
+
+@pytest.mark.parametrize("epoch", [-2, -3, np.int64(-2), 1, 3, 0.5, None, "last", "0", (), NAN])
+def test_what_was_not_scored_is_no_epoch(epoch):
+    with pytest.raises(ValueError, match=r"was not scored; the scored epochs are \[0, 2, 4\]"):
+        history(f1=[0.5, 0.75, 0.6]).place(epoch)
+
+
+def test_scores_that_come_and_go_keep_their_epochs():
+    made, table = ScoreHistory({"f1": True}), np.array([[3, 1], [0, 2]])
+    for epoch, values in enumerate([{"f1": 0.5}, {"c": table, "v": [1.0, 2.0]}, {"f1": 0.25, "c": np.eye(3)}, {}]):
+        made.append(epoch, values)
+    np.testing.assert_equal(made["f1"], [0.5, NAN, 0.25, NAN])
+    np.testing.assert_equal(made["c"], [NAN, table, np.eye(3), np.full((3, 3), NAN)])
+    np.testing.assert_equal(made["v"], [NAN, [1.0, 2.0], [NAN, NAN], [NAN, NAN]])
+    assert made.best("f1") == (0, 0.5)
+    np.testing.assert_array_equal(table, [[3, 1], [0, 2]])
+    assert list(made.to_frame()) == ["f1"]
+
+
+# Entries of logs and of the history.
+
+MATRIX2 = np.array([[3, 1], [2, 5]])
+MATRIX3 = np.arange(9).reshape(3, 3)
+TABLES = np.arange(8).reshape(2, 2, 2)
+
+
+def test_scalars_go_to_logs_as_they_are():
+    assert log_entries({"f1": 0.5, "auc": NAN}, ("0", "1"), "binary").keys() == {"f1", "auc"}
+
+
+@pytest.mark.parametrize("all_cells", [False, True])
+def test_a_binary_matrix_goes_to_logs_as_four_cells(all_cells):
+    entries = log_entries({"confusion": MATRIX2}, ("0", "1"), "binary", all_cells=all_cells)
+    assert entries == {"tn": 3, "fp": 1, "fn": 2, "tp": 5}
+    assert {type(value) for value in entries.values()} == {float}
+
+
+def test_the_cells_are_seen_from_the_positive_class():
+    entries = log_entries({"confusion": MATRIX2}, ("0", "1"), "binary", pos_index=0)
+    assert entries == {"tn": 5, "fp": 2, "fn": 1, "tp": 3}
+
+
+def test_other_matrices_go_to_logs_on_request():
+    names = ("cat", "dog", "eel")
+    assert log_entries({"confusion": MATRIX3}, names, "multiclass") == {}
+    entries = log_entries({"confusion": MATRIX3}, names, "multiclass", all_cells=True)
+    assert len(entries) == 9
+    assert (entries["confusion_cat_dog"], entries["confusion_dog_cat"], entries["confusion_eel_eel"]) == (1, 3, 8)
+    tables = log_entries({"confusion": TABLES}, ("red", "big"), "multilabel", all_cells=True)
+    assert tables == {
+        "tn_red": 0, "fp_red": 1, "fn_red": 2, "tp_red": 3, "tn_big": 4, "fp_big": 5, "fn_big": 6, "tp_big": 7,
+    }  # fmt: skip
+    assert log_entries({"confusion": TABLES}, ("red", "big"), "multilabel") == {}
+
+
+def test_two_cells_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="two cells of 'confusion' would both be 'confusion_a_a_a'"):
+        log_entries({"confusion": MATRIX3}, ("a", "a_a", "b"), "multiclass", all_cells=True)
+    assert len(log_entries({"confusion": MATRIX3}, ("a", "a_b", "c"), "multiclass", all_cells=True)) == 9
+
+
+def test_a_value_a_class_goes_under_the_names_of_the_classes():
+    values = {"f1": np.array([0.25, 0.5]), "auc": 0.75}
+    assert log_entries(values, ("cat", "dog"), "binary") == {"f1_cat": 0.25, "f1_dog": 0.5, "auc": 0.75}
+    entries = history_entries(values, ("cat", "dog"))
+    assert entries["f1"] is values["f1"]
+    assert {name: entries[name] for name in entries if name != "f1"} == {"auc": 0.75, "f1_cat": 0.25, "f1_dog": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("task", "y_true", "y_pred", "keys"),
+    [
+        (Binary(class_names=["no", "yes"]), [0, 1, 1], [0.2, 0.9, 0.4], {"f1_no", "f1_yes", "tn", "fp", "fn", "tp"}),
+        (
+            Multiclass(class_names="ab"), [0, 1, 1], np.eye(2)[[0, 1, 0]],
+            {"f1_a", "f1_b", "confusion_a_a", "confusion_a_b", "confusion_b_a", "confusion_b_b"},
+        ),
+        (
+            Multilabel(class_names="ab"), [[0, 1], [1, 0]], [[0.1, 0.9], [0.9, 0.1]],
+            {f"{cell}_{label}" for cell in ("f1", "tn", "fp", "fn", "tp") for label in "ab"},
+        ),
+    ],
+)  # fmt: skip
+def test_the_keys_of_logs_by_task(task, y_true, y_pred, keys):
+    entries = assessed(task, y_true, y_pred, ["f1", "confusion_cells"], average=None).entries
+    assert entries.keys() == keys
+    assert {type(value) for value in entries.values()} == {float}
+
+
+def test_the_cells_of_a_matrix_under_a_name_of_its_own():
+    entries = assessed(Binary(), [0, 1, 1], [0.2, 0.9, 0.4], {"table": "confusion"}).entries
+    assert entries == {"table_tn": 1, "table_fp": 0, "table_fn": 1, "table_tp": 1}
+
+
+# Errors and warnings.
+
+
+@pytest.mark.parametrize(
+    ("error_score", "first", "recorded"),
+    [("raise_first", False, NAN), (0, True, 0.0), (0.5, False, 0.5), (NAN, True, NAN), (-1, True, -1.0)],
+)
+def test_an_error_is_recorded_with_one_warning(error_score, first, recorded):
+    troubles = Troubles(error_score)
+    with pytest.warns(UserWarning, match=r"Metrics: epoch 4: recorded .*: no luck"):
+        np.testing.assert_equal(troubles.settle(ScoringError("no luck"), 3, first), recorded)
+    np.testing.assert_equal(troubles.settle(ScoringError("again"), 4, False), recorded)  # warnings are errors here
+
+
+@pytest.mark.parametrize(("error_score", "first"), [("raise_first", True), ("raise", True), ("raise", False)])
+def test_an_error_is_raised(error_score, first):
+    error = DataError("no luck")
+    with pytest.raises(DataError) as caught:
+        Troubles(error_score).settle(error, 3, first)
+    assert caught.value is error
+
+
+def test_undefined_scores_are_told_once_a_fit_for_each_score():
+    troubles = Troubles("raise_first")
+    with pytest.warns(UndefinedScoreWarning) as told:
+        troubles.report({"f1": "no luck", "recall": "no luck", "auc": "one class"}, [], 0)
+    assert len(told) == 1
+    assert "epoch 1 (counted from 1): f1, recall: no luck; auc: one class" in str(told[0].message)
+    troubles.report({"f1": "no luck", "auc": "another cause"}, [], 1)  # said already
+    with pytest.warns(UndefinedScoreWarning, match=r"epoch 3 .*: kappa: no luck") as told:
+        troubles.report({"f1": "no luck", "kappa": "no luck"}, [], 2)
+    assert "f1" not in str(told[0].message)
+    with pytest.warns(UndefinedScoreWarning, match="f1"):  # another fit
+        Troubles("raise_first").report({"f1": "no luck"}, [], 1)
+
+
+def test_a_report_of_nothing_says_nothing():
+    Troubles("raise_first").report({}, [], 0)
+
+
+def test_scores_that_ignore_weights_are_told_once():
+    troubles = Troubles("raise")
+    with pytest.warns(UserWarning, match="scored without them: max_error, own"):
+        troubles.report({}, ["max_error", "own"], 0)
+    troubles.report({}, ["max_error", "own"], 1)
+
+
+def test_a_topic_is_told_once():
+    troubles = Troubles("raise")
+    with pytest.warns(UserWarning, match="Metrics: hello"):
+        troubles.say("topic", "hello")
+    troubles.say("topic", "hello")
+    with pytest.warns(UserWarning, match="Metrics: other"):
+        troubles.say("other topic", "other")
+
+
+@pytest.mark.parametrize(
+    ("exception", "base"),
+    [
+        (CaptureError, RuntimeError),
+        (DataError, ValueError),
+        (ScoringError, ValueError),
+        (UndefinedScoreWarning, UserWarning),
+    ],
+)
+def test_exceptions_can_be_caught_as_what_they_are(exception, base):
+    assert issubclass(exception, base)
+    assert exception.__doc__
+
+
+# Directions for other callbacks.
+
+
+def watcher(monitor, mode="auto", **more):
+    return SimpleNamespace(monitor=monitor, mode=mode, **more)
+
+
+def test_directions_are_given_and_taken_back():
+    known = {"val_f1": "max", "val_fp": "min"}
+    f1, fp, loss, told = watcher("val_f1"), watcher("val_fp"), watcher("val_loss"), watcher("val_f1", "min")
+    settled, other = watcher("val_f1", monitor_op=np.less), SimpleNamespace()
+    unset = watcher("val_f1", monitor_op=None)
+    given = give_modes([f1, fp, loss, told, settled, other, unset], known.get)
+    assert given == [f1, fp, unset]
+    modes = [callback.mode for callback in (f1, fp, loss, told, settled, unset)]
+    assert modes == ["max", "min", "auto", "min", "auto", "max"]
+    assert not hasattr(other, "mode")
+    take_back(given)
+    assert [callback.mode for callback in (f1, fp, loss, told, unset)] == ["auto", "auto", "auto", "min", "auto"]
+
+
+def test_no_direction_to_give():
+    assert give_modes([], {}.get) == []
+    assert give_modes([watcher("val_f1")], {}.get) == []

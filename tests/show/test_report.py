@@ -1,0 +1,277 @@
+"""The HTML page without a browser: what it embeds, how large, what is escaped, and that it loads nothing."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.metrics import classification_report, confusion_matrix
+
+from kerascb_metrics import Binary, Multiclass, Multilabel, ScoreHistory
+from kerascb_metrics.show.report.curves import Room, thin
+from kerascb_metrics.show.report.render import report_page
+from kerascb_metrics.tally.curve import Curve
+from tests.support.page_histories import (
+    HOSTILE,
+    HOSTILE_NAMES,
+    binary_epochs,
+    class_epochs,
+    history_of,
+    label_epochs,
+    regression,
+    two_outputs,
+)
+
+WEIGHT = np.random.default_rng(0).uniform(0.5, 2, 300)
+
+
+class Page(HTMLParser):
+    """The elements of a page: tags, attributes and the text in them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts, self._open = [], [], {}, None
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        self._open = "data" if ("id", "data") in attrs else tag
+
+    def handle_data(self, data):
+        self.texts.setdefault(self._open, data)
+
+    @property
+    def data(self):
+        return json.loads(self.texts["data"], parse_constant=pytest.fail)
+
+
+def page_of(history, title=None):
+    return Page(report_page(history, title))
+
+
+def entry_of(history, place=-1, output=0):
+    return page_of(history).data["outputs"][output]["epochs"][place]
+
+
+@pytest.fixture(scope="module")
+def fifty():
+    return class_epochs(10, epochs=50, rows=300)
+
+
+@pytest.fixture(scope="module")
+def fifty_page(fifty):
+    return report_page(history_of(Multiclass(), fifty))
+
+
+def test_fifty_epochs_of_ten_classes_stay_under_two_megabytes(fifty_page):
+    curves = [curve for epoch in Page(fifty_page).data["outputs"][0]["epochs"] for curve in epoch["curves"]]
+    assert len(curves) == 500
+    # Counts of a million rows have 7 digits, not 3, and thresholds of float64 scores 12, not 8.
+    longer = sum(4 + 4 + 4 for curve in curves for _ in curve["tps"])
+    assert 1_000_000 < len(fifty_page.encode()) + longer < 2_000_000
+
+
+def test_and_so_they_do_with_weights(fifty):
+    logits = [(y, np.log(p)) for y, p in fifty]
+    history = history_of(Multiclass(from_logits=True), logits, weight=WEIGHT)
+    assert 1_000_000 < len(report_page(history).encode()) < 2_000_000
+
+
+def test_what_a_user_names_stays_text():
+    history = history_of(Multiclass(class_names=HOSTILE_NAMES), class_epochs(3))
+    history.settings[HOSTILE] = HOSTILE
+    history.logs[-1][HOSTILE] = 1.0
+    page, plain = page_of(history, HOSTILE + "{{data}}"), page_of(regression())
+    assert page.tags == plain.tags
+    assert page.texts["title"] == page.texts["h1"] == HOSTILE + "{{data}}"
+    assert page.data["outputs"][0]["names"] == HOSTILE_NAMES
+    assert [HOSTILE, HOSTILE] in page.data["settings"]
+    assert page.data["logs"][-1]["name"] == HOSTILE
+
+
+def test_the_escaping_test_can_fail():
+    text = report_page(history_of(Multiclass(class_names=HOSTILE_NAMES), class_epochs(3)))
+    assert Page(text.replace("\\u003c", "<").replace("\\u003e", ">")).tags != page_of(regression()).tags
+
+
+def test_what_is_not_finite_is_null():
+    assert page_of(regression()).data["scores"][0]["values"] == [0.1, 0.3, None, 0.2, None]
+
+
+def test_nothing_is_loaded():
+    text = report_page(two_outputs())
+    names = {name for name, _ in Page(text).attributes}
+    assert not names & {"src", "href", "srcset", "action", "style"}
+    assert not [name for name in names if name.startswith("on")]
+    assert re.findall(r"\w+://[^\"'\s]*", text) == ["http://www.w3.org/2000/svg"]  # a name, nothing is fetched
+    assert not re.search(r"@import|url\(|innerHTML|eval\(|fetch\(|XMLHttpRequest|import\(", text)
+
+
+def test_the_policy_admits_its_own_style_and_script_only():
+    page = page_of(regression())
+    policy = dict(part.split(" ", 1) for part in dict(page.attributes[2:4])["content"].split("; "))
+    assert policy["default-src"] == "'none'"
+    for kind in ("style", "script"):
+        digest = base64.b64encode(hashlib.sha256(page.texts[kind].encode()).digest()).decode()
+        assert policy[f"{kind}-src"] == f"'sha256-{digest}'"
+
+
+def test_matrix_and_report_are_scikit_learns():
+    (y, p), names = class_epochs(3)[1], ["cat", "dog", "eel"]
+    entry = entry_of(history_of(Multiclass(class_names=names), class_epochs(3)), 1)
+    assert entry["matrix"] == confusion_matrix(y, p.argmax(1)).tolist()
+    report = classification_report(y, p.argmax(1), target_names=names, output_dict=True)
+    assert [row[0] for row in entry["report"]] == list(report)
+    for name, *numbers in entry["report"]:
+        theirs = ["", "", report[name], 300] if name == "accuracy" else list(report[name].values())
+        assert numbers == pytest.approx(theirs, abs=1e-12)
+
+
+def test_the_most_frequent_errors_come_first():
+    y, p = np.array([0, 0, 0, 0, 1, 1, 2]), np.eye(3, dtype="float32")[[0, 1, 1, 2, 1, 0, 2]]
+    entry = entry_of(history_of(Multiclass(), [(y, p)], ["f1"]))
+    assert entry["confused"] == [[0, 1, 2, 0.5], [0, 2, 1, 0.25], [1, 0, 1, 0.5]]
+
+
+def assert_exact(curve, positive, y_score, weight, own):
+    """Each point counts the rows that score at or above its threshold; its own, those that are predicted."""
+    weight = np.ones(len(y_score), int) if weight is None else weight
+    for at, (threshold, tp, fp) in enumerate(zip(*(curve[key] for key in ("thresholds", "tps", "fps")), strict=True)):
+        reached = own if at == curve["own"] else y_score >= (np.inf if threshold is None else threshold)
+        assert tp == pytest.approx(weight[reached & positive].sum(), rel=1e-11)
+        assert fp == pytest.approx(weight[reached & ~positive].sum(), rel=1e-11)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("threshold", [0.5, 0.3])
+def test_points_of_a_binary_curve_are_exact(threshold, weight):
+    y, p = binary_epochs()[-1]
+    entry = entry_of(history_of(Binary(threshold=threshold), [(y, p)], weight=weight))
+    (curve,) = entry["curves"]
+    assert_exact(curve, y == 1, p[:, 0], weight, p[:, 0] > threshold)
+    assert curve["thresholds"][curve["own"]] == threshold
+    (_, _), (fn, tp) = entry["matrix"]
+    assert [curve["tps"][curve["own"]], curve["tps"][-1]] == pytest.approx([tp, tp + fn])
+
+
+def test_points_of_a_turned_binary_curve_are_exact():
+    y, p = binary_epochs()[-1]
+    history = history_of(Binary(pos_label=0, threshold=0.25), [(y, p)])
+    (curve,) = entry_of(history)["curves"]
+    assert_exact(curve, y == 0, 1 - p[:, 0].astype(float), None, p[:, 0] <= 0.25)
+    assert curve["thresholds"][curve["own"]] == 0.75
+    assert page_of(history).data["outputs"][0]["own_sign"] == "≥"
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.999])
+def test_the_tasks_own_point_is_there_where_all_or_no_rows_are_predicted(cut):
+    y, p = binary_epochs()[-1]
+    (curve,) = entry_of(history_of(Binary(threshold=cut), [(y, p)]))["curves"]
+    assert_exact(curve, y == 1, p[:, 0], None, p[:, 0] > cut)
+    assert curve["thresholds"][curve["own"]] == cut
+
+
+def test_points_of_logits_are_exact_and_said_as_probabilities():
+    y, p = binary_epochs()[-1]
+    z = np.log(p / (1 - p)).astype("float32")
+    (curve,) = entry_of(history_of(Binary(from_logits=True), [(y, z)]))["curves"]
+    assert curve["thresholds"][curve["own"]] == 0.5
+    assert_exact(curve, y == 1, expit(z[:, 0].astype(float)), None, z[:, 0] > 0)
+
+
+def test_points_of_several_classes_are_exact(fifty, fifty_page):
+    y, p = fifty[20]
+    for curve in Page(fifty_page).data["outputs"][0]["epochs"][20]["curves"]:
+        assert len(curve["tps"]) < 130  # thinned
+        assert curve["own"] is None
+        assert_exact(curve, y == curve["of"], p[:, curve["of"]], None, None)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_points_of_labels_are_exact(weight):
+    y, p = label_epochs()[-1]
+    cuts = [0.5, 0.3, 0.7]
+    entry = entry_of(history_of(Multilabel(threshold=cuts), [(y, p)], weight=weight))
+    for of, curve in enumerate(entry["curves"]):
+        assert curve["of"] == of
+        assert_exact(curve, y[:, of] == 1, p[:, of], weight, p[:, of] > np.float32(cuts[of]))
+        assert curve["thresholds"][curve["own"]] == cuts[of]
+
+
+def test_a_thinned_curve_has_its_ends_its_highest_f1_and_no_more_points_than_asked():
+    rng = np.random.default_rng(1)
+    score = np.sort(rng.random(5000))[::-1]
+    positive = rng.random(5000) < score**4
+    thresholds = np.append(np.inf, score)
+    curve = Curve(thresholds, np.append(0, np.cumsum(positive)), np.append(0, np.cumsum(~positive)))
+    places = thin(curve, 100)
+    f1 = 2 * curve.tps / (curve.tps + curve.fps + curve.positives)
+    assert 60 < len(places) <= 100
+    assert {0, 5000, int(f1.argmax())} <= set(places.tolist())
+    # Neither axis of the ROC curve, nor the thresholds, has wide gaps.
+    for values in (curve.tpr, curve.fpr, np.append(1, score)):
+        assert np.abs(np.diff(values[places])).max() < 0.07
+
+
+def test_where_there_are_very_many_curves_some_epochs_have_none():
+    assert Room(5_000, weighted=False).every == 1
+    room = Room(20_000, weighted=False)
+    assert (room.every, [place for place in range(12) if room.admits(place, {7, 11, None})]) == (4, [0, 4, 7, 8, 11])
+    assert "every 4th epoch" in room.words
+
+
+def test_a_matrix_of_more_than_a_hundred_classes_is_left_out():
+    y = np.arange(101)
+    assert entry_of(history_of(Multiclass(), [(y, np.eye(101, dtype="float32"))], ["f1"]))["matrix"] is None
+    assert entry_of(history_of(Multiclass(), [(y[:100], np.eye(100, dtype="float32"))], ["f1"]))["matrix"] is not None
+
+
+def test_without_a_score_that_ranks_the_page_says_so():
+    (output,) = page_of(history_of(Binary(), binary_epochs(), ["f1"])).data["outputs"]
+    assert output["curved"] == []
+    assert output["no_curves"].startswith("No score of this run ranks the rows")
+
+
+def test_a_regression_has_scores_only():
+    data = page_of(regression()).data
+    assert data["outputs"] == []
+    assert data["headline"] == "r2"
+
+
+def test_an_epoch_that_could_not_be_scored_has_no_counts():
+    rows = binary_epochs()
+    history = history_of(Binary(), rows)
+    history.append(3, dict.fromkeys(history, float("nan")), {})
+    data = page_of(history).data
+    assert data["outputs"][0]["epochs"][3] is None
+    assert data["scores"][0]["values"][3] is None
+
+
+def test_a_loaded_history_gives_the_same_page(tmp_path):
+    history = two_outputs()
+    history.save(tmp_path / "scores.json")
+    assert page_of(ScoreHistory.load(tmp_path / "scores.json")).data == page_of(history).data
+
+
+def test_save_report_writes_the_page_over_an_older_one(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("older")
+    two_outputs().save_report(str(path), title="Two outputs")
+    assert path.read_text(encoding="utf-8") == report_page(two_outputs(), "Two outputs")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_save_report_names_a_path_that_it_cannot_write_to(tmp_path):
+    with pytest.raises(OSError, match=r"missing.+report\.html"):
+        regression().save_report(tmp_path / "missing" / "report.html")
+
+
+def test_save_report_of_no_epoch_raises():
+    with pytest.raises(ValueError, match="no epoch was scored"):
+        ScoreHistory().save_report("report.html")

@@ -1,0 +1,388 @@
+"""The HTML page in headless Chromium with the network off: keys move it, and its numbers are scikit-learn's.
+
+Skipped where Selenium, Chromium or chromedriver is absent; with KERASCB_METRICS_BROWSER=required it fails there.
+"""
+
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+from sklearn.metrics import (
+    classification_report,
+    confusion_matrix,
+    f1_score,
+    multilabel_confusion_matrix,
+    precision_score,
+    recall_score,
+)
+
+from kerascb_metrics import Binary, Multiclass, Multilabel
+from tests.support.page_histories import (
+    HOSTILE_NAMES,
+    binary_epochs,
+    class_epochs,
+    history_of,
+    label_epochs,
+    regression,
+    two_outputs,
+)
+
+REQUIRED = os.environ.get("KERASCB_METRICS_BROWSER") == "required"
+NAMES = ["cat", "dog", "eel"]
+
+
+def _absent(what):
+    message = f"no {what}: the page is not tested in a browser"
+    return pytest.fail(message) if REQUIRED else pytest.skip(message)
+
+
+def _program(*names):
+    return next(filter(None, map(shutil.which, names)), None) or _absent(names[0])
+
+
+@pytest.fixture(scope="module")
+def driver():
+    try:
+        from selenium import webdriver
+    except ImportError:
+        _absent("selenium")
+    options = webdriver.ChromeOptions()
+    options.binary_location = _program("chromium", "chromium-browser", "google-chrome")
+    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "host-resolver-rules=MAP * ~NOTFOUND"):
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(_program("chromedriver"))
+    driver = webdriver.Chrome(options=options, service=service)
+    yield driver
+    driver.quit()
+
+
+class Screen:
+    """A page in the browser, read and used as a user would: by what it shows, and by keys."""
+
+    def __init__(self, driver, folder):
+        self.driver, self._file = driver, folder / "report.html"
+
+    def open(self, history, theme="light", width=1200, media="screen"):
+        self.emulate(theme, media)
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        history.save_report(self._file)
+        self.driver.get(self._file.as_uri())
+        return self
+
+    def emulate(self, theme, media="screen"):
+        feature = {"name": "prefers-color-scheme", "value": theme}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [feature]})
+
+    def run(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def keys(self, element, *keys):
+        from selenium.webdriver.common.keys import Keys
+
+        self.run("document.getElementById(arguments[0]).focus()", element)
+        self.driver.switch_to.active_element.send_keys(*(getattr(Keys, key) for key in keys))
+
+    def press(self, *keys):
+        """Press keys at whatever has the focus, and return its id."""
+        from selenium.webdriver.common.keys import Keys
+
+        self.driver.switch_to.active_element.send_keys(*(getattr(Keys, key) for key in keys))
+        return self.run("return document.activeElement.id")
+
+    def text(self, element):
+        return self.run("return document.getElementById(arguments[0]).innerText", element)
+
+    def number(self, element):
+        return float(self.text(element))
+
+    def table(self, element):
+        """The cells of a table's body, as text: the heading of each row, and what follows it."""
+        rows = "#" + element + " tbody tr"
+        script = "return [...document.querySelectorAll(arguments[0])].map(r => [...r.cells].map(c => c.textContent))"
+        return {name: cells for name, *cells in self.run(script, rows)}
+
+    def matrix(self, element="matrix"):
+        return [[float(cell) for cell in cells] for cells in self.table(element).values()]
+
+    def visible(self, element):
+        return self.run("return document.getElementById(arguments[0]).checkVisibility()", element)
+
+    def messages(self):
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+
+@pytest.fixture
+def screen(driver, tmp_path):
+    screen = Screen(driver, tmp_path)
+    screen.messages()
+    yield screen
+    assert screen.messages() == []
+
+
+def assert_report(screen, y_true, y_pred, names):
+    theirs = classification_report(y_true, y_pred, target_names=names, output_dict=True, zero_division=0.0)
+    ours = screen.table("report")
+    assert list(ours) == list(theirs)
+    for name in names:
+        assert [float(cell) for cell in ours[name]] == pytest.approx(list(theirs[name].values()), abs=5.001e-5)
+    assert float(ours["accuracy"][2]) == pytest.approx(theirs["accuracy"], abs=5.001e-5)
+
+
+def assert_counts_at(screen, positive, predicted):
+    (tn, fp), (fn, tp) = confusion_matrix(positive, predicted, labels=[False, True])
+    assert [screen.number(cell) for cell in ("tp", "fp", "fn", "tn")] == [tp, fp, fn, tn]
+    scores = [score(positive, predicted, zero_division=0.0) for score in (precision_score, recall_score, f1_score)]
+    assert [screen.number(name) for name in ("precision", "recall", "f1")] == pytest.approx(scores, abs=5.001e-5)
+
+
+def shown_threshold(screen):
+    sign, value = re.search(r"(≥|>) ([\d.e-]+)", screen.text("threshold-shown")).groups()
+    return sign, np.float32(value)
+
+
+def test_keys_move_the_epoch_and_its_matrix_and_report_are_scikit_learns(screen):
+    epochs = class_epochs(3, epochs=5)
+    screen.open(history_of(Multiclass(class_names=NAMES), epochs))
+    for keys, place in [
+        ((), 4),
+        (["ARROW_LEFT"], 3),
+        (["ARROW_DOWN"], 2),
+        (["HOME"], 0),
+        (["ARROW_RIGHT"], 1),
+        (["END"], 4),
+    ]:
+        screen.keys("epoch", *keys)
+        y, p = epochs[place]
+        assert screen.text("epoch-shown").startswith(f"{place} (f1 ")
+        assert screen.matrix() == confusion_matrix(y, p.argmax(1)).tolist()
+        assert_report(screen, y, p.argmax(1), NAMES)
+
+
+def test_keys_turn_counts_into_shares(screen):
+    y, p = class_epochs(3)[-1]
+    screen.open(history_of(Multiclass(class_names=NAMES), class_epochs(3)))
+    screen.run("document.querySelector('input[value=counts]').id = 'counts'")
+    screen.keys("counts", "ARROW_RIGHT")
+    shares = confusion_matrix(y, p.argmax(1), normalize="true")
+    np.testing.assert_allclose(screen.matrix(), shares, atol=5.001e-4)
+
+
+def test_best_and_last(screen):
+    history = history_of(Multiclass(class_names=NAMES), class_epochs(3, epochs=4)[::-1])
+    screen.open(history)
+    best, value = history.best("f1")
+    screen.keys("to-best", "ENTER")
+    assert screen.text("epoch-shown") == f"{best} (f1 {value:.4f}, the best)"
+    screen.keys("to-last", "SPACE")
+    assert screen.text("epoch-shown").startswith("3 (f1 ")
+    assert len(screen.run("return document.querySelectorAll('.star')")) == 2  # f1 and auc
+    assert f"f1: best {value:.4f} in epoch {best}" in screen.text("summary")
+
+
+def test_keys_move_the_threshold_and_the_counts_are_scikit_learns(screen):
+    y, p = binary_epochs(rows=2000)[-1]
+    screen.open(history_of(Binary(), [(y, p)]))
+    assert screen.text("threshold-shown") == "probability > 0.5, the task's own"
+    assert_counts_at(screen, y == 1, p[:, 0] > 0.5)
+    assert_report(screen, y, (p[:, 0] > 0.5).astype(int), ["0", "1"])
+    before = 0.5
+    for keys in (["ARROW_RIGHT"], ["ARROW_RIGHT"] * 3, ["PAGE_UP"], ["ARROW_UP"]):
+        screen.keys("threshold", *keys)
+        sign, threshold = shown_threshold(screen)
+        assert sign == "≥"
+        assert threshold > before
+        assert_counts_at(screen, y == 1, p[:, 0] >= threshold)
+        before = threshold
+    screen.keys("threshold", "HOME")
+    assert shown_threshold(screen)[1] == p.min()
+    assert_counts_at(screen, y == 1, np.ones(len(y), bool))
+    screen.keys("threshold", "END")
+    assert "nothing is predicted" in screen.text("threshold-shown")
+    assert_counts_at(screen, y == 1, np.zeros(len(y), bool))
+    screen.keys("to-own", "ENTER")
+    assert_counts_at(screen, y == 1, p[:, 0] > 0.5)
+
+
+def test_the_highest_f1_is_one_of_the_curve_and_stays_with_the_next_epoch(screen):
+    epochs = binary_epochs(rows=250)  # fewer rows than points: the curve is whole
+    screen.open(history_of(Binary(), epochs))
+    screen.keys("to-f1", "ENTER")
+    y, p = epochs[-1]
+    highest = max(f1_score(y, p[:, 0] >= threshold) for threshold in np.unique(p))
+    assert screen.number("f1") == pytest.approx(highest, abs=5.001e-5)
+    threshold = shown_threshold(screen)[1]
+    screen.keys("epoch", "HOME")
+    y, p = epochs[0]
+    assert shown_threshold(screen)[1] == p[p >= threshold].min()
+    assert_counts_at(screen, y == 1, p[:, 0] >= threshold)
+
+
+def test_keys_choose_the_class_and_its_counts_are_scikit_learns(screen):
+    y, p = class_epochs(3)[-1]
+    screen.open(history_of(Multiclass(class_names=NAMES), class_epochs(3)))
+    screen.keys("class", "ARROW_DOWN", "ARROW_DOWN")
+    assert "ROC of eel" in screen.text("curve-charts")
+    for keys in (["ARROW_LEFT"], ["PAGE_DOWN"]):
+        screen.keys("threshold", *keys)
+        assert_counts_at(screen, y == 2, p[:, 2] >= shown_threshold(screen)[1])
+
+
+def test_equal_thresholds_do_not_stop_the_slider(screen):
+    y = np.arange(12) % 2
+    z = np.linspace(-50, 50, 12, dtype="float32")[:, None]  # as probabilities, many are 1
+    screen.open(history_of(Binary(from_logits=True), [(y, z)]))
+    screen.keys("threshold", "HOME")
+    for step in range(1, 13):
+        screen.keys("threshold", "ARROW_RIGHT")
+        assert screen.number("tp") + screen.number("fp") == 12 - step
+
+
+def test_labels_have_a_table_each_and_their_own_thresholds(screen):
+    y, p = label_epochs()[-1]
+    screen.open(history_of(Multilabel(class_names=NAMES, threshold=[0.5, 0.3, 0.7]), label_epochs()))
+    predicted = p > np.float32([0.5, 0.3, 0.7])
+    assert screen.matrix() == multilabel_confusion_matrix(y, predicted.astype(int)).reshape(3, 4).tolist()
+    screen.keys("class", "ARROW_DOWN")
+    assert screen.text("threshold-shown") == "probability > 0.3, the task's own"
+    assert_counts_at(screen, y[:, 1] == 1, predicted[:, 1])
+
+
+def test_an_output_is_chosen_by_keys(screen):
+    screen.open(two_outputs())
+    assert len(screen.table("matrix")) == 3
+    screen.keys("output", "ARROW_DOWN")
+    y, p = binary_epochs()[-1]
+    assert screen.matrix() == confusion_matrix(y, p[:, 0] > 0.5).tolist()
+    assert_counts_at(screen, y == 1, p[:, 0] > 0.5)
+    assert_report(screen, y, (p[:, 0] > 0.5).astype(int), ["dry", "wet"])
+
+
+def test_hostile_names_stay_text(screen):
+    history = history_of(Multiclass(class_names=HOSTILE_NAMES), class_epochs(3))
+    history.settings[HOSTILE_NAMES[0]] = HOSTILE_NAMES[1]
+    screen.open(history)
+    assert screen.run("return window.hacked === undefined && document.querySelectorAll('img').length === 0")
+    assert HOSTILE_NAMES[1] in screen.text("settings-list")
+    names = screen.run("return [...document.querySelectorAll('#class option')].map(option => option.textContent)")
+    assert names == HOSTILE_NAMES
+    screen.keys("class", "ARROW_DOWN")
+    assert f"ROC of {HOSTILE_NAMES[1]}" in screen.text("curve-charts")
+
+
+def test_the_policy_refuses_what_is_foreign_and_the_console_tells(screen):
+    screen.open(regression())
+    screen.run("const image = new Image(); image.src = 'https://example.org/x.png'; document.body.append(image)")
+    screen.run("setTimeout(() => { document.body.innerHTML = '<p>'; })")
+    screen.driver.execute_async_script("setTimeout(arguments[0], 100)")
+    told = " ".join(screen.messages())
+    assert "Content Security Policy" in told
+    assert "TrustedHTML" in told
+
+
+def test_a_regression_shows_scores_with_a_gap_and_nothing_else(screen):
+    screen.open(regression())
+    (line,) = screen.run(
+        "return [...document.querySelectorAll('#score-panels path.line')].map(p => p.getAttribute('d'))"
+    )
+    assert line.count("M") == 2
+    assert "no counts of classes" in screen.text("no-counts")
+    assert not any(map(screen.visible, ("confusion", "thresholds", "reports", "logs")))
+
+
+def test_what_is_missing_is_said(screen):
+    history = history_of(Binary(), binary_epochs(), ["f1"])
+    history.append(3, {"f1": float("nan")}, {})
+    screen.open(history)
+    assert "Epoch 3 has no counts" in screen.text("no-counts")
+    assert "Epoch 3 has no counts" in screen.text("no-curve")
+    screen.keys("epoch", "ARROW_LEFT")
+    assert not screen.visible("no-counts")
+    assert screen.text("no-curve").startswith("No score of this run ranks the rows")
+
+
+def test_an_epoch_without_a_class_says_so(screen):
+    y, p = class_epochs(3)[-1]
+    without = (np.where(y == 0, 1, y), p)
+    screen.open(history_of(Multiclass(class_names=NAMES), [(y, p), without]))
+    assert "cat cannot be ranked" in screen.text("no-curve")
+    screen.keys("epoch", "HOME")
+    assert_counts_at(screen, y == 0, p[:, 0] >= shown_threshold(screen)[1])
+
+
+def test_everything_is_reached_by_tab_and_shows_its_focus(screen):
+    screen.open(two_outputs())
+    reached = []
+    while len(reached) < 30:
+        reached.append(screen.press("TAB"))
+        if screen.run("return document.activeElement === document.body"):
+            break
+        assert screen.run("return getComputedStyle(document.activeElement).outline").endswith("solid 3px"), reached
+    order = ["output", "epoch", "to-best", "to-last", "matrix", "class", "threshold", "to-f1", "report"]
+    assert [name for name in reached if name in order] == order
+    unlabelled = """return [...document.querySelectorAll('input, select')].filter(one => !one.labels.length).length"""
+    assert screen.run(unlabelled) == 0
+    assert screen.run("return document.getElementById('threshold').getAttribute('aria-valuetext')").startswith(
+        "probability ≥"
+    )
+
+
+def _luminance(colour):
+    parts = np.array([float(part) for part in re.findall(r"[\d.]+", colour)][:3])
+    parts = parts if colour.startswith("color(") else parts / 255
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+
+def contrasts(screen, selector):
+    script = """return [...document.querySelectorAll(arguments[0])].map(cell => {
+        const style = getComputedStyle(cell); return [style.color, style.backgroundColor] })"""
+    pairs = [sorted(map(_luminance, pair)) for pair in screen.run(script, selector)]
+    return [(light + 0.05) / (dark + 0.05) for dark, light in pairs]
+
+
+def every_share():
+    """Two classes of 100 rows: of row k of the matrix, k in a hundred are wrong."""
+    y = np.repeat(np.arange(21), 100)
+    p = np.zeros((2100, 21), "float32")
+    for true in range(21):
+        p[true * 100 : true * 100 + 5 * true, (true + 1) % 21] = 1
+        p[true * 100 + 5 * true : true * 100 + 100, true] = 1
+    return history_of(Multiclass(), [(y, p)], ["f1", "confusion"])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_cell_can_be_read(screen, theme):
+    screen.open(every_share(), theme)
+    background = screen.run("return getComputedStyle(document.body).backgroundColor")
+    assert (_luminance(background) > 0.5) == (theme == "light")
+    found = contrasts(screen, "#matrix td")
+    assert len(found) == 21**2
+    assert min(found) >= 4.5
+
+
+def test_a_dark_screen_prints_on_white_paper(screen):
+    screen.open(every_share(), "dark", media="print")
+    assert screen.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert min(contrasts(screen, "#matrix td")) >= 4.5
+    assert not screen.visible("to-best")
+    assert screen.run("const m = document.getElementById('matrix'); return m.scrollHeight <= m.clientHeight + 1")
+
+
+@pytest.mark.parametrize("n_classes", [2, 100])
+def test_a_narrow_screen_scrolls_downwards_only_and_text_is_not_tiny(screen, n_classes):
+    names = [f"a class with a rather long name {i}" for i in range(n_classes)]
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, n_classes, 400), rng.dirichlet(np.ones(n_classes), 400).astype("float32")
+    screen.open(history_of(Multiclass(class_names=names), [(y, p)]), width=400)
+    assert screen.run("return document.documentElement.scrollWidth") <= 400
+    cells = "[...document.querySelectorAll('#matrix th, #matrix td')]"
+    sizes = screen.run(f"return {cells}.map(cell => parseFloat(getComputedStyle(cell).fontSize))")
+    assert len(sizes) == (n_classes + 1) ** 2
+    assert min(sizes) >= 12
+    # No cell's text runs over its edge.
+    assert screen.run(
+        "return [...document.querySelectorAll('#matrix td')].every(c => c.scrollWidth <= c.clientWidth + 1)"
+    )

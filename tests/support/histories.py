@@ -1,0 +1,58 @@
+"""Histories made of arrays, without a model: what the pictures' tests draw."""
+
+import numpy as np
+
+from kerascb_metrics import Binary, Multiclass, Multilabel, ScoreHistory
+from kerascb_metrics.interpret.losses import read_loss
+from kerascb_metrics.pipeline.assess import assess
+from kerascb_metrics.score.plan import Plan
+from tests.support.arrays import rows_of
+
+ROWS = 300
+
+
+def history_of(task, y_true, passes, scoring=None, average="auto", loss=None, sample_weight=None):
+    """The `ScoreHistory` of several passes over the same targets."""
+    plan = Plan(scoring, task, average)
+    history = ScoreHistory(plan.directions())
+    for epoch, y_pred in enumerate(passes):
+        evidence = task.read(rows_of(y_true, y_pred, sample_weight), read_loss(loss))
+        found = assess(evidence, plan.scoring_of(None), on_error=_raise)
+        history.append(epoch, found.values, {None: found.tally})
+    return history
+
+
+def binary_history(epochs=2, task=None, logits=False, **options):
+    """`(history, y_true, y_pred of each epoch)` of a binary task, better in each epoch; scores with ties."""
+    rng = np.random.default_rng(0)
+    y_true = (rng.random(ROWS) < 0.3).astype(int)
+    outputs = [np.round(rng.normal(size=ROWS) + (1 + epoch) * (y_true - 0.5), 1) for epoch in range(epochs)]
+    passes = outputs if logits else [1 / (1 + np.exp(-z)) for z in outputs]
+    return history_of(task or Binary(from_logits=logits), y_true, passes, **options), y_true, passes
+
+
+def y_of(n_classes):
+    """Targets of which every class has some."""
+    return np.resize(np.arange(n_classes), ROWS)
+
+
+def multiclass_history(n_classes, epochs=2, class_names=None, **options):
+    """The same of several classes."""
+    rng = np.random.default_rng(1)
+    y_true = y_of(n_classes)
+    hot = np.eye(n_classes)[y_true]
+    passes = [np.exp(rng.normal(size=hot.shape) + (1 + epoch) * hot) for epoch in range(epochs)]
+    passes = [rows / rows.sum(axis=1, keepdims=True) for rows in passes]
+    return history_of(Multiclass(class_names=class_names), y_true, passes, **options), y_true, passes
+
+
+def labels_history(n_labels, epochs=2, **task):
+    """The same of several labels."""
+    rng = np.random.default_rng(2)
+    y_true = (rng.random((ROWS, n_labels)) < 0.3).astype(int)
+    passes = [1 / (1 + np.exp(-rng.normal(size=y_true.shape) - (1 + e) * (y_true - 0.5))) for e in range(epochs)]
+    return history_of(Multilabel(**task), y_true, passes), y_true, passes
+
+
+def _raise(name, error):
+    raise error

@@ -1,0 +1,350 @@
+"""What `jax_worker.py` runs: fits whose batches several devices, and maybe processes, share.
+
+Each takes a `Here` and returns what its test compares: `test_jax_distribution.py`, `test_jax_processes.py`.
+"""
+
+import keras
+import numpy as np
+
+from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass
+from kerascb_metrics.collect.batches import Batches
+from kerascb_metrics.collect.processes import joined_over_processes, local_part, sum_over_processes
+from kerascb_metrics.pipeline.pass_reader import Reader
+from kerascb_metrics.tensorboard import ConfusionImages
+from tests.support.jax_launch import BATCH, part
+from tests.support.models import binary_rows, echo_model
+
+ROWS = 80  # 40 in each of two processes: batches of 16, 16 and 8
+X, Y = binary_rows(ROWS)
+RNG = np.random.default_rng(1)
+WEIGHTS = RNG.uniform(0, 2, ROWS).astype("float32")
+LOGITS = RNG.normal(size=(ROWS, 4)).astype("float32")
+KINDS = (LOGITS + RNG.normal(size=(ROWS, 4))).argmax(1)
+STEPS = RNG.uniform(0.01, 1, (ROWS, 5, 1)).astype("float32") * RNG.integers(0, 2, (ROWS, 5, 1))  # 0 is masked
+TAGS = (STEPS[..., 0] + RNG.normal(scale=0.4, size=(ROWS, 5)) > 0.5).astype("int32")
+MASKED = (STEPS, TAGS[..., None])
+
+
+def fit(here, model, metrics, arrays, epochs=1, callbacks=(), **options):
+    """Train on this process's part of `arrays` and validate on the same; of `arrays` any leaf may be a dict."""
+    data = keras.tree.map_structure(lambda array: part(array, here.index, here.processes), tuple(arrays))
+    options = {"validation_data": data, "batch_size": BATCH, "shuffle": False, "verbose": 0, **options}
+    return model.fit(*data[:2], epochs=epochs, callbacks=[*callbacks, *metrics], **options)
+
+
+def scored(metrics, history=None):
+    """The scores and rows of a `Metrics`, ready to be written to a file."""
+    rows = metrics.predictions
+    rows = {name: vars(each) for name, each in rows.items()} if isinstance(rows, dict) else vars(rows)
+    return {"epochs": metrics.history.epochs, "scores": dict(metrics.history), "rows": rows, "logs": history}
+
+
+def echoed(here, arrays, columns=1, loss="binary_crossentropy", **options):
+    """The scores of a model that returns its input."""
+    metrics = Metrics(verbose=False, **options)
+    run = fit(here, echo_model(columns, loss), [metrics], arrays)
+    return scored(metrics, run.history)
+
+
+def small_net(loss="binary_crossentropy", units=1):
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(4, "tanh", name="hidden"), keras.layers.Dense(units, "sigmoid")]
+    )
+    model.compile(keras.optimizers.SGD(0.5), loss)
+    return model
+
+
+# What comes out of fit's own pass.
+
+
+def binary(here):
+    return echoed(here, (X, Y))
+
+
+def weighted(here):
+    return echoed(here, (X, Y, WEIGHTS))
+
+
+def multiclass(here):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return echoed(here, (LOGITS, KINDS), columns=4, loss=loss)
+
+
+def several_outputs(here):
+    inputs = keras.Input((1,))
+    layers = {name: keras.layers.Dense(1, use_bias=False, kernel_initializer="identity", name=name) for name in "ab"}
+    model = keras.Model(inputs, {name: layer(inputs) for name, layer in layers.items()})
+    model.compile(keras.optimizers.SGD(0.0), dict.fromkeys("ab", "binary_crossentropy"))
+    metrics = Metrics(verbose=False)
+    fit(here, model, [metrics], (X, {"a": Y, "b": 1 - Y}))
+    return scored(metrics)
+
+
+def masked_model():
+    inputs = keras.Input((5, 1))
+    hidden = keras.layers.Masking(0.0)(inputs)
+    outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="identity")(hidden)
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy")
+    return model
+
+
+def masked(here):
+    metrics = Metrics(verbose=False)
+    fit(here, masked_model(), [metrics], MASKED)
+    return scored(metrics)
+
+
+def half_precision(here):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        return echoed(here, (X, Y))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def several_steps(here):
+    model = echo_model()
+    model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy", steps_per_execution=2)
+    metrics = Metrics(verbose=False)
+    fit(here, model, [metrics], (X, Y))
+    return scored(metrics)
+
+
+def eagerly(here):
+    model = echo_model(run_eagerly=True)
+    metrics = Metrics(verbose=False)
+    fit(here, model, [metrics], (X, Y))
+    return scored(metrics)
+
+
+def _counted(here, model, arrays, **options):
+    """The scores by counts beside those by rows, of one fit; and how many rows this process has counted."""
+    names = ["f1", "kappa", "confusion", "auc", "average_precision"]
+    exact = Metrics(names, memory="exact", verbose=False, **options)
+    bounded = Metrics({f"b_{name}": name for name in names}, memory="bounded", verbose=False, **options)
+    own, take = [], Reader.take
+
+    def taking(reader, batches):
+        own.extend(len(keras.tree.flatten(batch["y_true"])[0]) for batch in batches)
+        take(reader, batches)
+
+    Reader.take = taking
+    try:
+        fit(here, model, [exact, bounded], arrays)
+    finally:
+        Reader.take = take
+    counted = {name.removeprefix("b_"): values for name, values in bounded.history.items()}
+    bounds = {name.removeprefix("b_"): pairs for name, pairs in bounded.history.bounds.items()}
+    return {"exact": dict(exact.history), "counted": counted, "bounds": bounds, "own": sum(own)}
+
+
+def counts(here):
+    """Of weighted rows, the first process's all positive, so that it has to be told the other label."""
+    order = np.argsort(-Y, kind="stable")
+    arrays = (X[order], np.where(Y == 1, 1, -1).astype("float32")[order], WEIGHTS)
+    return _counted(here, echo_model(loss="hinge"), arrays, task=Binary(from_logits=False))
+
+
+def counts_of_classes(here):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return _counted(here, echo_model(4, loss), (LOGITS, KINDS))
+
+
+def counts_of_copies(here):
+    """The kernels cut over the processes: the rows are in both, and one of them counts them."""
+    _model_parallel(("model", "batch"), "batch")
+    return _counted(type(here)(0, 1, here.folder), _wide_net(), (LOGITS, KINDS))
+
+
+def counts_that_fail(here):
+    """A target that is no class, in the second process's rows alone; then a fit as any other."""
+    model = echo_model(4, lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
+    kinds = KINDS.copy()
+    kinds[70] = 9
+    task = Multiclass(from_logits=True)
+    metrics, told = Metrics(task=task, memory="bounded", verbose=False), None
+    try:
+        fit(here, model, [metrics], (LOGITS, kinds))
+    except (DataError, CaptureError) as error:
+        told = f"{type(error).__name__}: {error}"
+    return {"told": told, "after": binary(here)}
+
+
+def trained(here):
+    """The weights after a fit with Metrics and one without."""
+    found = []
+    for callbacks in ([Metrics(verbose=False)], []):
+        keras.utils.set_random_seed(0)
+        model = small_net()
+        fit(here, model, callbacks, (X, Y), epochs=3)
+        found.append([np.asarray(weight.value) for weight in model.weights])
+    return {"with": found[0], "without": found[1]}
+
+
+# The model shared too.
+
+
+def _model_parallel(axis_names, batch_axis):
+    devices = keras.distribution.list_devices()
+    mesh = keras.distribution.DeviceMesh((2, 2), axis_names, devices)
+    layout_map = keras.distribution.LayoutMap(mesh)
+    layout_map[".*kernel"] = (None, "model")
+    layout_map[".*bias"] = ("model",)
+    layout_map[".*moving.*"] = ("model",)
+    keras.distribution.set_distribution(
+        keras.distribution.ModelParallel(layout_map=layout_map, batch_dim_name=batch_axis, auto_shard_dataset=False)
+    )
+
+
+def _wide_net():
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(4)]
+    )
+    model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def _with_the_model_shared(here):
+    metrics, given = Metrics(verbose=False), None
+    model = _wide_net()
+    fit(here, model, [metrics], (LOGITS, KINDS), epochs=2)
+    data = tuple(part(array, here.index, here.processes) for array in (LOGITS, KINDS))
+    given = Metrics(verbose=False).evaluate(model, data, batch_size=BATCH)
+    spec = str(model.layers[-1].kernel.value.sharding.spec)
+    return {**scored(metrics), "given": given, "kernel": spec}
+
+
+def model_parallel(here):
+    """The batch cut over the processes, the kernels within them."""
+    _model_parallel(("batch", "model"), "batch")
+    return _with_the_model_shared(here)
+
+
+def model_parallel_across(here):
+    """The kernels cut over the processes: each feeds every row."""
+    _model_parallel(("model", "batch"), "batch")
+    return _with_the_model_shared(type(here)(0, 1, here.folder))
+
+
+# Data of its own.
+
+
+def given(here):
+    data = tuple(part(array, here.index, here.processes) for array in (X, Y, WEIGHTS))
+    metrics = Metrics(validation_data=data, validation_batch_size=BATCH, prefix="test_", verbose=False)
+    model = echo_model(counted=True)  # with state, which has to be given back
+    run = fit(here, model, [metrics], (X, Y), epochs=2, validation_data=None)
+    evaluated = metrics.evaluate(model, data, batch_size=BATCH)
+    try:
+        by_keras = model.predict(data[0], batch_size=BATCH, verbose=0)
+    except RuntimeError as error:  # of arrays that other processes hold parts of
+        by_keras = str(error)
+    return {**scored(metrics, run.history), "evaluated": evaluated, "by_keras": by_keras}
+
+
+# What Keras cannot do.
+
+
+def uneven(here):
+    """What is said of batches that cannot be cut evenly, and that Keras fails without us too."""
+    x, y = X[:BATCH], Y[:BATCH]
+    model, told = echo_model(), []
+    cases = [(13, {}), (40, {"validation_batch_size": 6}), (41, {"validation_batch_size": 7}), (3, {})]
+    for rows, options in cases:
+        held_out = (X[:rows], Y[:rows])
+        for callbacks in ([Metrics(verbose=False)], []):
+            try:
+                model.fit(x, y, validation_data=held_out, verbose=0, callbacks=callbacks, batch_size=BATCH, **options)
+            except (CaptureError, ValueError) as error:
+                told.append((type(error).__name__, str(error)))
+    try:
+        Metrics(verbose=False).evaluate(model, (X[:13], Y[:13]))
+    except CaptureError as error:
+        told.append(("CaptureError", str(error)))
+    whole = Metrics(verbose=False)  # two batches of 8, and the uneven rest is never reached
+    steps = {"validation_steps": 2, "validation_batch_size": 8}
+    model.fit(x, y, validation_data=(X[:19], Y[:19]), verbose=0, callbacks=[whole], batch_size=BATCH, **steps)
+    return {"told": told, "rows": len(whole.predictions.y_true)}
+
+
+def unlike(here):
+    """What is said where process 1 has two rows less."""
+    model, told = echo_model(), []
+    data = (X[: 24 - 2 * here.index], Y[: 24 - 2 * here.index])
+    metrics = Metrics(verbose=False)
+    for attempt in (
+        lambda: fit(here, model, [metrics], (X, Y), validation_data=data),
+        lambda: metrics.evaluate(model, data, batch_size=BATCH),
+    ):
+        try:
+            attempt()
+        except CaptureError as error:
+            told.append(str(error))
+    return {"told": told, "after": binary(here)}
+
+
+# Files.
+
+
+def files(here):
+    """A log file and images, each process under a name of its own; then a fit that goes on with the first's file."""
+    log_file, pictures = here.folder / f"scores.{here.index}.jsonl", here.folder / f"pictures.{here.index}"
+    metrics, model = Metrics(log_file=log_file, verbose=False), small_net()
+    fit(here, model, [metrics], (X, Y), epochs=2, callbacks=[ConfusionImages(metrics, pictures)])
+    shared = here.folder / "scores.0.jsonl"
+    first, before = scored(metrics), shared.read_bytes()
+    on = Metrics(log_file=shared, verbose=False)
+    fit(here, model, [on], (X, Y), epochs=4, initial_epoch=2)
+    return {"first": first, "on": scored(on), "file": before, "after": shared.read_bytes()}
+
+
+# Sums and parts.
+
+
+def sums(here):
+    """Numbers that 32 bits do not hold, nothing, and one number."""
+    counts = np.array([[2**53 + 1 + here.index, -(2**62) * here.index], [3, 4]])
+    floats = np.array([0.1 * (here.index + 1), 1e300])
+    vectors = [np.arange(here.index + 1) + 2**60, np.full(here.index + 1, 0.1)]
+    return {
+        "sums": sum_over_processes([counts, floats, np.zeros((0, 2)), np.array(7)]),
+        "joined": joined_over_processes(vectors),
+    }
+
+
+def _parts_of(here, model, arrays):
+    """What lies in this process of each batch that fit's own pass captures."""
+    held, add = [], Batches.add
+
+    def adding(batches, parts):
+        held.extend(local_part(part) for part in parts)
+        add(batches, parts)
+
+    Batches.add = adding
+    try:
+        fit(here, model, [Metrics(verbose=False)], arrays)
+    finally:
+        Batches.add = add
+    return held
+
+
+def parts(here):
+    return {"binary": _parts_of(here, echo_model(), (X, Y, WEIGHTS)), "masked": _parts_of(here, masked_model(), MASKED)}
+
+
+def parts_that_lie_otherwise(here):
+    """Leaves that are not cut alike, or not by rows; and copies, whole in every process."""
+    mesh = keras.distribution.distribution().device_mesh
+
+    def laid(array, *axes):
+        return keras.distribution.distribute_tensor(array, keras.distribution.TensorLayout(axes, mesh))
+
+    rows, copied = laid(KINDS, "batch"), laid(KINDS, None)
+    return {
+        "nested": local_part({"y_true": {"a": rows}, "y_pred": [laid(LOGITS, "batch", None)], "mask": None}),
+        "unlike": local_part({"y_true": rows, "y_pred": copied}),
+        "columns": local_part({"y_true": rows, "y_pred": laid(LOGITS, None, "batch")}),
+        "on the host": local_part({"y_true": rows, "y_pred": LOGITS}),
+        "copies": local_part({"y_true": copied, "y_pred": laid(LOGITS, None, None), "mask": None}),
+    }

@@ -1,0 +1,65 @@
+"""Histories for the page, of rows that a test keeps: what the page shows can be counted again."""
+
+import numpy as np
+
+from kerascb_metrics import Binary, Multiclass, ScoreHistory
+from tests.support.arrays import assessed
+
+HOSTILE = "<script>window.hacked = 1</script>"
+HOSTILE_NAMES = [HOSTILE, "</script><img src=x onerror='window.hacked = 2'>", 'a "quoted" & \u2028 name']
+
+
+def history_of(task, epochs, scoring=("f1", "auc", "confusion"), weight=None, output=None, **options):
+    """The history of epochs of rows, each `(y_true, y_pred)`."""
+    history = ScoreHistory({"f1": True, "auc": True})
+    for epoch, rows in enumerate(epochs):
+        found = assessed(task, *rows, list(scoring), sample_weight=weight, **options)
+        history.append(epoch, found.values, {output: found.tally})
+        history.logs[-1].update(loss=1 / (epoch + 1), val_loss=2 / (epoch + 1))
+    history.settings["task"] = task.kind
+    return history
+
+
+def binary_epochs(epochs=3, rows=300):
+    """Rows that get better: targets (N,), float32 probabilities (N, 1)."""
+    rng = np.random.default_rng(5)
+    y, noise = rng.integers(0, 2, rows), rng.normal(size=rows)
+    return [(y, _sigmoid(noise + (y - 0.5) * (1 + epoch))[:, None]) for epoch in range(epochs)]
+
+
+def class_epochs(n_classes, epochs=3, rows=300):
+    """The same of several classes: targets (N,), float32 probabilities (N, C)."""
+    rng = np.random.default_rng(6)
+    y, noise = rng.integers(0, n_classes, rows), rng.normal(size=(rows, n_classes))
+    odds = [np.exp(noise + (y[:, None] == np.arange(n_classes)) * (1 + epoch / epochs)) for epoch in range(epochs)]
+    return [(y, (odd / odd.sum(axis=1, keepdims=True)).astype("float32")) for odd in odds]
+
+
+def label_epochs(labels=3, epochs=3, rows=300):
+    """The same of several labels: targets and float32 probabilities (N, L)."""
+    rng = np.random.default_rng(7)
+    y, noise = (rng.random((rows, labels)) < 0.3).astype(int), rng.normal(size=(rows, labels))
+    return [(y, _sigmoid(noise + (y - 0.5) * (1 + epoch))) for epoch in range(epochs)]
+
+
+def regression():
+    """No counts: a score alone, with a gap and what is not finite."""
+    history = ScoreHistory({"r2": True})
+    for epoch, value in enumerate([0.1, 0.3, float("nan"), 0.2, float("inf")]):
+        history.append(epoch, {"r2": value}, {None: None})
+    return history
+
+
+def two_outputs():
+    """A "kind" of three classes and a "rain" of two."""
+    kind = history_of(Multiclass(class_names=["cat", "dog", "eel"]), class_epochs(3), output="kind")
+    history = ScoreHistory({"kind_f1": True})
+    for place, rows in enumerate(binary_epochs()):
+        rain = assessed(Binary(class_names=["dry", "wet"]), *rows, ["f1", "auc", "confusion"])
+        values = {f"kind_{name}": values[place] for name, values in kind.items()}
+        history.append(place, values, {"kind": kind.tally(place, "kind"), "rain": rain.tally})
+    return history
+
+
+def _sigmoid(logits):
+    return (1 / (1 + np.exp(-logits))).astype("float32")

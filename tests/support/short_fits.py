@@ -1,0 +1,28 @@
+"""Short fits of one model, on the rows of 40, for what is raised and what is warned of."""
+
+from kerascb_metrics import Metrics
+from tests.support.models import binary_rows
+
+X, Y = binary_rows(40)
+
+
+def binary(**options):
+    return Metrics(task="binary", verbose=False, **options)
+
+
+def fit(model, metrics, callbacks=(), epochs=1, validation_data=(X, Y), **options):
+    return model.fit(
+        X[:8],
+        Y[:8],
+        batch_size=8,
+        validation_data=validation_data,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[metrics, *callbacks],
+        **options,
+    )
+
+
+def ours(warned):
+    """Our own of the warnings recorded (pytest.warns records even those that are ignored)."""
+    return [warning for warning in warned if str(warning.message).startswith("Metrics: ")]

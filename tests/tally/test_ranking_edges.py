@@ -1,0 +1,98 @@
+"""Where rankings and curves turn: groups at the end of a block, the highest rows, columns past a tile."""
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from kerascb_metrics import Multilabel, _blocks
+from kerascb_metrics.tally import ranking
+from kerascb_metrics.tally.ranking import rank, rank_columns
+from tests.support.arrays import assert_same, assessed
+
+
+def many_rows(share, n=100_000):
+    """Rows without ties, a share of them positive."""
+    rng = np.random.default_rng(8)
+    return rng.random(n) < share, rng.permutation(n).astype("float32") / n
+
+
+@pytest.mark.parametrize("how", ["packed", "turned", "looked up", "weighed"])
+def test_blocks_of_any_size_never_cut_a_group(how, monkeypatch):
+    rng = np.random.default_rng(12)
+    y_score = (rng.integers(-20, 60, 200) / 64).astype("float32")  # two or three rows a score, of either sign
+    positive = rng.random(200) < (0.7 if how == "turned" else 0.3)
+    weight = rng.uniform(0.1, 2, 200) if how == "weighed" else None
+    monkeypatch.setattr(ranking, "_RARE", 1 if how == "looked up" else 0)
+    expected = metrics.roc_auc_score(positive, y_score, sample_weight=weight)
+    precision = metrics.average_precision_score(positive, y_score, sample_weight=weight)
+    fpr, tpr, _ = metrics.roc_curve(positive, y_score, sample_weight=weight, drop_intermediate=False)
+    for block in range(1, 40):
+        monkeypatch.setattr(_blocks, "BLOCK", block)
+        found = rank(positive, y_score, weight, precision=True)
+        assert_same(found.auc, expected)
+        assert_same(found.average_precision, precision)
+        assert_same(found.curve.fpr, fpr)
+        assert_same(found.curve.tpr, tpr)
+
+
+@pytest.mark.parametrize("how", ["packed", "turned", "weighed"])
+def test_blocks_in_which_no_point_is_wanted(how, monkeypatch):
+    """As in many rows, or a short last block: the curve has fewer points than there are blocks."""
+    rng = np.random.default_rng(13)
+    y_score = (rng.integers(-40, 60, 300) / 64).astype("float32")
+    positive = rng.random(300) < (0.7 if how == "turned" else 0.3)
+    weight = rng.uniform(0.1, 2, 300) if how == "weighed" else None
+    monkeypatch.setattr(ranking, "_RARE", 0)
+    fpr, tpr, thresholds = metrics.roc_curve(positive, y_score, sample_weight=weight, drop_intermediate=False)
+    for block in range(1, 40):
+        monkeypatch.setattr(_blocks, "BLOCK", block)
+        found = rank(positive, y_score, weight, most=4)
+        assert_same(found.auc, metrics.roc_auc_score(positive, y_score, sample_weight=weight))
+        assert len(found.curve.thresholds) < 300 / 4
+        kept = np.isin(thresholds, found.curve.thresholds)
+        assert_same(found.curve.fpr, fpr[kept])
+        assert_same(found.curve.tpr, tpr[kept])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("share", [0.5, 0.002], ids=["packed", "looked up"])
+def test_a_thinned_curve_closes_up_towards_the_top(share, weighted):
+    positive, y_score = many_rows(share)
+    curve = rank(positive, y_score, np.ones(len(positive)) if weighted else None).curve
+    assert set(2 ** np.arange(17)) <= set((curve.tps + curve.fps).astype(int))
+
+
+def test_the_precision_of_a_curve_is_that_of_scikit_learn():
+    rng = np.random.default_rng(9)
+    positive, y_score = rng.random(60) < 0.4, rng.integers(0, 20, 60).astype("float32") / 20
+    curve = rank(positive, y_score).curve
+    precision, recall, _ = metrics.precision_recall_curve(positive, y_score)
+    assert_same(curve.precision[::-1], precision)
+    assert_same(curve.tpr[::-1], recall)
+
+
+def test_a_column_larger_than_a_tile_is_ranked_by_itself(monkeypatch):
+    rng = np.random.default_rng(10)
+    y_true, y_score = rng.integers(0, 3, 50), rng.random((50, 3))
+    monkeypatch.setattr(ranking, "_TILE", 1)
+    found = rank_columns(lambda some: [y_true == index for index in some], y_score, np.arange(3))
+    assert {index: one.auc for index, one in found.items()} == {
+        index: rank(y_true == index, y_score[:, index].copy()).auc for index in range(3)
+    }
+
+
+@pytest.mark.parametrize("average", ["macro", None])
+def test_the_label_that_every_row_has_is_named(average):
+    y_true, y_score = np.array([[0, 1], [1, 1], [1, 1]]), np.array([[0.1, 0.2], [0.6, 0.4], [0.3, 0.3]])
+    undefined = assessed(Multilabel(), y_true, y_score, "auc", average=average).scores.undefined
+    assert undefined == {"auc": "every row has the label 1"}
+
+
+def test_the_auc_a_sample_weighs_the_samples():
+    rng = np.random.default_rng(11)
+    y_true, y_score, weight = rng.integers(0, 2, (50, 4)), rng.random((50, 4)), rng.random(50)
+    y_true[:, :2] = [0, 1]
+    found = assessed(Multilabel(), y_true, y_score, "auc", average="samples", sample_weight=weight)
+    assert_same(
+        found.scores.values["auc"], metrics.roc_auc_score(y_true, y_score, average="samples", sample_weight=weight)
+    )
