@@ -1,10 +1,10 @@
-"""Tally and score the rows of one pass: the middle of the way, with nothing of Keras's hooks in it."""
+"""EpochRecord and score the rows of one pass: the middle of the way, with nothing of Keras's hooks in it."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kerascb_metrics.record.epoch_record import Tally
+from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.log_entries import history_entries, log_entries
 from kerascb_metrics.score.score import Scores
 
@@ -24,7 +24,7 @@ class Assessment:
     values: dict
     entries: dict
     scores: Scores
-    tally: Tally | None
+    tally: EpochRecord | None
     bounds: dict
 
 
@@ -56,7 +56,7 @@ def assess(evidence, scoring, *, complete=True, on_error, shapes=None):
     entries = log_entries(
         scores.values, names, evidence.kind, evidence.pos_index, scoring.matrices, scoring.wants_cells
     )
-    tally = Tally.of(evidence, scoring.zero_division)
+    tally = EpochRecord.of(evidence, scoring.zero_division)
     return Assessment(history_entries(scores.values, names), entries, scores, tally, _by_class(bounds, names))
 
 

@@ -12,7 +12,7 @@ from kerascb_metrics.tally.exact import Counts, label_cells, single_cells
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class EpochRecord:
     """What is kept of the rows of one epoch, however many there were: enough for its report and its pictures.
 
     Attributes:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascb_metrics.record.epoch_record import Tally
+from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.exact import Counts
 
@@ -325,7 +325,7 @@ def _tally_in(form):
     counts = _tables_in(form, names) if kind == "multilabel" else _counts_in(form, names)
     zero_division = _number_in(form.get("zero_division"))
     threshold, curves = _threshold_in(form, names), _curves_in(form, names)
-    return Tally(kind, names, counts, zero_division, pos_index, scale, threshold, curves)
+    return EpochRecord(kind, names, counts, zero_division, pos_index, scale, threshold, curves)
 
 
 def _tables_in(form, names):

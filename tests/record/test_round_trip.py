@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from kerascb_metrics import ScoreHistory
-from kerascb_metrics.record.epoch_record import Tally
+from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.log_file import LogFile
 from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.exact import Counts
@@ -55,7 +55,7 @@ def tallies(draw):
     weight = draw(arrays(st.sampled_from(["int64", "float64"]), 2))
     curve = Curve(np.array([np.inf, draw(st.floats())]), np.array([0, 1]), np.array([0.0, 2.0]))
     threshold = draw(st.none() | st.floats() | arrays("float64", len(names)))
-    return Tally(
+    return EpochRecord(
         "multiclass", names, Counts(*cells, weight, len(names)), 0.0, 1, "logit", threshold, {names[-1]: curve}
     )
 
@@ -102,7 +102,7 @@ def texts_in(value):
     """Every text in a history, or in a part of one."""
     if isinstance(value, ScoreHistory):
         return texts_in([vars(value)[part] for part in vars(value)])
-    if isinstance(value, Tally):
+    if isinstance(value, EpochRecord):
         return texts_in([value.class_names])
     if isinstance(value, dict):
         return texts_in([*value, *value.values()])
@@ -186,7 +186,7 @@ def with_text(part, text):
     history = ScoreHistory({text if part == "direction" else "f1": True})
     history.settings.update({text if part == "name of a setting" else "name": text if part == "setting" else "x"})
     names, zero = ("b", text if part == "class" else "c"), np.zeros(1, "int64")
-    tally = Tally("multiclass", names, Counts(zero, zero, zero, 2))
+    tally = EpochRecord("multiclass", names, Counts(zero, zero, zero, 2))
     history.append(0, {text if part == "score" else "f1": 0.5}, {text if part == "output" else None: tally})
     history.logs[-1][text if part == "log" else "loss"] = 0.25
     return history

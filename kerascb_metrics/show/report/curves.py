@@ -45,7 +45,7 @@ class Room:
 
 
 def page_curve(tally, name, points):
-    """Return a curve of a `Tally` as the page holds it.
+    """Return a curve of a `EpochRecord` as the page holds it.
 
     Returns:
         A dict: `of`, the index of the class; `thresholds`, falling, None for inf; `tps` and `fps`; `own`, the place of
