@@ -5,7 +5,7 @@ import numpy as np
 from sklearn import metrics
 
 from kerascb_metrics.collect import validation_hook
-from kerascb_metrics.collect.row_store import Taker
+from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
 
 
@@ -16,7 +16,7 @@ class CaptureOnly(PassListener, keras.callbacks.Callback):
         validation_hook.install(self.model)
 
     def on_validation_begin(self):
-        return Taker()
+        return RowConsumer()
 
     def on_validation_pass(self, collect, logs):
         collect()

@@ -9,7 +9,7 @@ from kerascb_metrics._blocks import columns_of
 from kerascb_metrics.interpret.losses import read_loss
 from kerascb_metrics.pipeline.assess import assess
 from kerascb_metrics.score.panel import auc_of_columns, binary_auc
-from kerascb_metrics.score.precision_recall_f1 import ratios
+from kerascb_metrics.score.precision_recall_f1 import precision_recall_f1
 from kerascb_metrics.score.score import Scoring
 
 BINARY = Binary(), read_loss("binary_crossentropy")
@@ -30,7 +30,7 @@ def ratios_of_cells(rows):
 
     def run():
         evidence.shared.clear()
-        ratios(evidence, average="binary", zero_division=0.0)
+        precision_recall_f1(evidence, average="binary", zero_division=0.0)
 
     run()  # counts the cells
     return run

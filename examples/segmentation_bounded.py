@@ -1,7 +1,7 @@
 """Two hundred million pixels are scored without being kept: `memory="bounded"`.
 
 Each validation image is made when it is asked for. F1 and the confusion matrix are exact, ROC AUC is known to within
-the interval that is printed. Kept, targets and outputs of all these pixels would take 1.7 GB, and the scoring more.
+the interval that is printed. RowStore, targets and outputs of all these pixels would take 1.7 GB, and the scoring more.
 
 python examples/segmentation_bounded.py
 """

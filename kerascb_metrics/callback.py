@@ -7,12 +7,12 @@ from typing import Any
 import keras
 
 from kerascb_metrics.collect import validation_hook
-from kerascb_metrics.collect.callback_order import callbacks_beside, step_to
+from kerascb_metrics.collect.callback_order import callbacks_beside, move_callback
 from kerascb_metrics.collect.claims import Claim
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import fit_list_holds, fit_validates, model_of
-from kerascb_metrics.collect.model_facts import facts_of
-from kerascb_metrics.collect.processes import agreed, processes_apart
+from kerascb_metrics.collect.model_facts import loss_and_output_names
+from kerascb_metrics.collect.processes import broadcast_from_first_process, processes_apart
 from kerascb_metrics.collect.validation_hook import PassListener
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.interpret.outputs import Outputs
@@ -21,7 +21,7 @@ from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.log_file import LogFile, open_log, place_before_savers
 from kerascb_metrics.record.log_keys import Keys
-from kerascb_metrics.record.monitor_modes import give_modes, take_back
+from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
 from kerascb_metrics.record.run_settings import score_names, settings_of
 from kerascb_metrics.score.plan import Plan
 from kerascb_metrics.show.tables import printable
@@ -134,7 +134,7 @@ class Metrics(PassListener, keras.callbacks.Callback):
         self.validation_steps = validation_steps
         self.validation_freq = validation_freq
         self.prefix = prefix
-        self.wants_pass = validation_data is None
+        self.uses_fit_validation = validation_data is None
         check_given(self)
         self._plan = Plan(scoring, task, average, zero_division, output, memory)
         self._keys = Keys("val_" if prefix is None else prefix, self._plan)
@@ -246,7 +246,7 @@ class Metrics(PassListener, keras.callbacks.Callback):
                 f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
             )
         recorder = Recorder(self._plan, self.use_sample_weight, "raise", tell=lambda message: None)
-        recorder.begin(0, facts_of(model))
+        recorder.begin(0, loss_and_output_names(model))
         recorder.record(lambda: GivenData(data, batch_size, steps).predict(model, recorder.reader))
         return {name: values[0] for name, values in recorder.history.items()}
 
@@ -262,24 +262,24 @@ class Metrics(PassListener, keras.callbacks.Callback):
         """Reset the lists, and install what collects the rows for the length of the fit."""
         peers = callbacks_beside(self)
         self._claim_fit(peers)
-        take_back(self._given_modes)  # of an interrupted fit
+        restore_auto_mode(self._given_modes)  # of an interrupted fit
         self._start_afresh()
         if (outputs := self._known_outputs()) is not None:
             self._plan.check(outputs, self._scored(outputs))
-            outputs.refuse_axes(facts_of(self.model).structure)
+            outputs.refuse_axes(loss_and_output_names(self.model).structure)
         others = [peer for peer in peers if isinstance(peer, Metrics) and peer is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
         self._log = open_log(self, others, self._recorder.troubles.say)
-        if self.wants_pass:
+        if self.uses_fit_validation:
             if self._log is not None:
-                self._place = step_to(place_before_savers(self, peers), self)
+                self._place = move_callback(place_before_savers(self, peers), self)
             validation_hook.install(self.model)
             self._warn_if_idle()
         else:
             self._given = GivenData(self.validation_data, self.validation_batch_size, self.validation_steps)
             self._given.refuse(self.model)
-            self._place = step_to(0, self)
+            self._place = move_callback(0, self)
         self._warn_if_apart()
         self._given_modes = give_modes(peers, lambda key: self._keys.mode_of(key, self._outputs))
 
@@ -287,8 +287,8 @@ class Metrics(PassListener, keras.callbacks.Callback):
         """Note the epoch, take up what is on file before the first, and see that the seam is still in place."""
         self._epoch = epoch
         if self._log is not None:
-            self._log.take_up(self._recorder, epoch)  # not known before: BackupAndRestore sets it in on_train_begin
-        if self.wants_pass:
+            self._log.resume(self._recorder, epoch)  # not known before: BackupAndRestore sets it in on_train_begin
+        if self.uses_fit_validation:
             validation_hook.install(self.model)
 
     def on_validation_begin(self):
@@ -303,7 +303,7 @@ class Metrics(PassListener, keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Score the given data, if there is any and its turn has come; note what else was logged; write to the file."""
-        if not self.wants_pass and is_due(epoch, self.validation_freq):
+        if not self.uses_fit_validation and is_due(epoch, self.validation_freq):
             taker = self._begin()
             collect = lambda: self._given.predict(self.model, taker, show_progress=not self._silent)  # noqa: E731
             logs.update(self._record(collect, logs))
@@ -313,21 +313,21 @@ class Metrics(PassListener, keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         """Leave the model and the other callbacks as they were found."""
-        if self.wants_pass:
+        if self.uses_fit_validation:
             validation_hook.remove(self.model)
-        step_to(self._place, self)
-        take_back(self._given_modes)
+        move_callback(self._place, self)
+        restore_auto_mode(self._given_modes)
         self._given_modes = []
         self._given = None
         self._claim.release()
         if self._log is not None:
-            self._log.take_up(self._recorder)  # of a fit that had no epoch left to train
+            self._log.resume(self._recorder)  # of a fit that had no epoch left to train
         if len(self.history.epochs) == self._recorder.taken_up:
             self._say_idle("no epoch of this fit was scored. See validation_freq.")
 
     def _scored(self, outputs: Outputs) -> list[str | None] | None:
         """The outputs that data of our own have targets for, None for those of fit; a dataset is not read for it."""
-        if self.wants_pass or not outputs.names:
+        if self.uses_fit_validation or not outputs.names:
             return None
         data = self.validation_data
         return outputs.with_targets(data[1]) if isinstance(data, tuple | list) else []
@@ -341,14 +341,16 @@ class Metrics(PassListener, keras.callbacks.Callback):
         self._claim.take()
 
     def _begin(self):
-        self._recorder.begin(self._epoch, facts_of(self.model))
+        self._recorder.begin(self._epoch, loss_and_output_names(self.model))
         return self._recorder.reader
 
     def _record(self, collect, taken):
-        entries = agreed(lambda: self._recorder.record(collect))
+        entries = broadcast_from_first_process(lambda: self._recorder.record(collect))
         self._own = self._keys.apart(entries, taken, self._recorder.troubles.say)
         renamed = {self._keys.prefix + name for name in entries} - set(self._own)
-        take_back([callback for callback in self._given_modes if callback.monitor in renamed])  # Keras's own names
+        restore_auto_mode(
+            [callback for callback in self._given_modes if callback.monitor in renamed]
+        )  # Keras's own names
         return self._own
 
     def _warn_if_idle(self):
@@ -386,7 +388,7 @@ class Metrics(PassListener, keras.callbacks.Callback):
 
     def _known_outputs(self) -> Outputs | None:
         """The `Outputs` of the model, where they are known without a batch."""
-        facts = facts_of(model_of(self))
+        facts = loss_and_output_names(model_of(self))
         return None if facts.structure is None else Outputs.of(facts.structure, facts.loss, facts.layer_names)
 
     @property
@@ -398,5 +400,5 @@ class Metrics(PassListener, keras.callbacks.Callback):
     def _tell(self, message):
         """Say it as Keras's own callbacks do, on a line of its own below the progress bar."""
         if not self._silent:
-            which = "" if self.wants_pass else f" ({self._keys.prefix}…)"
+            which = "" if self.uses_fit_validation else f" ({self._keys.prefix}…)"
             print(f"\nMetrics{which}: {message}")

@@ -17,7 +17,7 @@ def check_given(metrics):
         ("prefix", None),
     ):
         value = getattr(metrics, name)
-        if metrics.wants_pass and value != idle:
+        if metrics.uses_fit_validation and value != idle:
             raise ValueError(
                 f"Metrics: {name}={value!r} goes with validation_data=, data of this callback's own. For the pass "
                 "that fit() makes, pass it to fit()."
@@ -35,7 +35,7 @@ def check_given(metrics):
             "Metrics: a generator as validation_data needs validation_steps=, the batches of one pass; it must yield "
             "for ever, for each epoch reads on."
         )
-    if not metrics.wants_pass:
+    if not metrics.uses_fit_validation:
         GivenData(metrics.validation_data, metrics.validation_batch_size, metrics.validation_steps)
 
 

@@ -1,6 +1,6 @@
 """The module of the backend that Keras is set to: no other is imported.
 
-Each has the same functions: `build`, `to_numpy`, `is_at_hand`, `start_copy` and `refuse_unsupported`.
+Each has the same functions: `build`, `to_numpy`, `is_host_memory`, `start_copy` and `refuse_unsupported`.
 """
 
 import functools

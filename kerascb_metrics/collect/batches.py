@@ -8,8 +8,8 @@ from keras import tree
 
 from kerascb_metrics.collect import row_store
 from kerascb_metrics.collect.backend import backend
-from kerascb_metrics.collect.processes import own_share, together
-from kerascb_metrics.collect.row_store import Kept
+from kerascb_metrics.collect.processes import is_multi_process, own_share
+from kerascb_metrics.collect.row_store import RowStore
 from kerascb_metrics.exceptions import DataError
 
 
@@ -19,7 +19,7 @@ class Pass:
 
     Attributes:
         batches: in order, each a dict `y_true, y_pred, sample_weight, mask` of NumPy arrays or None; batches alike are
-            one. Those that were handed on to a `Taker` are not among them.
+            one. Those that were handed on to a `RowConsumer` are not among them.
         complete: False where the pass was cut short.
     """
 
@@ -52,7 +52,7 @@ class Batches:
         self._pending = [(part, _with_paths(part)) for part in parts]
         leaves = [leaf for _, with_paths in self._pending for _, leaf in with_paths if leaf is not None]
         # What is in the host's memory already may be the user's own, which the next batch overwrites.
-        if any(isinstance(leaf, np.ndarray) or backend().is_at_hand(leaf) for leaf in leaves):
+        if any(isinstance(leaf, np.ndarray) or backend().is_host_memory(leaf) for leaf in leaves):
             self._flush()
         else:
             for leaf in leaves:
@@ -74,7 +74,7 @@ class Batches:
                 self._error = error
 
     def _take(self, part, with_paths):
-        if self._counters and together():
+        if self._counters and is_multi_process():
             self.rows += self._share_out(part, with_paths)
             return
         leaves = [(path, _as_array(leaf)) for path, leaf in with_paths]
@@ -99,10 +99,10 @@ class Batches:
 
 def _places(expected, counters, keepers):
     """Where rows go: kept once for all that want them kept; and on to those that count them."""
-    places = [Kept(takers=counters, limit=0)] if counters else []
+    places = [RowStore(takers=counters, limit=0)] if counters else []
     if keepers or not counters:
         all_auto = keepers and all(taker.memory == "auto" for taker in keepers)
-        places.append(Kept(expected, keepers, row_store.LIMIT if all_auto else None))
+        places.append(RowStore(expected, keepers, row_store.LIMIT if all_auto else None))
     return places
 
 

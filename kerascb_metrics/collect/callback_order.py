@@ -15,7 +15,7 @@ def may_stand_beside(callback, other):
     return calling is None or any(each is other for each in keras_internals.callbacks_in(calling))
 
 
-def step_to(place, callback):
+def move_callback(place, callback):
     """Have Keras call `callback` at another place of its list from the next hook on; return the place it had.
 
     At the front, the others see what it adds to `logs`.

@@ -78,7 +78,7 @@ class GivenData:
         refuse_uneven_batches(rows, self._batch_size, self._steps)
 
     def predict(self, model, taker, *, show_progress=False):
-        """Predict all of the data, once; return it as a `Pass`, but for what a `Taker` took."""
+        """Predict all of the data, once; return it as a `Pass`, but for what a `RowConsumer` took."""
         self.refuse(model)
         counted = _Counted(self._data, self._steps)
         batches = Batches(self._known_rows, [taker])

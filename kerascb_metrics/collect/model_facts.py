@@ -32,7 +32,7 @@ class Shape:
     axes: tuple[int | None, ...]
 
 
-def facts_of(model: Any) -> ModelFacts:
+def loss_and_output_names(model: Any) -> ModelFacts:
     """Return what a model says about its outputs, in containers of our own."""
     names = getattr(model, "output_names", None)
     return ModelFacts(

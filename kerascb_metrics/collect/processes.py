@@ -12,7 +12,7 @@ from kerascb_metrics.collect.backend import backend
 from kerascb_metrics.exceptions import CaptureError
 
 
-def together():
+def is_multi_process():
     """Tell whether this process has others beside it."""
     return keras.backend.backend() == "jax" and backend().spans_processes()
 
@@ -28,10 +28,10 @@ def processes_apart():
 
 def is_first_process():
     """Tell whether this process is the one that writes files: of those that train together, the first."""
-    return not together() or backend().process_index() == 0
+    return not is_multi_process() or backend().process_index() == 0
 
 
-def agreed(score):
+def broadcast_from_first_process(score):
     """Call `score` and return what it returned in the first process: name → float, the same names in all of them.
 
     A score that failed in one process, or draws random numbers, must not have callbacks stop one process and not the
@@ -41,7 +41,7 @@ def agreed(score):
     Raises:
         CaptureError: where `score` went well here, and raised in another process.
     """
-    if not together():
+    if not is_multi_process():
         return score()
     error, entries = None, {}
     try:
@@ -73,7 +73,7 @@ def sum_over_processes(arrays):
             must call this, in the same order. Floats are added in the order of the processes, so that all get the
             same.
     """
-    if not together():
+    if not is_multi_process():
         return arrays
     return [np.asarray(backend().from_processes(array).sum(axis=0, dtype=array.dtype)) for array in arrays]
 
@@ -84,7 +84,7 @@ def joined_over_processes(vectors):
     Args:
         vectors: a list of int64 or float64 NumPy arrays, (N,), of the same length; it may differ between processes.
     """
-    if not together():
+    if not is_multi_process():
         return vectors
     lengths = backend().from_processes(np.array([len(vectors[0])], np.int64))[:, 0]
     padded = [np.pad(vector, (0, lengths.max() - len(vector))) for vector in vectors]
@@ -116,7 +116,7 @@ def local_part(part):
         The same structure; or None, in every process, where the leaves do not lie alike.
     """
     leaves = [leaf for leaf in tree.flatten(part) if leaf is not None]
-    if together():
+    if is_multi_process():
         held = backend().own_rows(leaves)
     else:
         held = [leaf if isinstance(leaf, np.ndarray) else backend().to_numpy(leaf) for leaf in leaves]

@@ -11,7 +11,7 @@ LIMIT = 4 << 30
 PART = 16 << 20
 
 
-class Taker:
+class RowConsumer:
     """What takes the rows of a pass in parts, where they are not kept.
 
     Attributes:
@@ -21,7 +21,7 @@ class Taker:
 
     memory = "exact"
 
-    def can_do_without(self, batches):
+    def counts_suffice_for(self, batches):
         """Tell whether it needs no rows to be kept; asked once, with the batches so far."""
         raise NotImplementedError
 
@@ -38,7 +38,7 @@ class Taker:
         raise NotImplementedError
 
 
-class Kept:
+class RowStore:
     """The rows of a pass, for some takers with the same limit.
 
     Args:
@@ -88,7 +88,7 @@ class Kept:
                 taker.take(part)
 
     def _must_keep(self, batches):
-        keep = not all([taker.can_do_without(batches) for taker in self._takers])  # noqa: C419  each is asked
+        keep = not all([taker.counts_suffice_for(batches) for taker in self._takers])  # noqa: C419  each is asked
         for taker in self._takers:
             taker.decide(keep)
         return keep

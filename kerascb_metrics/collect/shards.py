@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kerascb_metrics.collect.backend import backend
-from kerascb_metrics.collect.processes import together
+from kerascb_metrics.collect.processes import is_multi_process
 from kerascb_metrics.exceptions import CaptureError
 
 # What Keras takes where `batch_size` is None.
@@ -28,7 +28,7 @@ def refuse_uneven_batches(rows, batch_size=None, steps=None):
         steps: how many batches, at most; None is all.
     """
     shards, batch_size = _row_shards()[0], batch_size or _BATCH_SIZE
-    if together():
+    if is_multi_process():
         _refuse_unlike(rows, batch_size, steps)
     if rows is None or shards == 1:
         return

@@ -28,13 +28,13 @@ class PassListener:
     """What a callback must be to get the rows of fit's validation pass.
 
     Attributes:
-        wants_pass: False for a callback that scores other data.
+        uses_fit_validation: False for a callback that scores other data.
     """
 
-    wants_pass = True
+    uses_fit_validation = True
 
     def on_validation_begin(self):
-        """Return the `Taker` of the pass that begins."""
+        """Return the `RowConsumer` of the pass that begins."""
         raise NotImplementedError
 
     def on_validation_pass(self, collect, logs):
@@ -116,7 +116,7 @@ def _listeners(callbacks):
     listed = keras_internals.callbacks_in(callbacks)
     if any(isinstance(callback, _Arm) for callback in listed):
         return []
-    return [own for own in listed if isinstance(own, PassListener) and own.wants_pass]
+    return [own for own in listed if isinstance(own, PassListener) and own.uses_fit_validation]
 
 
 class _Arm(keras.callbacks.Callback):

@@ -2,7 +2,7 @@
 
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.tasks import Binary, Multiclass, Multilabel, Regression
-from kerascb_metrics.interpret.validation import some, whole, zero_one
+from kerascb_metrics.interpret.validation import are_integral, some, zero_one
 
 
 def infer_task(rows, loss):
@@ -39,7 +39,7 @@ def _infer_regression(rows, loss):
 
 
 def _infer_from_values(rows, columns, ignore_class):
-    if not whole(rows.y_true):
+    if not are_integral(rows.y_true):
         return Regression()
     if columns == 1:
         counted = rows.y_true if ignore_class is None else rows.y_true[rows.y_true != ignore_class]

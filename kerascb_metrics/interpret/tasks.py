@@ -10,14 +10,14 @@ from scipy.special import logit
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.validation import (
+    argmax_columns,
     binary_targets,
+    check_finite,
     check_threshold,
     check_two_shares,
     checked_outputs,
     class_indices,
     class_of,
-    finite,
-    highest,
     names_of,
     one_score,
     others_of,
@@ -200,7 +200,7 @@ class Multiclass:
         return Evidence(
             kind="multiclass",
             y_true=y_true,
-            y_pred=highest(outputs),
+            y_pred=argmax_columns(outputs),
             outputs=outputs,
             scale=scale,
             classes=classes[columns],
@@ -333,14 +333,14 @@ class Regression:
                 "build the model from a keras.Input of the shape (None, …)."
             )
         flat = flatten(rows, columns=rows.columns)
-        if finite(flat.y_true)[1]:
+        if check_finite(flat.y_true)[1]:
             raise DataError("Metrics: the validation targets hold NaN or infinite values. Remove or mask those rows.")
         return Evidence(
             kind="regression",
             y_true=flat.y_true,
             y_pred=flat.y_pred,
             sample_weight=flat.sample_weight,
-            undefined=finite(flat.y_pred)[1],
+            undefined=check_finite(flat.y_pred)[1],
         )
 
     def describe(self, loss):

@@ -122,7 +122,7 @@ def checked_outputs(outputs, scale):
     """
     lowest, highest = _reach(outputs)
     if not (np.isfinite(lowest) and np.isfinite(highest)):
-        return finite(outputs)
+        return check_finite(outputs)
     if scale == "probability" and (lowest < 0 or highest > 1 + SLACK):
         raise DataError(
             f"Metrics: the outputs are read as probabilities but reach from {lowest:.4g} to {highest:.4g}. If they are "
@@ -146,7 +146,7 @@ def check_threshold(threshold):
         )
 
 
-def highest(outputs):
+def argmax_columns(outputs):
     """Return the column of the highest output of each row, ties to the first; a byte a row for up to 256 columns."""
     columns = np.empty(len(outputs), np.min_scalar_type(outputs.shape[1] - 1))
     for block in blocks(outputs):
@@ -176,7 +176,7 @@ def one_score(columns: np.ndarray, scale: str) -> np.ndarray:
     return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)
 
 
-def finite(values):
+def check_finite(values):
     """Return the values and None, or zeros in their place and why: nothing is scored on them then."""
     if np.issubdtype(values.dtype, np.number) and not np.isfinite(values).all():
         count = np.count_nonzero(~np.isfinite(values))
@@ -189,7 +189,7 @@ def zero_one(values):
     return bool(np.isin(values, [0, 1]).all())
 
 
-def whole(values):
+def are_integral(values):
     """Tell whether all values are labels or whole numbers."""
     return values.dtype.kind in "iubSU" or bool((values == np.round(values)).all())
 

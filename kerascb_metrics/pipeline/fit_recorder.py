@@ -8,7 +8,7 @@ from kerascb_metrics.exceptions import ScoringError
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.pipeline.assess import assess, widest
 from kerascb_metrics.pipeline.pass_reader import Reader
-from kerascb_metrics.record.error_policy import Troubles
+from kerascb_metrics.record.error_policy import ErrorPolicy
 from kerascb_metrics.record.run_settings import score_names
 
 
@@ -18,19 +18,19 @@ class Recorder:
     Args:
         plan: the `Plan`: what to score on which output, and whether to keep the rows.
         use_sample_weight: whether weights count.
-        error_score: what becomes of errors, see `Troubles`.
+        error_score: what becomes of errors, see `ErrorPolicy`.
         tell: called with a sentence for each output that says how it is read.
 
     Attributes:
         history: the `ScoreHistory`.
         reader: the `Reader`, which takes what rows are not kept.
-        troubles: the `Troubles`.
+        troubles: the `ErrorPolicy`.
         taken_up: how many epochs of the history are those of an earlier fit, from a file.
     """
 
     def __init__(self, plan, use_sample_weight, error_score, tell):
         self.history = ScoreHistory()
-        self.troubles = Troubles(error_score)
+        self.troubles = ErrorPolicy(error_score)
         # Nothing of the recorder itself, which would then live until the next round of the garbage collector.
         self.reader = Reader(plan, use_sample_weight, partial(_say_how, self.history, tell), self.troubles.say)
         self.taken_up = 0
@@ -98,7 +98,7 @@ class Recorder:
             self._unweighted += [f"{prefix}{name}" for name in found.scores.unweighted]
             tallies[output] = found.tally
         self._say_width(bounds)
-        self.history.declare(self._plan.directions(self.reader.output_names, scored=tuple(readings)))
+        self.history.set_directions(self._plan.directions(self.reader.output_names, scored=tuple(readings)))
         self.history.settings["scoring"] = score_names(self._plan, self.reader.output_names, scored=tuple(readings))
         return values, entries, tallies, bounds
 

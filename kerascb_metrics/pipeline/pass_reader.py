@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerascb_metrics.collect.model_facts import ModelFacts
-from kerascb_metrics.collect.processes import together
-from kerascb_metrics.collect.row_store import Taker
+from kerascb_metrics.collect.processes import is_multi_process
+from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.exceptions import DataError, naming_output
 from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.outputs import Outputs
@@ -37,7 +37,7 @@ class Reading:
     shapes: str
 
 
-class Reader(Taker):
+class Reader(RowConsumer):
     """Reads the passes of one fit.
 
     Args:
@@ -83,9 +83,9 @@ class Reader(Taker):
         copy.end()
         return vars(copy)
 
-    # As a `Taker`. An error waits for the end of the pass, and so does a warning, which may be one.
+    # As a `RowConsumer`. An error waits for the end of the pass, and so does a warning, which may be one.
 
-    def can_do_without(self, batches):
+    def counts_suffice_for(self, batches):
         """Tell whether counts are enough for every score, and take less memory."""
         try:
             rows = self._rows_of(batches, counted=True)
@@ -135,7 +135,7 @@ class Reader(Taker):
         """
         if self._to_say is not None:
             self._say("memory", self._to_say)
-        shared = self.memory == "bounded" and together()
+        shared = self.memory == "bounded" and is_multi_process()
         if shared:
             refuse_if_any(self._error)
         elif self._error is not None:

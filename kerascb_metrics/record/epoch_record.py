@@ -60,16 +60,16 @@ class EpochRecord:
         )
 
     @property
-    def turned(self):
+    def inverted(self):
         """Whether the positive class of a binary task is the one of low outputs."""
         return self.kind == "binary" and self.pos_index == 0
 
     def thresholds(self, name):
         """Return the thresholds of a class's curve, as probabilities of the class; inf and margins as they are."""
         thresholds = self.curves[name].thresholds
-        if self.scale == "logit":  # those of a turned class are turned already
+        if self.scale == "logit":  # those of an inverted class are inverted already
             return np.append(np.inf, expit(thresholds[1:]))
-        return 1 + thresholds if self.turned and self.scale == "probability" else thresholds
+        return 1 + thresholds if self.inverted and self.scale == "probability" else thresholds
 
     def own_threshold(self, name):
         """Return the threshold above which the task labels a class, on the scale of `thresholds`; None without one."""
@@ -78,8 +78,8 @@ class EpochRecord:
         cuts = np.ravel(self.threshold).astype(float)
         cut = cuts[self.class_names.index(name) if len(cuts) > 1 else 0]
         if self.scale == "logit":
-            return float(expit(-cut if self.turned else cut))
-        return float((self.scale == "probability") - cut if self.turned else cut)
+            return float(expit(-cut if self.inverted else cut))
+        return float((self.scale == "probability") - cut if self.inverted else cut)
 
     def own_counts(self, name):
         """Return the true and false positives of a class as the task labelled the rows; None without a threshold."""

@@ -5,7 +5,7 @@ import warnings
 from kerascb_metrics.exceptions import UndefinedScoreWarning
 
 
-class Troubles:
+class ErrorPolicy:
     """The `error_score` policy of one fit, and the memory of what was said in it.
 
     Args:

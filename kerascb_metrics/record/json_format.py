@@ -230,7 +230,7 @@ def fill(history, header, epochs):
     """Put into an empty history what `header_in` and `epoch_in` return; epochs must rise."""
     settings, directions = header
     history.settings.update(settings)
-    history.declare(directions)
+    history.set_directions(directions)
     for epoch, values, logs, tallies, bounds in epochs:
         history.append(epoch, values, tallies, bounds)
         history.logs[-1].update(logs)

@@ -105,7 +105,7 @@ class LogFile:
         if first:
             _check_first(self.path, first)
 
-    def take_up(self, recorder, epoch=None):
+    def resume(self, recorder, epoch=None):
         """Have a `Recorder` begin with what is on file of the epochs before the first one of its fit.
 
         Args:

@@ -13,7 +13,7 @@ def give_modes(callbacks, mode_of):
         mode_of: monitor → "max", "min" or None.
 
     Returns:
-        The callbacks that were given one, for `take_back`.
+        The callbacks that were given one, for `restore_auto_mode`.
     """
     given = []
     for callback in callbacks:
@@ -26,7 +26,7 @@ def give_modes(callbacks, mode_of):
     return given
 
 
-def take_back(given):
+def restore_auto_mode(given):
     """Leave the callbacks at `mode="auto"` again."""
     for callback in given:
         callback.mode = "auto"

@@ -44,7 +44,7 @@ class RunRecord(Mapping):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
-    def declare(self, greater_is_better):
+    def set_directions(self, greater_is_better):
         """Say of more scores whether greater is better: name → True, False or None."""
         self.directions.update(greater_is_better)
 
@@ -110,7 +110,7 @@ class RunRecord(Mapping):
             epoch: as in `report`.
             output: as in `report`.
         """
-        place = self.place(epoch)
+        place = self.index_of(epoch)
         tallies = self.tallies[place]
         if tallies and output not in tallies:
             raise ValueError(f"output must be one of {', '.join(map(repr, tallies))}; received {output!r}.")
@@ -125,7 +125,7 @@ class RunRecord(Mapping):
     def _is_class_of(self, name, base):
         return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))
 
-    def place(self, epoch: int | str) -> int:
+    def index_of(self, epoch: int | str) -> int:
         """Return where a scored epoch stands in the lists; −1: the last; "best": of the first score that has a best."""
         if epoch == "best":
             return self._place_of_best(self.headline)

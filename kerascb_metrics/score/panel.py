@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from kerascb_metrics.interpret.weights import for_sums, tamed
-from kerascb_metrics.score.precision_recall_f1 import ratios
+from kerascb_metrics.score.precision_recall_f1 import precision_recall_f1
 from kerascb_metrics.tally.exact import Evidence
 from kerascb_metrics.tally.ranking import auc_of_rows
 
@@ -69,7 +69,7 @@ class Panel:
         evidence, by_class = self.evidence, self.average is None and self.evidence.kind != "multilabel"
         # The average over one label is its own value; scikit-learn would average over those with and without it.
         single = evidence.kind == "multilabel" and len(evidence.classes) == 1 and self.average != "samples"
-        value = ratios(
+        value = precision_recall_f1(
             evidence,
             average="binary" if single else self.average,
             zero_division=self.zero_division,

@@ -11,7 +11,7 @@ RATIOS = {metrics.precision_score: 0, metrics.recall_score: 1, metrics.f1_score:
 RATIO_OPTIONS = {"average", "labels", "pos_label", "zero_division"}
 
 
-def ratios(evidence, *, average, zero_division, labels=None, pos_label=1):
+def precision_recall_f1(evidence, *, average, zero_division, labels=None, pos_label=1):
     """Return `sklearn.metrics.precision_recall_fscore_support` of an `Evidence`, worked out once for each options.
 
     It sees the pairs (true, predicted) only through their counts, but for `average="samples"`.

@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from kerascb_metrics.interpret.validation import one_score
 from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, for_sums, tamed
 from kerascb_metrics.score.panel import Undefined, auc_of_columns, binary_auc, one_sided
-from kerascb_metrics.score.precision_recall_f1 import RATIO_OPTIONS, RATIOS, ratios
+from kerascb_metrics.score.precision_recall_f1 import RATIO_OPTIONS, RATIOS, precision_recall_f1
 from kerascb_metrics.tally.exact import Evidence, rankable
 from kerascb_metrics.tally.ranking import auc_of_pairs, rank
 
@@ -123,7 +123,7 @@ def run_function(function, evidence, zero_division):
     weight = evidence.sample_weight
     counted = counts_suffice(inner, options, evidence.kind)
     if _among(inner, RATIOS) and counted and options.keys() <= RATIO_OPTIONS:
-        return ratios(evidence, **{"average": "binary", **options})[RATIOS[inner]]
+        return precision_recall_f1(evidence, **{"average": "binary", **options})[RATIOS[inner]]
     if counted:
         y_true, y_pred, weight = evidence.cells
     else:

@@ -79,7 +79,7 @@ def _is_scalar(values):
 def _best(history):
     """Where the best epoch stands; None where no score has a best."""
     try:
-        return history.place("best")
+        return history.index_of("best")
     except ValueError:
         return None
 

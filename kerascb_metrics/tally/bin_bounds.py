@@ -47,7 +47,7 @@ def count_in_bins(positive, scores, binning, sample_weight=None, into=None):
     return into
 
 
-def bounds_of(table, binning, *, turned=False, precision=False, most=POINTS):
+def bounds_of(table, binning, *, inverted=False, precision=False, most=POINTS):
     """Return the lowest and the highest `Ranking` that rows in these bins can have.
 
     Without weights the areas are ratios of integers, divided once. Sums of weights are rounded as sums of floats are.
@@ -55,13 +55,13 @@ def bounds_of(table, binning, *, turned=False, precision=False, most=POINTS):
     Args:
         table: (2, 2^16) as `count_in_bins` returns it, both rows with something in them.
         binning: the `Binning`.
-        turned: whether the class is the one of low scores, which its scores are then turned for.
+        inverted: whether the class is the one of low scores, which its scores are then inverted for.
         precision: whether average precision is wanted too.
         most: about how many points of the curve are kept.
     """
     used = np.flatnonzero(table.any(axis=0))
     others, ones, single, lowest = table[0, used], table[1, used], binning.single[used], binning.lowest[used]
-    if turned:
+    if inverted:
         others, ones, single, lowest = others[::-1], ones[::-1], single[::-1], -binning.highest[used][::-1]
     if table.dtype == np.int64:
         single = single | (others + ones == 1)

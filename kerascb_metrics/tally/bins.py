@@ -73,7 +73,7 @@ def _of_half(dtype):
 
 
 def _in_order(bits):
-    """Bits of half precision as numbers that rise with the values: negative ones turned round, below the others."""
+    """Bits of half precision as numbers that rise with the values: negative ones reversed, below the others."""
     return bits ^ (-(bits >> 15) | np.uint16(0x8000))
 
 

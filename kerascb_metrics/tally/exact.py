@@ -99,7 +99,7 @@ class Evidence:
         sample_weight: (N,) float64, or None.
         undefined: None, or why nothing can be scored (outputs that are not finite, no rows …).
         wants_precision: whether average precision will be asked for, so that one sort serves it too.
-        shared: what several scores are made of, see `ratios`.
+        shared: what several scores are made of, see `precision_recall_f1`.
     """
 
     kind: str

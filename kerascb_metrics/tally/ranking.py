@@ -75,11 +75,11 @@ def points_each(curves):
     return min(POINTS, max(_FEWEST_POINTS, _ALL_POINTS // max(1, curves)))
 
 
-def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
+def rank_columns(truth_columns, y_score, columns, sample_weight=None, *, precision=False):
     """Rank some columns of (N, C) scores, each against its own column of truth; return column → `Ranking`.
 
     Args:
-        hot: called with columns' numbers for the truth of each, (N,) bool.
+        truth_columns: called with columns' numbers for the truth of each, (N,) bool.
         y_score: (N, C).
         columns: the numbers of the columns to rank.
         sample_weight: as in `rank`.
@@ -90,7 +90,7 @@ def rank_columns(hot, y_score, columns, sample_weight=None, *, precision=False):
     at_once = max(1, _TILE // max(1, len(y_score) * y_score.itemsize))
     for start in range(0, len(columns), at_once):
         some = columns[start : start + at_once]
-        for column, positive, scores in zip(some, hot(some), columns_of(y_score, some), strict=True):
+        for column, positive, scores in zip(some, truth_columns(some), columns_of(y_score, some), strict=True):
             rankings[int(column)] = rank(positive, scores, sample_weight, precision=precision, most=most)
     return rankings
 

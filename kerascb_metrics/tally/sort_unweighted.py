@@ -93,11 +93,11 @@ class LookedUp:
 class _Run:
     """Sorted keys of scores of one sign: rising as the scores do, the label in the lowest bit."""
 
-    def __init__(self, y_score, positive, turned, below_zero, room):
+    def __init__(self, y_score, positive, inverted, below_zero, room):
         self._below_zero, bits = below_zero, _BITS[y_score.dtype]
         self._top = bits(np.iinfo(bits).max >> 1)
         self.keys = room.view(bits)  # may be where the scores are
-        self._pack(y_score, positive, turned)
+        self._pack(y_score, positive, inverted)
         self.keys.sort()
 
     def scores(self, keys):
@@ -106,7 +106,7 @@ class _Run:
         scores = (self._top - magnitude if self._below_zero else magnitude).view(f"f{keys.itemsize}")
         return -scores if self._below_zero else scores
 
-    def _pack(self, y_score, positive, turned):
+    def _pack(self, y_score, positive, inverted):
         magnitudes = self.keys.view(y_score.dtype)
         for block in blocks(y_score):
             np.abs(y_score[block], out=magnitudes[block])  # −0.0 becomes 0.0; the sign bit is free, and shifts out
@@ -114,22 +114,22 @@ class _Run:
             if self._below_zero:
                 np.subtract(self._top, keys, out=keys)
             np.left_shift(keys, 1, out=keys)
-            np.bitwise_or(keys, positive[block] != turned, out=keys)
+            np.bitwise_or(keys, positive[block] != inverted, out=keys)
 
 
-def _runs(y_score, positive, turned):
+def _runs(y_score, positive, inverted):
     """Runs from the lowest scores to the highest; those below zero are in reverse by size, so they run apart."""
     if y_score.dtype not in _BITS:
         raise ValueError(f"y_score must be float32 or float64; received {y_score.dtype}.")
     y_score = _narrowed(y_score)
     if y_score.min() >= 0:
-        return [_Run(y_score, positive, turned, False, room=np.empty_like(y_score))]
+        return [_Run(y_score, positive, inverted, False, room=np.empty_like(y_score))]
     below = y_score < 0
     sides = []
     for below_zero in (True, False):
         if below.any():
             picked = _picked(y_score, below)
-            sides.append(_Run(picked, _picked(positive, below), turned, below_zero, room=picked))
+            sides.append(_Run(picked, _picked(positive, below), inverted, below_zero, room=picked))
         np.logical_not(below, out=below)
     return sides
 

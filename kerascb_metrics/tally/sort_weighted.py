@@ -131,7 +131,7 @@ def _sorted_keys(y_score):
 
 
 def _rising(places):
-    """Integers of 32 bits that order as the scores do: of floats their bits, turned about below zero."""
+    """Integers of 32 bits that order as the scores do: of floats their bits, flipped below zero."""
     if places.dtype == np.uint32:
         return places
     bits = (places + np.float32(0)).view(np.uint32)  # the sum folds −0.0 onto 0.0

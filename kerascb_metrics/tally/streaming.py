@@ -80,8 +80,8 @@ class CountedEvidence(Evidence):
             return {int(index): self._rank(self.bins[index], most=most) for index in np.flatnonzero(~self.one_sided)}
         if self.missing:
             return {}
-        turned = self.pos_index == 0
-        return {self.pos_index: self._rank(self.bins[0][::-1] if turned else self.bins[0], turned=turned)}
+        inverted = self.pos_index == 0
+        return {self.pos_index: self._rank(self.bins[0][::-1] if inverted else self.bins[0], inverted=inverted)}
 
     @property
     def pooled(self):

@@ -82,7 +82,7 @@ def test_twice_in_one_list(metrics):
 )
 def test_a_fit_within_a_fit(metrics, hook, which):
     """The inner one is refused before it trains; the outer one goes on as before, or ends with the error."""
-    if hook == "on_train_end" and not metrics.wants_pass:
+    if hook == "on_train_end" and not metrics.uses_fit_validation:
         pytest.skip("given data are called first of all: for this Metrics the fit has ended")
     model, trained, told = shared_model(), Trained(), []
     inner = model if which == "the same model" else shared_model(1)
@@ -100,7 +100,7 @@ def test_a_fit_within_a_fit(metrics, hook, which):
     assert len(told) == 1
     assert metrics.f1s == [F1, F1]
     assert trained.batches == 0
-    if not metrics.wants_pass and which == "another model":
+    if not metrics.uses_fit_validation and which == "another model":
         assert metrics.model is model
 
     with pytest.raises(ValueError, match="in use"):

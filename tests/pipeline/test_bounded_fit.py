@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, DataError, Metrics, Multiclass, ScoreHistory, ScoringError
 from kerascb_metrics.collect import row_store
-from kerascb_metrics.collect.model_facts import facts_of
+from kerascb_metrics.collect.model_facts import loss_and_output_names
 from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.tally import streaming
 from tests.support.arrays import assert_same
@@ -291,7 +291,7 @@ def test_no_more_room_is_made_than_the_limit():
     """The rows to come may be more than there is memory for."""
     leaves = [(("y_pred",), np.zeros((10, 100), "float32")), (("y_true",), np.zeros(10, "float32"))]
     part = {name: leaf for (name,), leaf in leaves}
-    place = row_store.Kept(10**15, (), limit=1 << 20)
+    place = row_store.RowStore(10**15, (), limit=1 << 20)
     place.add(part, leaves, 10)
     assert [len(batch["y_pred"]) for batch in place.finish()] == [10]
 
@@ -405,7 +405,7 @@ def test_nothing_of_a_fit_is_held():
     model = echo_model(loss=lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
     metrics = Metrics(task="binary", verbose=False)
     fit(model, [metrics], (X, Y))
-    metrics._recorder.begin(0, facts_of(model))  # as a fit leaves it that is interrupted in a pass
+    metrics._recorder.begin(0, loss_and_output_names(model))  # as a fit leaves it that is interrupted in a pass
     assert metrics._recorder.reader.__getstate__()["_facts"].loss is None
     gc.collect()
     before = [each for each in gc.get_objects() if type(each) is Recorder]

@@ -220,7 +220,7 @@ def test_json_lines_that_a_tool_has_rewritten(tmp_path, case):
     recorder = SimpleNamespace(history=ScoreHistory(), taken_up=0)
     log = LogFile(tmp_path / "scores.jsonl", pytest.fail)
     log.check()
-    log.take_up(recorder, epoch=2)
+    log.resume(recorder, epoch=2)
     assert recorder.history.epochs == [0, 1]
 
 

@@ -17,9 +17,9 @@ from kerascb_metrics import (
     ScoringError,
     UndefinedScoreWarning,
 )
-from kerascb_metrics.record.error_policy import Troubles
+from kerascb_metrics.record.error_policy import ErrorPolicy
 from kerascb_metrics.record.log_entries import history_entries, log_entries
-from kerascb_metrics.record.monitor_modes import give_modes, take_back
+from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
 from tests.support.arrays import assessed
 
 NAN = float("nan")
@@ -132,7 +132,7 @@ SOME = st.sampled_from(
 @given(st.lists(SOME | st.floats(), min_size=1, max_size=6), st.sampled_from(["max", "min"]))
 def test_best_is_the_first_of_the_best_numbers(values, mode):
     made = history(f1=values)
-    made.declare({"f1": mode == "max"})
+    made.set_directions({"f1": mode == "max"})
     numbers = [float(value) for value in values if value == value]
     if not numbers:
         with pytest.raises(ValueError, match="no epoch has a value for 'f1'"):
@@ -140,14 +140,14 @@ def test_best_is_the_first_of_the_best_numbers(values, mode):
         return
     place = list(map(float, values)).index(max(numbers) if mode == "max" else min(numbers))
     assert made.best("f1") == made.best("f1", mode) == (2 * place, values[place])
-    assert made.place("best") == place
+    assert made.index_of("best") == place
 
 
 def test_the_best_of_epochs_that_were_recorded_twice():
     made = ScoreHistory({"f1": True})
     for value in (0.25, 0.5):
         made.append(3, {"f1": value})
-    assert (made.best("f1"), made.place("best")) == ((3, 0.5), 1)
+    assert (made.best("f1"), made.index_of("best")) == ((3, 0.5), 1)
 
 
 PLACES = {-1: 2, 0: 0, 4: 2, "best": 1, np.int64(2): 1, np.int8(-1): 2, np.uint8(4): 2, 2.0: 1, np.str_("best"): 1}
@@ -155,7 +155,7 @@ PLACES = {-1: 2, 0: 0, 4: 2, "best": 1, np.int64(2): 1, np.int8(-1): 2, np.uint8
 
 @pytest.mark.parametrize("epoch", PLACES)
 def test_where_an_epoch_stands(epoch):
-    assert history(f1=[0.5, 0.75, 0.6]).place(epoch) == PLACES[epoch]
+    assert history(f1=[0.5, 0.75, 0.6]).index_of(epoch) == PLACES[epoch]
 
 
 @pytest.mark.parametrize("epoch", [True, False, np.True_, np.False_])
@@ -171,7 +171,7 @@ def test_what_is_true_or_false_is_no_epoch(epoch):
 @pytest.mark.parametrize("epoch", [-2, -3, np.int64(-2), 1, 3, 0.5, None, "last", "0", (), NAN])
 def test_what_was_not_scored_is_no_epoch(epoch):
     with pytest.raises(ValueError, match=r"was not scored; the scored epochs are \[0, 2, 4\]"):
-        history(f1=[0.5, 0.75, 0.6]).place(epoch)
+        history(f1=[0.5, 0.75, 0.6]).index_of(epoch)
 
 
 def test_scores_that_come_and_go_keep_their_epochs():
@@ -269,7 +269,7 @@ def test_the_cells_of_a_matrix_under_a_name_of_its_own():
     [("raise_first", False, NAN), (0, True, 0.0), (0.5, False, 0.5), (NAN, True, NAN), (-1, True, -1.0)],
 )
 def test_an_error_is_recorded_with_one_warning(error_score, first, recorded):
-    troubles = Troubles(error_score)
+    troubles = ErrorPolicy(error_score)
     with pytest.warns(UserWarning, match=r"Metrics: epoch 4: recorded .*: no luck"):
         np.testing.assert_equal(troubles.settle(ScoringError("no luck"), 3, first), recorded)
     np.testing.assert_equal(troubles.settle(ScoringError("again"), 4, False), recorded)  # warnings are errors here
@@ -279,12 +279,12 @@ def test_an_error_is_recorded_with_one_warning(error_score, first, recorded):
 def test_an_error_is_raised(error_score, first):
     error = DataError("no luck")
     with pytest.raises(DataError) as caught:
-        Troubles(error_score).settle(error, 3, first)
+        ErrorPolicy(error_score).settle(error, 3, first)
     assert caught.value is error
 
 
 def test_undefined_scores_are_told_once_a_fit_for_each_score():
-    troubles = Troubles("raise_first")
+    troubles = ErrorPolicy("raise_first")
     with pytest.warns(UndefinedScoreWarning) as told:
         troubles.report({"f1": "no luck", "recall": "no luck", "auc": "one class"}, [], 0)
     assert len(told) == 1
@@ -294,22 +294,22 @@ def test_undefined_scores_are_told_once_a_fit_for_each_score():
         troubles.report({"f1": "no luck", "kappa": "no luck"}, [], 2)
     assert "f1" not in str(told[0].message)
     with pytest.warns(UndefinedScoreWarning, match="f1"):  # another fit
-        Troubles("raise_first").report({"f1": "no luck"}, [], 1)
+        ErrorPolicy("raise_first").report({"f1": "no luck"}, [], 1)
 
 
 def test_a_report_of_nothing_says_nothing():
-    Troubles("raise_first").report({}, [], 0)
+    ErrorPolicy("raise_first").report({}, [], 0)
 
 
 def test_scores_that_ignore_weights_are_told_once():
-    troubles = Troubles("raise")
+    troubles = ErrorPolicy("raise")
     with pytest.warns(UserWarning, match="scored without them: max_error, own"):
         troubles.report({}, ["max_error", "own"], 0)
     troubles.report({}, ["max_error", "own"], 1)
 
 
 def test_a_topic_is_told_once():
-    troubles = Troubles("raise")
+    troubles = ErrorPolicy("raise")
     with pytest.warns(UserWarning, match="Metrics: hello"):
         troubles.say("topic", "hello")
     troubles.say("topic", "hello")
@@ -348,7 +348,7 @@ def test_directions_are_given_and_taken_back():
     modes = [callback.mode for callback in (f1, fp, loss, told, settled, unset)]
     assert modes == ["max", "min", "auto", "min", "auto", "max"]
     assert not hasattr(other, "mode")
-    take_back(given)
+    restore_auto_mode(given)
     assert [callback.mode for callback in (f1, fp, loss, told, unset)] == ["auto", "auto", "auto", "min", "auto"]
 
 

@@ -172,7 +172,7 @@ def test_what_a_log_file_holds_is_taken_up_as_it_was(history):
             written.logs[-1].update(history.logs[place])
             log.write(written)
         taken = SimpleNamespace(history=ScoreHistory(), taken_up=0)
-        LogFile(path, pytest.fail).take_up(taken)
+        LogFile(path, pytest.fail).resume(taken)
         assert taken.taken_up == len(history.epochs)
         if history.epochs:
             assert of_history(taken.history) == of_history(written)

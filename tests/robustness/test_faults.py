@@ -249,7 +249,7 @@ def after_a_fault(source, place, error, epochs):
 
     new = [one("new_") for one in make]
     for metrics in (*same, *new):
-        metrics.validation_data = None if metrics.wants_pass else OTHER_GIVEN
+        metrics.validation_data = None if metrics.uses_fit_validation else OTHER_GIVEN
     fit(model, [*same, *new], epochs=1, validation=OTHER_VALIDATION if validation is not None else None)
     for metrics in same:
         assert_scores(metrics, [0], OTHER_X, OTHER_Y)

@@ -12,7 +12,7 @@ from scipy.special import expit
 from sklearn.metrics import classification_report, confusion_matrix
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, ScoreHistory
-from kerascb_metrics.show.report.curves import Room, thin
+from kerascb_metrics.show.report.curves import CurveBudget, thin
 from kerascb_metrics.show.report.render import report_page
 from kerascb_metrics.tally.curve import Curve
 from tests.support.page_histories import (
@@ -220,8 +220,8 @@ def test_a_thinned_curve_has_its_ends_its_highest_f1_and_no_more_points_than_ask
 
 
 def test_where_there_are_very_many_curves_some_epochs_have_none():
-    assert Room(5_000, weighted=False).every == 1
-    room = Room(20_000, weighted=False)
+    assert CurveBudget(5_000, weighted=False).every == 1
+    room = CurveBudget(20_000, weighted=False)
     assert (room.every, [place for place in range(12) if room.admits(place, {7, 11, None})]) == (4, [0, 4, 7, 8, 11])
     assert "every 4th epoch" in room.words
 

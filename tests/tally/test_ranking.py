@@ -95,13 +95,13 @@ def test_any_weights(dtype, data):
     assert_points_are_exact(found.curve, positive, y_score, weight)
 
 
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("inverted", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_many_rows_over_several_blocks(kind, weighted, turned, monkeypatch):
+def test_many_rows_over_several_blocks(kind, weighted, inverted, monkeypatch):
     monkeypatch.setattr(_blocks, "BLOCK", 64)
     positive, y_score = of_kind(kind)
-    positive = ~positive if turned else positive
+    positive = ~positive if inverted else positive
     weight = np.random.default_rng(1).uniform(0, 2, len(positive)) if weighted else None
     found = assert_as_scikit_learn(positive, y_score, weight)
     assert_points_are_exact(found.curve, positive, y_score, weight)

@@ -16,11 +16,11 @@ def many_rows(share, n=100_000):
     return rng.random(n) < share, rng.permutation(n).astype("float32") / n
 
 
-@pytest.mark.parametrize("how", ["packed", "turned", "looked up", "weighed"])
+@pytest.mark.parametrize("how", ["packed", "inverted", "looked up", "weighed"])
 def test_blocks_of_any_size_never_cut_a_group(how, monkeypatch):
     rng = np.random.default_rng(12)
     y_score = (rng.integers(-20, 60, 200) / 64).astype("float32")  # two or three rows a score, of either sign
-    positive = rng.random(200) < (0.7 if how == "turned" else 0.3)
+    positive = rng.random(200) < (0.7 if how == "inverted" else 0.3)
     weight = rng.uniform(0.1, 2, 200) if how == "weighed" else None
     monkeypatch.setattr(ranking, "_RARE", 1 if how == "looked up" else 0)
     expected = metrics.roc_auc_score(positive, y_score, sample_weight=weight)
@@ -35,12 +35,12 @@ def test_blocks_of_any_size_never_cut_a_group(how, monkeypatch):
         assert_same(found.curve.tpr, tpr)
 
 
-@pytest.mark.parametrize("how", ["packed", "turned", "weighed"])
+@pytest.mark.parametrize("how", ["packed", "inverted", "weighed"])
 def test_blocks_in_which_no_point_is_wanted(how, monkeypatch):
     """As in many rows, or a short last block: the curve has fewer points than there are blocks."""
     rng = np.random.default_rng(13)
     y_score = (rng.integers(-40, 60, 300) / 64).astype("float32")
-    positive = rng.random(300) < (0.7 if how == "turned" else 0.3)
+    positive = rng.random(300) < (0.7 if how == "inverted" else 0.3)
     weight = rng.uniform(0.1, 2, 300) if how == "weighed" else None
     monkeypatch.setattr(ranking, "_RARE", 0)
     fpr, tpr, thresholds = metrics.roc_curve(positive, y_score, sample_weight=weight, drop_intermediate=False)

@@ -61,13 +61,13 @@ def rows(draw):
 
 @settings(max_examples=1000)
 @given(rows(), st.booleans())
-def test_the_interval_holds_the_exact_value(case, turned):
+def test_the_interval_holds_the_exact_value(case, inverted):
     scale, positive, scores = case
-    lowest, highest = bounds(positive, scores, scale, turned=False)
-    if turned:
+    lowest, highest = bounds(positive, scores, scale, inverted=False)
+    if inverted:
         binning = binning_of(scale, scores.dtype.name)
         table = count_in_bins(~positive, scores, binning)
-        lowest, highest = bounds_of(table, binning, precision=True, turned=True)
+        lowest, highest = bounds_of(table, binning, precision=True, inverted=True)
         positive, scores = ~positive, -scores
     exact = rank(positive, scores, precision=True)
     assert 0 <= lowest.auc <= exact.auc <= highest.auc <= 1

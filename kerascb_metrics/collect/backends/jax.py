@@ -106,7 +106,7 @@ def to_numpy(array):
     return np.asarray(array) if _is_here(array) else process_allgather(array, tiled=True)
 
 
-def is_at_hand(array):
+def is_host_memory(array):
     """Tell whether an array is in the host's memory: no JAX array is taken for it."""
     return False
 

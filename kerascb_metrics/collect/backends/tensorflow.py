@@ -61,7 +61,7 @@ def to_numpy(tensor):
     return keras.ops.convert_to_numpy(tensor)
 
 
-def is_at_hand(tensor):
+def is_host_memory(tensor):
     """Tell whether a tensor is in the host's memory: no tensor is taken for it."""
     return False
 

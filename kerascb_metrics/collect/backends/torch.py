@@ -38,7 +38,7 @@ def to_numpy(tensor):
     return tensor.numpy(force=True)  # Keras's own way warns at every call, at ten times the cost
 
 
-def is_at_hand(tensor):
+def is_host_memory(tensor):
     """Tell whether a tensor is in the host's memory: there is no device to be kept waiting."""
     return tensor.device.type == "cpu"
 

@@ -163,7 +163,7 @@ def confusion_display(history, epoch=-1, *, normalize=None, output=None):
     if normalize not in NORMALIZE:
         raise ValueError(f"normalize must be one of {', '.join(map(repr, NORMALIZE))}; received {normalize!r}.")
     tally = history.tally(epoch, output)
-    title = " ".join([*([] if output is None else [f"{output},"]), f"epoch {history.epochs[history.place(epoch)]}"])
+    title = " ".join([*([] if output is None else [f"{output},"]), f"epoch {history.epochs[history.index_of(epoch)]}"])
     matrix, options = tally.matrix(), {"normalize": normalize, "title": title, "display_labels": tally.class_names}
     if tally.kind == "multilabel":
         return LabelConfusionDisplay(np.stack([_normalized(table, normalize) for table in matrix]), **options)

@@ -83,7 +83,7 @@ class ThresholdDisplay:
     @classmethod
     def from_history(cls, history, epoch=-1, class_name=None, *, output=None):
         """Take it out of a `ScoreHistory`; arguments as in `ScoreHistory.plot_threshold`."""
-        tally, epoch = history.tally(epoch, output), history.epochs[history.place(epoch)]
+        tally, epoch = history.tally(epoch, output), history.epochs[history.index_of(epoch)]
         names = _classes(tally, None if class_name is None else [class_name], epoch)
         if len(names) > 1:
             raise ValueError(f"one class goes into this picture: choose class_name= of {', '.join(names)}.")
@@ -198,7 +198,7 @@ def _places(history, epochs):
     chosen = [epochs] if isinstance(epochs, str) or np.ndim(epochs) == 0 else list(epochs)
     if not chosen:
         raise ValueError(f"choose at least one epoch of {history.epochs}.")
-    return list(dict.fromkeys(history.place(epoch) for epoch in chosen))
+    return list(dict.fromkeys(history.index_of(epoch) for epoch in chosen))
 
 
 def _classes(tally, chosen, epoch):

@@ -13,7 +13,7 @@ _MOST_CURVES = 5_000
 _DOWN = decimal.Context(prec=12, rounding=decimal.ROUND_FLOOR)
 
 
-class Room:
+class CurveBudget:
     """How much of the curves goes on the page.
 
     Attributes:

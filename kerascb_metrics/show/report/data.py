@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kerascb_metrics.show.report.curves import Room, amounts, page_curve
+from kerascb_metrics.show.report.curves import CurveBudget, amounts, page_curve
 
 # A larger matrix is neither readable nor small; the most frequent errors stay.
 LARGEST_MATRIX = 100
@@ -23,7 +23,7 @@ def page_data(history):
     names = dict.fromkeys(name for of_epoch in tallies for name, tally in of_epoch.items() if tally is not None)
     every = [tally for of_epoch in tallies for tally in of_epoch.values() if tally is not None]
     weighted = any(_is_weighted(tally) for tally in every)
-    room, headline = Room(sum(len(tally.curves) for tally in every), weighted), _headline(history)
+    room, headline = CurveBudget(sum(len(tally.curves) for tally in every), weighted), _headline(history)
     kept = {len(tallies) - 1, None if headline is None else _best(history, headline)}
     return {
         "epochs": [int(epoch) for epoch in history.epochs],
@@ -80,14 +80,14 @@ def _number(value):
 
 def _output(name, tallies, room, kept):
     last = next(tally for tally in reversed(tallies) if tally is not None)
-    sign = "−" if last.turned else ""
+    sign = "−" if last.inverted else ""
     return {
         "name": "" if name is None else str(name),
         "names": list(last.class_names),
         "curved": [of for of in last.class_names if any(tally is not None and of in tally.curves for tally in tallies)],
         "no_curves": _NO_CURVES,
         "score": f"{sign}output" if last.scale == "margin" else "probability",
-        "own_sign": "≥" if last.turned else ">",
+        "own_sign": "≥" if last.inverted else ">",
         "zero_division": _number(last.zero_division),
         "epochs": [
             None if tally is None else _entry(tally, last, room, room.admits(place, kept))
