@@ -275,7 +275,7 @@ def test_evaluate(compiled):
         ({"output": "c"}, "output 'c' has no targets"),
         ({"scoring": {"a": ["f1"], "d": ["f1"]}}, "names d; the model's outputs are a, b"),
         ({"task": {"d": "binary"}}, "names d; the model's outputs are a, b"),
-        ({"task": {"b": "binary"}}, "output 'b': a binary task needs outputs of one column"),
+        ({"task": {"b": "binary"}}, "output 'b': a binary task needs outputs with one or two columns"),
     ],
     ids=str,
 )

@@ -327,7 +327,7 @@ def test_a_function_with_the_name_of_one_of_keras_is_the_users_own():
     def sparse_categorical_crossentropy(y_true, y_pred):
         return keras.ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
 
-    with pytest.raises(DataError, match=r"read as probabilities but reach from .*from_logits"):
+    with pytest.raises(DataError, match=r"should be probabilities, but range from .*from_logits"):
         fit(functional(as_tuple), [sparse_categorical_crossentropy, None], [LABELS], Metrics(verbose=False))
 
 
@@ -339,9 +339,9 @@ def mean_of(y_true, y_pred):
     ("losses", "task", "message"),
     [
         ([keras.losses.BinaryCrossentropy(from_logits=True), mean_of, mean_of], "auto", None),
-        (["mse", keras.losses.BinaryCrossentropy(from_logits=True)], "auto", "mean different things"),
+        (["mse", keras.losses.BinaryCrossentropy(from_logits=True)], "auto", "contradict each other"),
         (["mse", keras.losses.BinaryCrossentropy(from_logits=True)], Binary(from_logits=True), None),
-        (["binary_crossentropy", keras.losses.BinaryCrossentropy(from_logits=True)], "binary", "mean different things"),
+        (["binary_crossentropy", keras.losses.BinaryCrossentropy(from_logits=True)], "binary", "contradict each other"),
     ],
 )
 def test_several_losses_of_one_output(losses, task, message):

@@ -17,7 +17,7 @@ P1 = np.full((4, 1), 0.5, "float32")
 @pytest.mark.parametrize(
     ("task", "y_true", "y_pred", "what", "received", "remedy"),
     [
-        (Binary(), [0, 1, 2, 1], P3, "one column, or two", "(4, 3)", "task='multiclass' or task='multilabel'"),
+        (Binary(), [0, 1, 2, 1], P3, "one or two columns", "(4, 3)", "task='multiclass' or task='multilabel'"),
         (Binary(), [0, 1, 2, 1], P1, "targets 0 and 1", "received 2", "task='multiclass'"),
         (Binary(), [0, 1, np.nan, 1], P1, "targets 0 and 1", "nan", "task='multiclass'"),
         (Binary(), [-1, 0, 1, 1], P1, "targets 0 and 1 (or −1 and 1)", "received 0", "task='multiclass'"),
@@ -41,7 +41,14 @@ P1 = np.full((4, 1), 0.5, "float32")
         (Multilabel(), [0, 1, 2, 2], P3, "same shape (N, L)", "targets (4,) and outputs (4, 3)", "task='multiclass'"),
         (Multilabel(), [0, 1, 1, 1], P1[:, 0], "same shape (N, L)", "targets (4,)", "task='multiclass'"),
         (Multilabel(), np.full((4, 3), 2), P3, "targets 0 and 1", "received 2", "task='regression'"),
-        (Multilabel(threshold=[0.1, 0.2]), np.eye(4, 3), P3, "2 thresholds", "3 labels", "Give one, or one a label"),
+        (
+            Multilabel(threshold=[0.1, 0.2]),
+            np.eye(4, 3),
+            P3,
+            "2 thresholds",
+            "3 labels",
+            "Give one threshold, or one per label",
+        ),
         (Multilabel(), np.eye(4, 3), P3 * 6, "probabilities", "to 2", "from_logits=True"),
         (Multilabel(class_names="ab"), np.eye(4, 3), P3, "3 classes", "2", "class_names"),
         (Regression(), [1.0, 2, 3], P1, "same size", "targets (3,) and outputs (4, 1)", "task"),

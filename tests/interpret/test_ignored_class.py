@@ -167,7 +167,7 @@ def test_where_all_is_on_the_ignored_column_the_others_are_alike():
 
 
 def test_several_labels_cannot_leave_out_single_ones():
-    with pytest.raises(DataError, match="cannot leave out single labels"):
+    with pytest.raises(DataError, match="cannot ignore single labels"):
         read(Multilabel(), [[1, -1], [-1, 1]], np.full((2, 2), 0.5), LossReading("own", ignore_class=-1))
 
 

@@ -126,7 +126,7 @@ def test_no_weights_are_no_weights():
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "leaves", "message"),
     [
-        (CLASSES[:, :2], TAGS, {}, r"targets \(2, 2\) for outputs of 3 column\(s\) over \(2, 3\)"),
+        (CLASSES[:, :2], TAGS, {}, r"targets \(2, 2\) for outputs with 3 column\(s\) over \(2, 3\)"),
         (CLASSES.T, TAGS, {}, r"targets \(3, 2\)"),
         (np.eye(4)[CLASSES], TAGS, {}, r"targets \(2, 3, 4\)"),
         (CLASSES, TAGS, {"sample_weight": np.ones(3)}, r"sample weights of shape \(3,\).* over \(2, 3\)"),

@@ -34,7 +34,7 @@ def test_a_class_of_losses_is_the_loss_that_keras_makes_of_it(cls):
 
 @pytest.mark.parametrize("loss", [keras.losses.Circle(), keras.losses.CTC(), keras.losses.ctc, keras.losses.Circle])
 def test_losses_for_other_things_ask_for_the_task(loss):
-    assert "does not say what the outputs are" in read_loss(loss).problem
+    assert "does not tell what the outputs are" in read_loss(loss).problem
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_classes_on_another_axis_are_refused_before_training(loss):
     y = p.argmax(axis=1)
     if not read_loss(loss).name.startswith("sparse"):
         y = np.moveaxis(np.eye(4, dtype="float32")[y], -1, 1)
-    message = "has the classes on axis 1, and scores are of classes on the last axis"
+    message = "has the classes on axis 1, but scores need them on the last axis"
     with pytest.raises(DataError, match=message):
         Metrics(verbose=False).evaluate(model, (p, y))
     with pytest.raises(DataError, match=message):
@@ -184,7 +184,9 @@ def test_batches_with_and_without_a_last_axis_of_one():
 
 def test_batches_of_numbers_and_of_one_hot_rows_are_refused():
     p, y = RNG.dirichlet(np.ones(3), 60), RNG.integers(0, 3, 60)
-    with pytest.raises(DataError, match=r"y_true comes in different shapes, \(None, 3\), \(None,\)"):
+    with pytest.raises(
+        DataError, match=r"y_true has different shapes in different validation batches: \(None, 3\), \(None,\)"
+    ):
         Predictions.join([batch(y[:20], p[:20]), batch(np.eye(3)[y[20:]], p[20:])])
 
 

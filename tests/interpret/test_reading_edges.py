@@ -45,7 +45,7 @@ def test_one_class_at_several_positions_is_refused():
 @pytest.mark.parametrize("threshold", [-0.5, -0.001, 1, 1.5, np.nan])
 @pytest.mark.parametrize(("task", "y_true"), [(Binary, Y), (Multilabel, np.eye(4))])
 def test_a_threshold_that_is_no_probability_is_refused(task, y_true, threshold):
-    with pytest.raises(DataError, match="must lie between 0 and 1, below 1"):
+    with pytest.raises(DataError, match="must be a probability of at least 0 and below 1"):
         read(task(threshold=threshold), y_true, P if y_true.ndim == 1 else np.tile(P, (4, 1)))
 
 

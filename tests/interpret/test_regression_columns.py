@@ -165,7 +165,7 @@ def test_a_last_axis_of_unknown_length_is_one_of_positions(lengths):
 
 def test_a_last_axis_of_which_nothing_is_known_is_an_error_once_it_differs():
     batches = [(x, y[..., 0]) for x, y in ragged(1)]
-    with pytest.raises(DataError, match=r"last axis differs in length.*\(N, T, 1\).*keras.Input"):
+    with pytest.raises(DataError, match=r"last axis of the outputs differs in length.*\(N, T, 1\).*keras.Input"):
         fit(Echo(squeeze=True), batches)
 
 

@@ -273,7 +273,7 @@ def test_a_positive_label_that_alone_occurs():
 
 
 def test_a_positive_label_among_three_values_raises():
-    with pytest.raises(DataError, match=r"pos_label=7\) there may be one other target value; received 1, 2"):
+    with pytest.raises(DataError, match=r"pos_label=7\) the targets may have only one other value; received 1, 2"):
         read(Binary(pos_label=7), [7, 1, 2], [0.9, 0.1, 0.2], BCE)
 
 

@@ -69,7 +69,7 @@ if BACKEND == "tensorflow":
 
 def test_logits_read_as_probabilities(model):
     x = np.where(Y, 3, -3).astype("float32")[:, None]
-    with pytest.raises(DataError, match=r"probabilities but reach from -3 to 3.*from_logits=True.*Binary\("):
+    with pytest.raises(DataError, match=r"probabilities, but range from -3 to 3.*from_logits=True.*Binary\("):
         fit(model, binary(), validation_data=(x, Y))
     metrics = Metrics(task=Binary(from_logits=True), verbose=False)  # as the message says
     fit(model, metrics, validation_data=(x, Y))

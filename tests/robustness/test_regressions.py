@@ -38,7 +38,7 @@ def test_monitors_of_keras_own_names_keep_their_direction(own):
 @pytest.mark.parametrize("part", ["sample_weight", "mask"])
 def test_a_part_in_some_batches_only_is_an_error(part):
     batch = {"y_true": Y[:50], "y_pred": X[:50], "sample_weight": None, "mask": None}
-    with pytest.raises(DataError, match=f"some validation batches came without {part}"):
+    with pytest.raises(DataError, match=f"some validation batches have {part}, others do not"):
         Predictions.join([batch, {**batch, part: np.ones(50)}])
 
 
@@ -183,7 +183,7 @@ def test_two_scores_of_one_key_are_refused():
 
 @pytest.mark.parametrize("threshold", [50, 1, -0.2, float("nan")])
 def test_a_threshold_off_the_scale_is_refused(threshold):
-    with pytest.raises(DataError, match="between 0 and 1"):
+    with pytest.raises(DataError, match="at least 0 and below 1"):
         fit(Metrics(task=Binary(threshold=threshold)))
 
 
