@@ -308,7 +308,7 @@ def by_scikit_learn(layout, y, outputs, weight, keep):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_scores_are_scikit_learns(layout, floats):
+def test_scores_equal_those_of_scikit_learn(layout, floats):
     floats(layout.floats)
     model, metrics = layout.model(), Metrics(task=layout.task)
     model.counter.seen()
@@ -332,7 +332,7 @@ def test_scores_are_scikit_learns(layout, floats):
         np.testing.assert_allclose(value, plain[name], rtol=0, atol=1e-12, err_msg=name)
 
 
-def test_string_targets_are_not_kerass():
+def test_keras_takes_no_string_targets():
     """Keras takes numbers only: give class numbers, and the names by `Multiclass(class_names=…)`."""
     outputs, y = softmaxes(N)
     names = ("cat", "dog", "eel")

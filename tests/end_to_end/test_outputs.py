@@ -162,7 +162,7 @@ def test_each_output_with_targets_is_scored(form):
 
 
 @pytest.mark.parametrize("given", ["lists", "a dict of targets", "a subclassed model's list"])
-def test_a_list_of_outputs_that_all_have_targets(given):
+def test_a_list_of_outputs_with_targets_for_all(given):
     """A subclassed model's have no names of their own."""
     functional, metrics = "subclassed" not in given, Metrics("r2", task="regression")
     y = [Y["a"].astype("float32"), np.eye(3, dtype="float32")[Y["b"]], Y["c"]]
@@ -210,7 +210,7 @@ def test_scoring_and_task_by_output():
     )
 
 
-def test_a_name_each_by_output():
+def test_one_score_name_by_output():
     """A flat dict whose keys are all outputs is by output; an output that it leaves out is not scored."""
     metrics = Metrics({"b": "accuracy"})
     fit(metrics)
@@ -220,7 +220,7 @@ def test_a_name_each_by_output():
     )
 
 
-def test_the_same_scoring_for_all():
+def test_the_same_scoring_for_all_outputs():
     metrics = Metrics({"exact": "accuracy"})
     fit(metrics)
     assert_values(
@@ -279,7 +279,7 @@ def test_evaluate(compiled):
     ],
     ids=str,
 )
-def test_what_does_not_fit_the_model(options, message):
+def test_arguments_that_do_not_fit_the_model(options, message):
     with pytest.raises(ValueError, match=message):
         fit(Metrics(**options))
 
@@ -299,7 +299,7 @@ def test_targets_that_cannot_be_paired(form, y, message):
         Metrics().evaluate(model_of(form, LOSS if form is dict else as_list(LOSS)), (X, y))
 
 
-def test_an_output_of_a_model_with_one():
+def test_output_names_an_output_of_a_single_output_model():
     model = keras.Sequential([keras.Input((1,)), layers.Identity()])
     with pytest.raises(ValueError, match="names a; the model's outputs are one only"):
         Metrics(output="a").evaluate(model, (A, Y["a"]))

@@ -77,7 +77,7 @@ def softmax_auc(y=LABELS, logits=LOGITS):
 @pytest.mark.parametrize("make", [subclassed, functional])
 @pytest.mark.parametrize("form", [as_tuple, as_dict])
 @pytest.mark.parametrize("targets", ["one", "all"])
-def test_an_output_with_logits_beside_one_without_a_loss(make, form, targets):
+def test_an_output_with_logits_and_one_without_a_loss(make, form, targets):
     """The loss of the first output says that it is logits and which class is left out, in every structure."""
     y = LABELS.copy()
     y[::5] = -1
@@ -99,7 +99,7 @@ def test_an_output_with_logits_beside_one_without_a_loss(make, form, targets):
 
 @pytest.mark.parametrize("loss", [["mse", SPARSE(from_logits=True)], {"b": SPARSE(from_logits=True), "a": "mse"}])
 @pytest.mark.parametrize("options", [{"scoring": {"a": ["r2"], "b": None}}, {"output": "b"}])
-def test_a_list_of_losses_goes_by_the_flattened_order_of_a_dict_of_outputs(loss, options):
+def test_a_list_of_losses_follows_the_flattened_order_of_a_dict_of_outputs(loss, options):
     """Layer names differ from the keys, and come in another order."""
     model = functional(lambda logits, value: {"b": logits, "a": value}, names=("z", "y"))
     logs = fit(model, loss, {"a": VALUES + 1, "b": LABELS}, Metrics(**options, verbose=False))
@@ -109,7 +109,7 @@ def test_a_list_of_losses_goes_by_the_flattened_order_of_a_dict_of_outputs(loss,
 
 
 @pytest.mark.parametrize("make", [subclassed, functional])
-def test_output_is_judged_by_its_own_loss(make):
+def test_an_output_is_read_by_its_own_loss(make):
     model = make(lambda logits, value: [value, logits])
     name = "output_2" if make is subclassed else "logits"
     logs = fit(model, ["mse", SPARSE(from_logits=True)], [VALUES, LABELS], Metrics(output=name, verbose=False))
@@ -118,7 +118,7 @@ def test_output_is_judged_by_its_own_loss(make):
 
 @pytest.mark.parametrize("make", [subclassed, functional])
 @pytest.mark.parametrize("y", [LABELS, {"logits": LABELS}], ids=["array", "dict"])
-def test_a_dict_of_outputs_and_the_targets_of_one(make, y):
+def test_a_dict_of_outputs_with_targets_for_one(make, y):
     logs = fit(make(as_dict), {"logits": SPARSE(from_logits=True)}, y, Metrics(verbose=False))
     assert logs["val_logits_auc"] == [pytest.approx(softmax_auc(), abs=1e-12)]
 
@@ -141,7 +141,7 @@ def only_in_a_dict(logits, value):
         (only_in_a_dict, {"scoring": {"only": ["auc"]}, "task": {"only": "multiclass"}}),
     ],
 )
-def test_one_entry(form, y, options):
+def test_one_output_in_a_list_or_a_dict(form, y, options):
     """One output in a dict or a list, in given data: fit() itself does not take all of these."""
     model = subclassed(form)
     model.compile(loss=SPARSE(from_logits=True))
@@ -149,7 +149,7 @@ def test_one_entry(form, y, options):
     assert values["auc"] == pytest.approx(softmax_auc(), abs=1e-12)
 
 
-def test_two_outputs_of_one_layer_have_names_of_their_own():
+def test_two_outputs_of_one_layer_have_different_names():
     inputs = keras.Input((4,))
     shared = layers.Dense(1, activation="sigmoid")
     model = keras.Model(inputs, [shared(inputs), shared(-inputs)])
@@ -172,7 +172,7 @@ class OneOfTwo(keras.Model):
 
 
 @pytest.mark.skipif(BACKEND == "jax", reason="on JAX a test_step takes the state: see test_validation_hook")
-def test_a_step_that_hands_over_one_of_the_outputs():
+def test_a_step_that_scores_one_of_the_outputs():
     plain = functional(as_dict)
     model = OneOfTwo(plain.inputs, plain.output)
     model.compile(loss={"logits": SPARSE(from_logits=True)}, run_eagerly=True)
@@ -193,7 +193,7 @@ def test_an_ordered_dict_of_outputs_keeps_its_order():
     assert values["a_r2"] == pytest.approx(sk.r2_score(VALUES + 1, VALUES), abs=1e-6)
 
 
-def test_data_of_its_own_for_some_of_the_outputs():
+def test_given_data_with_targets_for_some_of_the_outputs():
     """Only outputs with targets are judged: the other one is a regression, which has no panel."""
     metrics = Metrics(validation_data=(X, {"logits": LABELS}), verbose=False)
     model = compiled(functional(as_dict), as_dict(SPARSE(from_logits=True), "mse"))
@@ -207,12 +207,12 @@ def test_data_of_its_own_for_some_of_the_outputs():
 COLLIDING = {"x": {"y_f1": "recall"}, "x_y": ["f1"]}
 
 
-def test_scores_of_two_outputs_with_one_name_are_refused_in_the_constructor():
+def test_two_outputs_with_one_score_name_raise_in_the_constructor():
     with pytest.raises(ValueError, match=r"'x' and 'x_y' would both write the score 'x_y_f1'"):
         Metrics(COLLIDING)
 
 
-def test_they_are_refused_before_training_where_the_model_names_the_outputs():
+def test_two_outputs_with_one_score_name_raise_before_training_if_the_model_names_them():
     model = functional(lambda logits, value: {"x": value, "x_y": value})
     metrics = Metrics({"y_f1": "recall", "f1": "f1"}, task="binary", verbose=False)
     trained = []
@@ -222,7 +222,7 @@ def test_they_are_refused_before_training_where_the_model_names_the_outputs():
     assert model.optimizer.iterations == 0
 
 
-def test_classes_may_make_the_names_collide():
+def test_class_names_may_make_the_score_names_collide():
     """Known only with the rows: nothing is recorded under a name of two."""
     model = subclassed(lambda logits, value: {"x": logits, "x_f1": logits})
     names = ["f1_a", "b", "c"]
@@ -236,7 +236,7 @@ def test_classes_may_make_the_names_collide():
         fit(model, SPARSE(from_logits=True), {"x": LABELS, "x_f1": LABELS}, metrics)
 
 
-def test_a_renamed_score_overwrites_no_other():
+def test_a_renamed_score_does_not_overwrite_another():
     """`auc` is a compiled metric, so ours is renamed to a name that is asked for as well."""
     x, y = binary_rows(40)
     model = echo_model(metrics=[keras.metrics.AUC(name="auc")])
@@ -280,7 +280,7 @@ class ConfigOnly(keras.losses.SparseCategoricalCrossentropy):
         return self.held
 
 
-def test_a_loss_that_cannot_be_read_is_an_error_before_training():
+def test_a_loss_that_cannot_be_read_raises_before_training():
     model = functional(as_tuple)
     with pytest.raises(
         DataError, match=r"output 'logits': from_logits.* of the loss Unreadable .*pass task=\{'logits'"
@@ -289,14 +289,14 @@ def test_a_loss_that_cannot_be_read_is_an_error_before_training():
     assert model.optimizer.iterations == 0
 
 
-def test_a_loss_that_cannot_be_read_of_a_subclassed_model():
+def test_a_subclassed_model_with_a_loss_that_cannot_be_read():
     """The outputs are known with the first rows."""
     metrics = Metrics(output="output_1", verbose=False)
     with pytest.raises(DataError, match=r"output 'output_1': from_logits.* of the loss Unreadable"):
         fit(subclassed(as_tuple), [Unreadable(), None], [LABELS], metrics)
 
 
-def test_a_task_says_what_the_loss_does_not():
+def test_a_task_replaces_a_loss_that_cannot_be_read():
     metrics = Metrics(output="logits", task={"logits": Multiclass(from_logits=True)}, verbose=False)
     logs = fit(functional(as_tuple), [Unreadable(), None], [LABELS], metrics)
     assert logs["val_logits_auc"] == [pytest.approx(softmax_auc(), abs=1e-12)]
@@ -323,7 +323,7 @@ def test_a_loss_that_does_not_fit_the_outputs(form, loss):
         metrics.evaluate(model, (X, form(LABELS, VALUES)))
 
 
-def test_a_function_with_the_name_of_one_of_keras_is_the_users_own():
+def test_a_custom_function_with_the_name_of_a_keras_loss_is_unknown():
     def sparse_categorical_crossentropy(y_true, y_pred):
         return keras.ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
 
@@ -359,14 +359,14 @@ def test_several_losses_of_one_output(losses, task, message):
 
 @pytest.mark.parametrize("name", ["crossentropy", "ce"])
 @pytest.mark.parametrize("columns", [1, 3])
-def test_the_crossentropy_that_keras_chooses_by_the_shapes(name, columns):
+def test_crossentropy_chosen_by_keras_by_the_shapes(name, columns):
     x, y = (binary_rows(ROWS)) if columns == 1 else (SHARES, LABELS)
     values = Metrics("accuracy").evaluate(echo_model(columns, loss=name), (x, y))
     labels = x[:, 0] > 0.5 if columns == 1 else x.argmax(axis=1)
     assert values["accuracy"] == sk.accuracy_score(y, labels)
 
 
-def test_scores_asked_of_an_output_without_targets():
+def test_scores_for_an_output_without_targets_raise():
     metrics = Metrics({"logits": ["f1"], "value": ["r2"]}, verbose=False)
     with pytest.raises(DataError, match="asks for scores of the output 'value', which has no targets"):
         fit(subclassed(as_dict), {"logits": SPARSE(from_logits=True)}, {"logits": LABELS}, metrics)
@@ -375,18 +375,18 @@ def test_scores_asked_of_an_output_without_targets():
 IMPOSSIBLE = {"logits": ["f1"], "value": ["r2", "f1"]}
 
 
-def test_a_score_that_a_task_cannot_have_names_the_output():
+def test_a_score_that_does_not_fit_the_task_names_the_output():
     with pytest.raises(ValueError, match=r"Metrics: output 'value': a regression task has no"):
         Metrics(IMPOSSIBLE, task={"value": "regression", "logits": "multiclass"})
 
 
-def test_a_score_that_the_task_of_a_loss_cannot_have_names_the_output():
+def test_a_score_that_does_not_fit_the_inferred_task_names_the_output():
     loss, y = as_dict(SPARSE(from_logits=True), "mse"), as_dict(LABELS, VALUES)
     with pytest.raises(ValueError, match=r"Metrics: output 'value': a regression task has no"):
         fit(functional(as_dict), loss, y, Metrics(IMPOSSIBLE))
 
 
-def test_every_warning_and_error_names_the_output():
+def test_an_error_while_reading_names_the_output():
     y = LABELS.copy()
     y[0] = 7
     with pytest.raises(DataError, match=r"Metrics: output 'logits': the model has 3 classes"):

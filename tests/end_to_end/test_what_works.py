@@ -357,7 +357,7 @@ def test_what_works(row):
             assert_panel(metrics, epoch, Y[order], X[order], row.weight)
 
 
-def test_swap_ema_weights_scores_the_ema():
+def test_swap_ema_weights_scores_the_averaged_weights():
     model, metrics = learning(use_ema=True, ema_momentum=0.9), Metrics("roc_auc")
     seen = {}
 

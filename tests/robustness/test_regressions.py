@@ -21,7 +21,7 @@ def fit(metrics, model=None, data=(X, Y), **options):
 
 
 @pytest.mark.parametrize("own", [{"error": "neg_log_loss"}, {"loss": "neg_log_loss"}])
-def test_monitors_of_keras_own_names_keep_their_direction(own):
+def test_monitors_of_keras_own_keys_keep_their_direction(own):
     stop = keras.callbacks.EarlyStopping("val_loss" if "loss" in own else "val_mean_absolute_error")
     model = echo_model(metrics=["mean_absolute_error"])
     seen = []
@@ -36,13 +36,13 @@ def test_monitors_of_keras_own_names_keep_their_direction(own):
 
 
 @pytest.mark.parametrize("part", ["sample_weight", "mask"])
-def test_a_part_in_some_batches_only_is_an_error(part):
+def test_weights_or_a_mask_in_only_some_batches_raise(part):
     batch = {"y_true": Y[:50], "y_pred": X[:50], "sample_weight": None, "mask": None}
     with pytest.raises(DataError, match=f"some validation batches have {part}, others do not"):
         Predictions.join([batch, {**batch, part: np.ones(50)}])
 
 
-def test_an_evaluate_that_makes_two_passes_is_refused():
+def test_an_evaluate_that_makes_two_passes_raises():
     class Twice(keras.Model):
         def evaluate(self, *args, **kwargs):
             super().evaluate(*args, **kwargs)
@@ -74,7 +74,7 @@ class StopsAtBatch(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize(("batch", "cut"), [(2, True), (3, False)])
-def test_a_pass_cut_short_is_known_also_when_a_hook_evaluates(batch, cut):
+def test_a_pass_cut_short_is_noticed_even_if_a_hook_evaluates(batch, cut):
     metrics = Metrics("f1")
     if cut:
         with pytest.warns(UserWarning, match="cut short"):
@@ -86,12 +86,12 @@ def test_a_pass_cut_short_is_known_also_when_a_hook_evaluates(batch, cut):
 
 
 @pytest.mark.parametrize("function", [sk.roc_auc_score, sk.log_loss, functools.partial(sk.ndcg_score, k=3)])
-def test_functions_that_need_scores_are_refused(function):
+def test_functions_that_need_scores_raise(function):
     with pytest.raises(ValueError, match=r"needs scores, and a metric function is called with labels.*make_scorer"):
         Metrics({"score": function})
 
 
-def test_monitors_of_values_a_class():
+def test_monitors_of_one_value_per_class():
     metrics = Metrics(average=None)
     assert metrics.monitor("f1_1") == {"monitor": "val_f1_1", "mode": "max"}
     with pytest.raises(ValueError, match=r"average=None 'f1' has a value a class.*'f1_1'"):
@@ -101,26 +101,26 @@ def test_monitors_of_values_a_class():
         Metrics().monitor("val_f1")
 
 
-def test_values_of_a_function_of_many_are_numbered():
+def test_several_values_of_a_function_are_numbered():
     metrics = Metrics({"share": lambda y_true, y_pred: np.array([0.25, 0.5, 1.0])})
     run = fit(metrics)
     assert [run.history[f"val_share_{place}"] for place in range(3)] == [[0.25], [0.5], [1.0]]
 
 
 @pytest.mark.parametrize(("arguments", "told"), [(((X, Y), echo_model), "received a tuple first")])
-def test_evaluate_wants_the_model_first(arguments, told):
+def test_evaluate_takes_the_model_first(arguments, told):
     with pytest.raises(TypeError, match=told):
         Metrics().evaluate(*arguments)
 
 
 @pytest.mark.parametrize("scoring", [(X, Y), [["f1", "recall"]]])
-def test_data_in_the_place_of_scores(scoring):
+def test_data_passed_as_scoring(scoring):
     received = r"(a ndarray|\['f1', 'recall'\] \(list\))"
     with pytest.raises(ValueError, match=rf"received {received}\. For data of its own pass validation_data="):
         Metrics(scoring)
 
 
-def test_lists_stay_in_step_with_the_epochs():
+def test_lists_have_one_value_per_epoch():
     def fails_at_first(y_true, y_pred):
         fails_at_first.calls += 1
         if fails_at_first.calls == 1:
@@ -144,7 +144,7 @@ def test_a_number_for_error_score_does_not_hide_wrong_arguments(options):
         fit(Metrics(error_score=0.0, **options))
 
 
-def test_what_the_user_is_certain_of_is_checked_before_training():
+def test_the_task_argument_is_checked_before_training():
     begun = []
     watch = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: begun.append(epoch))
     with pytest.raises(ValueError, match="regression task has no panel"):
@@ -152,7 +152,7 @@ def test_what_the_user_is_certain_of_is_checked_before_training():
     assert begun == []
 
 
-def test_data_that_raise_leave_the_model_whole():
+def test_data_that_raises_leaves_the_model_unchanged():
     model = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     before = [keras.ops.convert_to_numpy(variable).copy() for variable in model.variables]
@@ -174,7 +174,7 @@ def test_data_that_raise_leave_the_model_whole():
         assert model.predict(X, verbose=0).shape == (100, 1)
 
 
-def test_two_scores_of_one_key_are_refused():
+def test_two_scores_with_one_key_raise():
     with pytest.raises(ValueError, match="two scores would both write tn"):
         fit(Metrics({"tn": sk.accuracy_score, "confusion": "confusion"}))
     with pytest.raises(DataError, match="class_names must differ"):
@@ -182,12 +182,12 @@ def test_two_scores_of_one_key_are_refused():
 
 
 @pytest.mark.parametrize("threshold", [50, 1, -0.2, float("nan")])
-def test_a_threshold_off_the_scale_is_refused(threshold):
+def test_a_threshold_outside_its_range_raises(threshold):
     with pytest.raises(DataError, match="at least 0 and below 1"):
         fit(Metrics(task=Binary(threshold=threshold)))
 
 
-def test_binary_names_follow_pos_label():
+def test_binary_scores_follow_pos_label():
     scores = ["f1", "jaccard", "average_precision"]
     values = Metrics(scores, task=Binary(pos_label=0)).evaluate(echo_model(), (X, Y))
     assert values["average_precision"] == pytest.approx(sk.average_precision_score(1 - Y, -X[:, 0]), abs=1e-12)
@@ -209,14 +209,14 @@ class Composite(keras.callbacks.Callback):
         self.inner.on_train_begin(logs)
 
 
-def test_metrics_inside_another_callback_says_that_it_scores_nothing():
+def test_metrics_inside_another_callback_warns_that_it_scores_nothing():
     model, metrics = echo_model(), Metrics()
     with pytest.warns(UserWarning, match="nothing is scored inside another callback"):
         model.fit(X, Y, validation_data=(X, Y), verbose=0, callbacks=[Composite(metrics)])
     assert metrics.f1s == []
 
 
-def test_given_data_that_are_never_due_are_said_to_be_so():
+def test_given_data_that_is_never_due_warns():
     with pytest.warns(UserWarning, match="no epoch of this fit was scored"):
         fit(Metrics(validation_data=(X, Y), validation_freq=10), data=None)
 
@@ -244,7 +244,7 @@ def test_a_renamed_score_of_an_output_can_be_monitored():
     assert stop.best is not None
 
 
-def test_the_only_output_by_name():
+def test_a_single_output_selected_by_name():
     inputs = keras.Input((1,))
     model = keras.Model(inputs, {"a": keras.layers.Dense(1, kernel_initializer="identity", name="a")(inputs)})
     model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy")
@@ -253,7 +253,7 @@ def test_the_only_output_by_name():
     assert len(metrics.f1s) == 1
 
 
-def test_modes_are_given_back_after_a_fit_that_died_and_one_that_did_not():
+def test_modes_are_restored_after_an_interrupted_and_after_a_complete_fit():
     stop = keras.callbacks.EarlyStopping("val_f1")
     metrics, model = Metrics(), echo_model()
 
@@ -266,7 +266,7 @@ def test_modes_are_given_back_after_a_fit_that_died_and_one_that_did_not():
     assert stop.mode == "auto"
 
 
-def test_a_failed_pass_records_python_floats_and_a_matrix_of_nan():
+def test_a_failed_pass_records_floats_and_a_matrix_of_nan():
     y_bad = Y.copy()
     y_bad[0] = 7
 
@@ -294,7 +294,7 @@ def test_a_failed_pass_records_python_floats_and_a_matrix_of_nan():
     assert not np.isnan(metrics.f1s[2])
 
 
-def test_warnings_as_errors_do_not_spoil_the_numbers():
+def test_warnings_as_errors_do_not_change_the_scores():
     """A warning that raises is not a pass that failed."""
     model = echo_model()
 
@@ -327,7 +327,7 @@ def test_histories_compare_by_identity():
     assert metrics.history != dict(metrics.history)
 
 
-def test_the_order_of_a_list_of_the_users_own_is_given_back():
+def test_the_order_of_the_user_s_callback_list_is_restored():
     watch, metrics = keras.callbacks.LambdaCallback(), Metrics("f1", validation_data=(X, Y))
     model = echo_model()
     callbacks = keras.callbacks.CallbackList([watch, metrics], add_history=True, model=model)
@@ -335,7 +335,7 @@ def test_the_order_of_a_list_of_the_users_own_is_given_back():
     assert callbacks.callbacks[:2] == [watch, metrics]
 
 
-def test_run_eagerly_hands_numpy_arrays_through():
+def test_run_eagerly_with_numpy_arrays():
     x, y = binary_rows(20)
     model = echo_model(run_eagerly=True)
     metrics = Metrics("f1")
@@ -353,7 +353,7 @@ def _aligned(rows, dtype):
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="tf.data reads ahead, so that the model itself gets mixed rows")
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 @pytest.mark.parametrize("steps", [1] if BACKEND == "torch" else [1, 2])
-def test_a_buffer_that_the_data_source_fills_anew_is_copied_in_time(dtype, steps):
+def test_a_buffer_that_the_data_source_reuses_is_copied_in_time(dtype, steps):
     x, y = X.copy(), Y.astype(dtype)
     as_batch = __import__("torch").from_numpy if BACKEND == "torch" else (lambda array: array)
 
@@ -372,7 +372,7 @@ def test_a_buffer_that_the_data_source_fills_anew_is_copied_in_time(dtype, steps
     assert set(zip(rows.y_pred.ravel().tolist(), rows.y_true.ravel().tolist(), strict=True)) <= pairs
 
 
-def test_what_is_no_number_in_logs_is_left_to_others():
+def test_log_values_that_are_not_numbers_are_not_recorded():
     clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(when="12:00", what=None))
     metrics = Metrics("f1")
     fit(metrics, callbacks=[clock])
@@ -380,14 +380,14 @@ def test_what_is_no_number_in_logs_is_left_to_others():
     assert "val_loss" in metrics.history.logs[0]
 
 
-def test_options_that_are_not_shared_take_their_own_way():
+def test_a_partial_with_other_options_is_called_itself():
     score = functools.partial(sk.f1_score, average="macro", sample_weight=None)
     metrics = Metrics({"own": score})
     fit(metrics)
     assert metrics.history["own"] == [sk.f1_score(Y, X[:, 0] > 0.5, average="macro")]
 
 
-def test_what_a_user_does_to_a_matrix_spoils_no_report():
+def test_changing_a_returned_matrix_does_not_change_the_report():
     task, y, p = Multilabel(), np.array([[1, 0], [0, 1]]), np.array([[0.9, 0.2], [0.6, 0.8]])
     found = assessed(task, y, p)
     before = found.tally.report()
