@@ -28,8 +28,7 @@ def infer_task(rows: Rows, loss: LossReading) -> Task:
     """
     if loss.problem:
         raise DataError(
-            f"Metrics: {loss.problem}. Tell what the outputs are, as in task=Multiclass(from_logits=True) or "
-            "task='regression'."
+            f"Metrics: {loss.problem}. Pass the task, as in task=Multiclass(from_logits=True) or task='regression'."
         )
     columns = rows.columns
     one_output = columns == 1

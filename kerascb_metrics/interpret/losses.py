@@ -39,7 +39,7 @@ _FAMILIES: dict[LossFamily, dict[str, tuple[str, ...]]] = {
 _OPTIONS = {"from_logits": False, "ignore_class": None, "axis": -1}
 # Keras's losses for outputs that are neither classes in columns nor numbers.
 _OTHERS = ("circle", "Circle", "ctc", "CTC")
-# By these names Keras chooses the binary, the sparse or the categorical crossentropy, by the shapes.
+# Names for which Keras chooses the binary, the sparse or the categorical crossentropy by the shapes.
 _BY_SHAPE = ("crossentropy", "ce")
 
 
@@ -128,7 +128,7 @@ def read_loss(loss: Any) -> LossReading:
 
 
 def _read_object(loss: keras.losses.Loss) -> LossReading:
-    """Read a loss object: one of Keras's classes, of a subclass, or of a custom class."""
+    """Read a loss object of one of Keras's classes, of a subclass, or of a custom class."""
     options = _options_of(loss)
     if any(map(_is_other, type(loss).__mro__)):
         return _other(_name_of(loss))
@@ -150,7 +150,7 @@ def _read_object(loss: keras.losses.Loss) -> LossReading:
 
 
 def _wraps_a_function(loss: keras.losses.Loss) -> bool:
-    """Return whether the loss is Keras's wrapper of a function itself, which has no public name, and not a subclass."""
+    """Return whether the loss is Keras's wrapper of a function (it has no public name), not of a subclass."""
     return type(loss).__name__ == "LossFunctionWrapper" and callable(getattr(loss, "fn", None))
 
 

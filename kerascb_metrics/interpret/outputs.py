@@ -1,4 +1,4 @@
-"""The outputs of a model: this module alone pairs each one with its name, targets, weights, mask and losses.
+"""The outputs of a model, each paired with its name, targets, weights, mask and losses.
 
 The rule is Keras's own (`CompileLoss` in `keras/src/trainers/compile_utils.py`): names if there are names, else the
 flattened order of the structure that the model returns. tests/interpret/test_pairing.py compares the two.

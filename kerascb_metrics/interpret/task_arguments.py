@@ -51,9 +51,7 @@ def scale_of(task: str, from_logits: FromLogits, loss: LossReading) -> Scale:
     if from_logits != "auto":
         return "logit" if from_logits else "probability"
     if loss.problem:
-        raise DataError(
-            f"Metrics: {loss.problem}. Tell whether the outputs are logits, as in task={task}(from_logits=True)."
-        )
+        raise DataError(f"Metrics: {loss.problem}. Pass from_logits to the task, as in task={task}(from_logits=True).")
     if loss.family in ("hinge", "categorical_hinge"):
         return "margin"
     return "logit" if loss.from_logits else "probability"
