@@ -8,7 +8,7 @@ import numpy as np
 
 from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass
 from kerascb_metrics.collect.batches import Batches
-from kerascb_metrics.collect.processes import joined_over_processes, local_part, sum_over_processes
+from kerascb_metrics.collect.processes import joined_over_processes, local_rows, sum_over_processes
 from kerascb_metrics.pipeline.pass_reader import Reader
 from kerascb_metrics.tensorboard import ConfusionImages
 from tests.support.jax_launch import BATCH, part
@@ -318,7 +318,7 @@ def _parts_of(here, model, arrays):
     held, add = [], Batches.add
 
     def adding(batches, parts):
-        held.extend(local_part(part) for part in parts)
+        held.extend(local_rows(part) for part in parts)
         add(batches, parts)
 
     Batches.add = adding
@@ -342,9 +342,9 @@ def parts_that_lie_otherwise(here):
 
     rows, copied = laid(KINDS, "batch"), laid(KINDS, None)
     return {
-        "nested": local_part({"y_true": {"a": rows}, "y_pred": [laid(LOGITS, "batch", None)], "mask": None}),
-        "unlike": local_part({"y_true": rows, "y_pred": copied}),
-        "columns": local_part({"y_true": rows, "y_pred": laid(LOGITS, None, "batch")}),
-        "on the host": local_part({"y_true": rows, "y_pred": LOGITS}),
-        "copies": local_part({"y_true": copied, "y_pred": laid(LOGITS, None, None), "mask": None}),
+        "nested": local_rows({"y_true": {"a": rows}, "y_pred": [laid(LOGITS, "batch", None)], "mask": None}),
+        "unlike": local_rows({"y_true": rows, "y_pred": copied}),
+        "columns": local_rows({"y_true": rows, "y_pred": laid(LOGITS, None, "batch")}),
+        "on the host": local_rows({"y_true": rows, "y_pred": LOGITS}),
+        "copies": local_rows({"y_true": copied, "y_pred": laid(LOGITS, None, None), "mask": None}),
     }
