@@ -98,7 +98,7 @@ def test_a_step_that_hands_nothing_over():
 
 
 def test_a_step_that_hands_over_twice():
-    with pytest.raises(CaptureError, match=r"calls `self.compute_metrics` 2 times a batch.*validation_data="):
+    with pytest.raises(CaptureError, match=r"calls `self.compute_metrics` 2 times per batch.*validation_data="):
         fit(steps.as_class(steps.TwiceStep), binary())
 
 
