@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Tensor = Any  # of the backend: none of the three has stubs
+Tensor = Any  # a tensor of the backend, which is not imported here
 # `y_true`, `y_pred`, `sample_weight` and `mask` of a batch: each a tensor, a structure of tensors, or None.
 Captured = dict[str, Any]
 # A test function that returns, besides Keras's own result, the captured parts of the batches, in row order.

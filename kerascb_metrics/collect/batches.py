@@ -91,7 +91,7 @@ class Batches:
         self.rows += count
 
     def _store_of_several_processes(self, part: Captured, with_paths: _TensorLeaves) -> int:
-        """Store the rows of this process where rows are counted, and all rows where they are kept."""
+        """Store the rows of this process if rows are counted, and all rows if they are kept."""
         whole: Callable[[], Batch] = functools.cache(lambda: tree.map_structure(_as_array, part))
         if not self.rows:
             for consumer in self._counting:

@@ -1,7 +1,7 @@
 """Which fit a callback is in: it serves one at a time, across all threads.
 
-Keras calls no hook after a `fit` that raised. So a claim alone does not tell a running fit from an interrupted one. The
-stacks do: a running fit is on the stack of a thread.
+Keras calls no hook after a `fit` that raised. So a claim does not show whether its fit is running or was interrupted.
+The stacks do: a running fit is on the stack of a thread.
 """
 
 import threading

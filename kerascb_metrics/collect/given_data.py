@@ -1,7 +1,7 @@
 """Given data: one `predict` that also returns the targets, weights and mask of the same batches.
 
 The data is read once per pass, so that data which reshuffles at each reading stays aligned with its targets. A shadow
-of the model predicts, see `shadow.py`: nothing of the pass can be seen on the model.
+of the model predicts, see `shadow.py`, so the pass leaves no trace on the model.
 """
 
 import contextlib

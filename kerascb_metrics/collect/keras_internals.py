@@ -204,8 +204,8 @@ def calling_list(callback: keras.callbacks.Callback) -> keras.callbacks.Callback
 def fits_under_way(model: Any) -> int:
     """Return how many calls of `fit` on `model` this thread is in; 0 if none is on the stack.
 
-    Keras calls no hook after a `fit` that raised, so only the stack tells an outer fit that is still running from an
-    earlier, interrupted one.
+    Keras calls no hook after a `fit` that raised, so only the stack shows whether an outer fit is still running or
+    was interrupted.
     """
     return sum(1 for _ in _fits(model))
 

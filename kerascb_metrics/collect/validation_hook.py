@@ -213,7 +213,7 @@ def _tapped_function(model: Any) -> TappedFunction:
 
 
 def _rows_expected(asked: Mapping[str, Any]) -> int | None:
-    """Return how many rows `evaluate` will see in all processes, if its arguments tell; raise if Keras cannot."""
+    """Return how many rows `evaluate` will see in all processes, if its arguments show it; raise if Keras cannot."""
     shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(asked.get("y"))]
     rows, steps = int(shapes[0][0]) if shapes and shapes[0] else None, asked.get("steps")
     refuse_uneven_batches(rows, asked.get("batch_size"), steps)

@@ -142,7 +142,7 @@ def test_a_fit_scores_given_data_while_others_predict():
     assert_same(evaluated[0][0], own)
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="it works on the others")
+@pytest.mark.skipif(BACKEND != "jax", reason="it works on the other backends")
 def test_on_jax_keras_itself_fails_where_two_threads_use_one_model():
     """One of the threads fails, or each gets the same results as alone; never other numbers."""
     model, turns = trained("functional"), Turns(2)

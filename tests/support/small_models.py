@@ -1,4 +1,4 @@
-"""Small models with states, by the three ways to make one, and rows for them."""
+"""Small models with states, made in the three ways that Keras has, and rows for them."""
 
 from functools import cache
 
@@ -12,7 +12,7 @@ HOW = {"jit_compile": False} if BACKEND == "tensorflow" else {}  # XLA takes lon
 
 
 class Subclassed(keras.Model):
-    """Layers of its own; sets what it saw last on itself, and has a `predict_step` that calls Keras's."""
+    """Its own layers; it sets an attribute in `call`, and has a `predict_step` that calls Keras's."""
 
     def __init__(self):
         super().__init__()

@@ -115,7 +115,7 @@ class JaxBackend(Backend):
         return words.view(array.dtype).reshape(len(words), *array.shape)
 
     def own_rows(self, leaves: Sequence[Tensor | Array]) -> list[Array] | None:
-        """Return the rows on this process; None, in every process, if the leaves are not sharded alike by rows."""
+        """Return the rows on this process; None, in every process, if the leaves are sharded in different ways."""
         if not self.spans_processes():
             return super().own_rows(leaves)
         shardings = {_sharding(leaf) for leaf in leaves}

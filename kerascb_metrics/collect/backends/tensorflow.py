@@ -60,7 +60,7 @@ class TensorFlowBackend(Backend):
             _refuse_uneven_start(model, strategy)
 
     def variable_to_numpy(self, variable: Any) -> Array:
-        """Return the values of a variable, read first: NumPy 2 makes no array of a variable on several devices."""
+        """Return the values of a variable. It is read first: NumPy 2 cannot convert a variable on several devices."""
         value = variable.value
         return self.to_numpy(value.read_value() if hasattr(value, "read_value") else value)
 
