@@ -7,12 +7,12 @@ from typing import Any
 import keras
 
 from kerascb_metrics.collect import validation_hook
-from kerascb_metrics.collect.callback_order import callbacks_beside, move_callback
+from kerascb_metrics.collect.callback_order import callbacks_of_fit, move_callback
 from kerascb_metrics.collect.claims import Claim
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import fit_list_holds, fit_validates, model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
-from kerascb_metrics.collect.processes import broadcast_from_first_process, processes_apart
+from kerascb_metrics.collect.processes import broadcast_from_first_process, separate_processes
 from kerascb_metrics.collect.validation_hook import PassListener
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.interpret.outputs import Outputs
@@ -260,7 +260,7 @@ class Metrics(PassListener, keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Reset the lists, and install what collects the rows for the length of the fit."""
-        peers = callbacks_beside(self)
+        peers = callbacks_of_fit(self)
         self._claim_fit(peers)
         restore_auto_mode(self._given_modes)  # of an interrupted fit
         self._start_afresh()
@@ -360,7 +360,7 @@ class Metrics(PassListener, keras.callbacks.Callback):
             self._say_idle("nothing is scored inside another callback. List Metrics itself in fit(callbacks=[…]).")
 
     def _warn_if_apart(self):
-        if (count := processes_apart()) > 1:
+        if (count := separate_processes()) > 1:
             self._recorder.troubles.say(
                 "processes",
                 f"torch.distributed has {count} processes. Each scores the validation rows that it is given, and "

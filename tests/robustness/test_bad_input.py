@@ -98,7 +98,7 @@ def test_a_step_that_passes_nothing_to_compute_metrics():
 
 
 def test_a_step_that_calls_compute_metrics_twice():
-    with pytest.raises(CaptureError, match=r"calls `self.compute_metrics` 2 times a batch.*validation_data="):
+    with pytest.raises(CaptureError, match=r"calls `self.compute_metrics` 2 times per batch.*validation_data="):
         fit(steps.as_class(steps.TwiceStep), binary())
 
 
