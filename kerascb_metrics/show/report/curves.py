@@ -76,8 +76,8 @@ class CurveBudget:
             else ""
         )
         return (
-            f"Each curve has at most {self.points} points here, fewer than the history, and more of them where the "
-            f"curve bends. Each point is exact, counted over all rows.{epochs}"
+            f"Each curve has at most {self.points} points here, fewer than the history, and denser where it "
+            f"bends. Each point is exact, counted over all rows.{epochs}"
         )
 
 
