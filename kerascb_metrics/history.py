@@ -6,12 +6,12 @@ from typing import Any
 
 from kerascb_metrics.record.files import load, save, write_whole
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.plots.methods import Displays
+from kerascb_metrics.show.plots.methods import PlotMethods
 from kerascb_metrics.show.report.render import report_page
 from kerascb_metrics.show.tables import columns, html_table, printable, text_table
 
 
-class ScoreHistory(Displays, RunRecord):
+class ScoreHistory(PlotMethods, RunRecord):
     """A mapping from score name to the list of its values, one a scored epoch.
 
     The lists and arrays that it returns are copies: what is done to them does not change the record.

@@ -122,6 +122,10 @@ class RunRecord(Mapping):
             )
         return tally
 
+    def is_scalar(self, name: str) -> bool:
+        """Return whether a score is one number per epoch, not an array."""
+        return not any(np.ndim(value) for value in self[name])
+
     def _is_class_of(self, name, base):
         return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))
 
