@@ -10,33 +10,6 @@ _FIRST, _LAST, _ROWS = 5, 5, 12
 _WIDTH = 100
 
 
-def columns(history):
-    """Return name → one number an epoch: the scalar scores, then what Keras logged; nan where there was none.
-
-    A log that has a score's name goes under `logs_<name>`, with `logs_` once more for as long as that is taken too.
-    """
-    scores = {name: values for name, values in history.items() if _is_scalar(values)}
-    logged = _apart(dict.fromkeys(name for logs in history.logs for name in logs), {"epoch", *scores})
-    return {
-        **scores,
-        **{column: [logs.get(name, float("nan")) for logs in history.logs] for name, column in logged.items()},
-    }
-
-
-def _apart(names, scores):
-    """Log → its column, which is no other's."""
-    taken = {*scores, *names}
-    found = {}
-    for name in names:
-        column = name
-        if name in scores:
-            while column in taken:
-                column = f"logs_{column}"
-            taken.add(column)
-        found[name] = column
-    return found
-
-
 def text_table(history):
     """Return the scalar scores as text: long runs and wide tables abbreviated, the best epoch marked.
 
