@@ -152,9 +152,10 @@ class LogFile:
             else:
                 self._append(run)
         except (OSError, ValueError) as error:
+            reason = str(error).removesuffix(".")
             self._warn(
                 "log_file",
-                f"cannot write {os.fspath(self.path)} after epoch {run.epochs[-1] + 1} (counted from 1): {error}. "
+                f"cannot write {os.fspath(self.path)} after epoch {run.epochs[-1] + 1} (counted from 1): {reason}. "
                 "Training continues. The scores are in metrics.history, and the missing epochs are added as soon as "
                 "the file can be written again. This warning appears once per fit.",
             )
