@@ -298,7 +298,7 @@ def test_one_warning_per_fit_for_each_undefined_score():
 
 
 def test_no_warning_without_undefined_scores():
-    ErrorPolicy("raise_first").report({}, [], 0)
+    ErrorPolicy("raise_first").report({}, [], 0)  # a warning would be an error
 
 
 def test_one_warning_for_scores_that_ignore_weights():
