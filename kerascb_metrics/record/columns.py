@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.record.values import is_scalar
 
 
 def columns(run: RunRecord) -> dict[str, list[float]]:
@@ -12,7 +11,7 @@ def columns(run: RunRecord) -> dict[str, list[float]]:
 
     A log with the name of a score becomes `logs_<name>`, with more `logs_` in front while that name is in use too.
     """
-    scores = {name: values for name, values in run.items() if is_scalar(values)}
+    scores = {name: values for name, values in run.items() if run.is_scalar(name)}
     logged = _column_names(dict.fromkeys(name for logs in run.logs for name in logs), {"epoch", *scores})
     return {
         **scores,

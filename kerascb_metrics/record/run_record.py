@@ -8,7 +8,7 @@ import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.saved_run import SavedRun, Tallies
-from kerascb_metrics.record.values import Bounds, Copies, Directions, Value, blank_like, copied, copied_pair, is_scalar
+from kerascb_metrics.record.values import Bounds, Copies, Directions, Value, blank_like, copied, copied_pair, is_number
 
 
 class RunRecord(Mapping[str, list[Any]]):
@@ -133,7 +133,7 @@ class RunRecord(Mapping[str, list[Any]]):
 
     def _index_of_best(self, name: str, mode: str | None = None) -> int:
         values = self[name]
-        if not is_scalar(values):
+        if not self.is_scalar(name):
             raise ValueError(
                 f"{name!r} has several values per epoch, so it has no single best. Choose a score with one number, "
                 f"such as one class of {name!r}."
@@ -198,8 +198,8 @@ class RunRecord(Mapping[str, list[Any]]):
     @property
     def headline(self) -> str:
         """The name of the first score that has a best: one number per epoch, with a known direction."""
-        for name, values in self.items():
-            if is_scalar(values) and self._direction(name) is not None:
+        for name in self:
+            if self.is_scalar(name) and self._direction(name) is not None:
                 return name
         raise ValueError("no score here has a best: none has one number per epoch and a known direction.")
 
@@ -223,6 +223,10 @@ class RunRecord(Mapping[str, list[Any]]):
     def _direction(self, name: str) -> bool | None:
         bases = [base for base in self.directions if name == base or self._is_class_of(name, base)]
         return self.directions[max(bases, key=len)] if bases else None
+
+    def is_scalar(self, name: str) -> bool:
+        """Return whether a score is one number per epoch, not an array."""
+        return all(map(is_number, self[name]))
 
     def _is_class_of(self, name: str, base: str) -> bool:
         return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))

@@ -1,6 +1,6 @@
 """The values of a score: what is recorded of it in each epoch."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, SupportsIndex, TypeAlias, TypeGuard, overload
 
 import numpy as np
@@ -17,11 +17,6 @@ Directions: TypeAlias = dict[str, bool | None]
 def is_number(value: Value) -> TypeGuard[float]:
     """Tell whether a value of a score is a single number."""
     return np.ndim(value) == 0
-
-
-def is_scalar(values: Iterable[Value]) -> bool:
-    """Tell whether each value of a score is a single number."""
-    return all(map(is_number, values))
 
 
 class Copies(list[Any]):
