@@ -10,6 +10,7 @@ from kerascb_metrics.pipeline.assess import assess, widest
 from kerascb_metrics.pipeline.pass_reader import Reader
 from kerascb_metrics.record.error_policy import ErrorPolicy
 from kerascb_metrics.record.run_settings import score_names
+from kerascb_metrics.record.saved_run import SavedRun
 
 
 class Recorder:
@@ -25,15 +26,15 @@ class Recorder:
         history: the `ScoreHistory`.
         reader: the `Reader`, which takes what rows are not kept.
         troubles: the `ErrorPolicy`.
-        taken_up: how many epochs of the history are those of an earlier fit, from a file.
+        resumed_epochs: how many epochs of the history are those of an earlier fit, from a log file.
     """
 
     def __init__(self, plan, use_sample_weight, error_score, tell):
         self.history = ScoreHistory()
         self.troubles = ErrorPolicy(error_score)
         # Nothing of the recorder itself, which would then live until the next round of the garbage collector.
-        self.reader = Reader(plan, use_sample_weight, partial(_say_how, self.history, tell), self.troubles.say)
-        self.taken_up = 0
+        self.reader = Reader(plan, use_sample_weight, partial(_say_how, self.history, tell), self.troubles.warn_once)
+        self.resumed_epochs = 0
         self._plan, self._tell = plan, tell
         self._epoch = 0
         self._undefined: dict = {}
@@ -46,6 +47,12 @@ class Recorder:
     def predictions(self):
         """The last scored pass's `Predictions`, by output where there are several; None where rows are not kept."""
         return self.reader.predictions
+
+    def continue_from(self, run: SavedRun | None) -> None:
+        """Begin the history with the epochs of an earlier fit; None: there are none."""
+        if run is not None:
+            self.history.restore(run)
+            self.resumed_epochs = len(run.epochs)
 
     def begin(self, epoch, facts):
         """Begin a pass, see `Reader.begin`."""
@@ -130,7 +137,7 @@ class Recorder:
 
     def _settle(self, error):
         """Raise, or return what stands for the error; a first pass that cannot be scored at all always raises."""
-        first = len(self.history.epochs) == self.taken_up
+        first = len(self.history.epochs) == self.resumed_epochs
         if first and not isinstance(error, ScoringError):
             raise error
         return self.troubles.settle(error, self._epoch, first)

@@ -14,33 +14,6 @@ _FIRST, _LAST, _ROWS = 5, 5, 12
 _WIDTH = 100  # characters
 
 
-def columns(history: RunRecord) -> dict[str, list[float]]:
-    """Return name → one number per epoch: the scalar scores, then what Keras logged; nan if there was none.
-
-    A log that has the name of a score becomes `logs_<name>`, with more `logs_` in front while that name exists too.
-    """
-    scores = {name: values for name, values in history.items() if history.is_scalar(name)}
-    logged = _column_names(dict.fromkeys(name for logs in history.logs for name in logs), {"epoch", *scores})
-    return {
-        **scores,
-        **{column: [logs.get(name, float("nan")) for logs in history.logs] for name, column in logged.items()},
-    }
-
-
-def _column_names(names: Iterable[str], scores: set[str]) -> dict[str, str]:
-    """Return log → its column, different from all others."""
-    used = {*scores, *names}
-    found = {}
-    for name in names:
-        column = name
-        if name in scores:
-            while column in used:
-                column = f"logs_{column}"
-            used.add(column)
-        found[name] = column
-    return found
-
-
 def text_table(history: RunRecord) -> str:
     """Return the scalar scores as text: long runs and wide tables are shortened, the best epoch is marked.
 

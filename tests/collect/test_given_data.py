@@ -223,8 +223,8 @@ def test_progress_bar_of_a_long_pass(monkeypatch, capsys):
     [
         ({"validation_data": (X,)}, "must hold targets"),
         ({"validation_data": (X, None)}, "must hold targets"),
-        ({"prefix": "test_"}, "goes with validation_data="),
-        ({"validation_steps": 3}, "goes with validation_data="),
+        ({"prefix": "test_"}, "needs validation_data="),
+        ({"validation_steps": 3}, "needs validation_data="),
         ({"validation_data": (X, Y), "prefix": 3}, "prefix must be a string"),
         ({"validation_data": (X, Y), "validation_freq": 0}, "validation_freq must be a positive int"),
         ({"validation_data": endless()}, "validation_steps="),
