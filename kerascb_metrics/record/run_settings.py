@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import sklearn
 
-from kerascb_metrics._version import __version__
+from kerascb_metrics import __version__
 
 
 def settings_of(metrics):

@@ -7,7 +7,7 @@ import json
 import re
 from importlib.resources import files
 
-from kerascb_metrics._version import __version__
+from kerascb_metrics import __version__
 from kerascb_metrics.show.report.data import page_data
 
 _SCRIPTS = ("dom.js", "charts.js", "matrix.js", "curves.js", "page.js")
