@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import results
-from benchmarks.machine import facts
+from benchmarks.harness import results
+from benchmarks.harness.machine import facts
+from benchmarks.harness.table import plain
 from benchmarks.sections import SECTIONS
-from benchmarks.table import plain
 
 
 def main():
@@ -16,7 +16,7 @@ def main():
     measured = {name: _measure(name, asked.quick) for name in asked.sections or SECTIONS}
     folder = asked.into or (None if asked.quick else Path(__file__).parent)
     if folder is not None:
-        results.write(folder, measured)
+        results.write(folder, measured, order=SECTIONS)
         print(f"\nwritten to {folder / 'results.json'} and {folder / 'results.md'}")
     return int(any(row.verdict == "failed" for section in measured.values() for row in section["rows"]))
 

@@ -11,11 +11,11 @@ from statistics import median
 
 import keras
 
-from benchmarks.fit_callbacks import CaptureOnly, Metrics2017, PredictOnce
-from benchmarks.fit_calls import measure_calls
-from benchmarks.fit_models import Problem, problems
-from benchmarks.table import Row, as_fast, as_long, bounded
-from benchmarks.timing import Times, interleave
+from benchmarks.fitting.callbacks import CaptureOnly, Metrics2017, PredictOnce
+from benchmarks.fitting.calls import measure_calls
+from benchmarks.fitting.models import Problem, problems
+from benchmarks.harness.table import Row, as_fast, as_long, bounded
+from benchmarks.harness.timing import Times, interleave
 from kerascb_metrics import Metrics
 
 LONG_STEP = 0.002

@@ -1,9 +1,9 @@
 """The binary panel where NumPy finds none of the processor's wider instructions."""
 
-from benchmarks import data, ours, references
-from benchmarks.machine import wide_instructions
-from benchmarks.table import as_fast, as_long, missing
-from benchmarks.timing import interleave
+from benchmarks.compared import data, ours, references
+from benchmarks.harness.machine import wide_instructions
+from benchmarks.harness.table import as_fast, as_long, missing
+from benchmarks.harness.timing import interleave
 
 AT_LEAST_AS_FAST = 8
 

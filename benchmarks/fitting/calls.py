@@ -2,8 +2,8 @@
 
 import keras
 
-from benchmarks.fit_models import Problem, mlp
-from benchmarks.table import bounded
+from benchmarks.fitting.models import Problem, mlp
+from benchmarks.harness.table import bounded
 from kerascb_metrics import Metrics
 
 PROBLEM = Problem("MLP", mlp, (20,), 100, (32,))

@@ -3,8 +3,7 @@
 import json
 from dataclasses import asdict
 
-from benchmarks.sections import SECTIONS
-from benchmarks.table import Row, markdown
+from benchmarks.harness.table import Row, markdown
 
 HEAD = """# Benchmark
 
@@ -12,16 +11,17 @@ Written by `make bench`. Figures are medians, of cases interleaved in one proces
 """
 
 
-def write(folder, measured):
+def write(folder, measured, order):
     """Write sections; those that were not measured this time stay as they are on file, each with its own facts.
 
     Args:
         folder: where results.json and results.md go.
         measured: section → {"facts": …, "rows": [Row, …]}.
+        order: the names of all sections, in the order of the files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     everything = _on_file(folder / "results.json") | measured
-    everything = {name: everything[name] for name in SECTIONS if name in everything}
+    everything = {name: everything[name] for name in order if name in everything}
     (folder / "results.json").write_text(json.dumps(_plain(everything), indent=1, ensure_ascii=False) + "\n")
     parts = [_section(name, **section) for name, section in everything.items()]
     (folder / "results.md").write_text("\n".join([HEAD, *parts]))

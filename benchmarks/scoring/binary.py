@@ -1,8 +1,8 @@
 """The panel of a binary task, from the arrays of a pass to the scores."""
 
-from benchmarks import data, ours, references
-from benchmarks.table import Row, as_fast, as_long, missing
-from benchmarks.timing import interleave
+from benchmarks.compared import data, ours, references
+from benchmarks.harness.table import Row, as_fast, as_long, missing
+from benchmarks.harness.timing import interleave
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 QUICK_SIZES = (1_000, 10_000)

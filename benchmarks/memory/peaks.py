@@ -3,8 +3,8 @@
 import subprocess
 import sys
 
-from benchmarks.peak import RESET
-from benchmarks.table import bounded, missing
+from benchmarks.harness.table import bounded, missing
+from benchmarks.harness.peak import RESET
 
 AT_MOST_BYTES_A_ROW = 8
 N = 10_000_000
@@ -35,5 +35,5 @@ def measure(quick):
 
 
 def _peak(case, n):
-    command = [sys.executable, "-m", "benchmarks.peak", case, str(n)]
+    command = [sys.executable, "-m", "benchmarks.memory.cases", case, str(n)]
     return int(subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.split()[-1])

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from benchmarks import references
-from benchmarks.data import Rows
-from benchmarks.ours import column_auc, counting, layout, panel
-from benchmarks.table import as_fast, as_long, missing
-from benchmarks.timing import interleave
+from benchmarks.compared import references
+from benchmarks.compared.data import Rows
+from benchmarks.compared.ours import column_auc, counting, layout, panel
+from benchmarks.harness.table import as_fast, as_long, missing
+from benchmarks.harness.timing import interleave
 
 AUC_AT_MOST_SORTS = 2
 AUC_AT_LEAST_AS_FAST = 20

@@ -6,10 +6,11 @@ from functools import partial
 import keras
 import numpy as np
 
-from benchmarks import data
-from benchmarks.table import Row, as_long
-from benchmarks.timing import interleave
+from benchmarks.compared import data
+from benchmarks.harness.table import Row, as_long
+from benchmarks.harness.timing import interleave
 from kerascb_metrics.collect.batches import Batches, Pass
+from kerascb_metrics.collect.model_facts import ModelFacts
 from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.score.plan import Plan
 
@@ -73,7 +74,7 @@ def pass_over(rows, loss, times):
 
 def _scored(parts, loss, scoring, memory):
     recorder = Recorder(Plan(scoring, memory=memory), True, "raise", lambda sentence: None)
-    recorder.begin(0, loss)
+    recorder.begin(0, ModelFacts(loss))
     batches = Batches(sum(len(part["y_true"]) for part in parts), [recorder.reader])
     for part in parts:
         batches.add([part | {"sample_weight": None, "mask": None}])

@@ -7,7 +7,7 @@ from statistics import median
 
 import keras
 
-from benchmarks.table import bounded
+from benchmarks.harness.table import bounded
 
 PROGRAM = """
 import gc, time

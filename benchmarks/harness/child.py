@@ -1,4 +1,4 @@
-"""One module of a section in a process of its own: `python -m benchmarks.job <module> <file> [--quick]`."""
+"""One module of a section in a process of its own: `python -m benchmarks.harness.child <module> <file> [--quick]`."""
 
 import importlib
 import json

@@ -4,9 +4,9 @@ import tracemalloc
 
 import numpy as np
 
-from benchmarks import data, ours
-from benchmarks.table import Row, bounded
-from benchmarks.timing import interleave
+from benchmarks.compared import data, ours
+from benchmarks.harness.table import Row, bounded
+from benchmarks.harness.timing import interleave
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 QUICK_SIZES = (10_000, 100_000, 200_000)

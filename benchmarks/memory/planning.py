@@ -1,4 +1,4 @@
-"""What a pass of any size takes, reckoned from what was measured: `python -m benchmarks.planning` prints the table.
+"""What a pass of any size takes, reckoned from what was measured: `python -m benchmarks.memory.planning` prints the table.
 
 Memory of rows that are kept: what captured arrays take, and what scoring adds, in bytes a row, times N. Memory of
 counts is what was measured, whatever N is. Time is N by the rows a second of each way. Of 64 processes each counts
@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results.json"
+RESULTS = Path(__file__).parent.parent / "results.json"
 PROCESSES = 64
 SIZES = [(n, classes) for classes in (1, 20) for n in (10**6, 10**8, 10**9, 10**10)]
 # Case of each section by the number of columns.

@@ -4,9 +4,9 @@ import math
 
 import tensorflow as tf
 
-from benchmarks.fit_models import Problem, mlp
-from benchmarks.table import as_long
-from benchmarks.timing import interleave
+from benchmarks.fitting.models import Problem, mlp
+from benchmarks.harness.table import as_long
+from benchmarks.harness.timing import interleave
 from kerascb_metrics import Metrics
 
 REPLICAS = 2
