@@ -1,4 +1,4 @@
-"""How often the model's Python code runs in a fit: once for each function compiled, on PyTorch once a batch."""
+"""How often the model's Python code runs in a fit: once for each compiled function; on PyTorch once per batch."""
 
 import keras
 
@@ -10,7 +10,7 @@ PROBLEM = Problem("MLP", mlp, (20,), 100, (32,))
 
 
 class Counting(keras.layers.Layer):
-    """Passes its input on, and counts the calls of its Python code."""
+    """Returns its input, and counts the calls of its Python code."""
 
     calls = 0
 

@@ -19,9 +19,9 @@ class Job:
     """A module of `benchmarks`, measured in a process of its own.
 
     Attributes:
-        module: its name.
+        module: its name within `benchmarks`.
         backend: Keras's backend there.
-        simd: False where NumPy is to find none of the processor's wider instructions.
+        simd: False hides the processor's wider instructions from NumPy.
     """
 
     module: str
@@ -30,23 +30,17 @@ class Job:
 
     @property
     def name(self):
-        """What it is called in the table and in messages."""
+        """Its name in the table and in messages."""
         return f"{self.module} ({self.backend})"
 
     def run(self, quick):
-        """Return the rows of the table; one that says so where the backend is missing or the process failed."""
+        """Return the rows of the table; a single row if the backend is missing or the process failed."""
         if not installed(self.backend):
             return [missing(self.name, f"{self.backend} is not installed")]
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "rows.json"
-            command = [
-                sys.executable,
-                "-m",
-                "benchmarks.harness.child",
-                self.module,
-                str(file),
-                *(["--quick"] if quick else []),
-            ]
+            options = ["--quick"] if quick else []
+            command = [sys.executable, "-m", "benchmarks.harness.child", self.module, str(file), *options]
             status = subprocess.run(command, cwd=ROOT, env=self._environment(), check=False).returncode
             if status != 0:
                 return [Row(self.name, verdict="failed", note=f"exit status {status}")]

@@ -1,4 +1,4 @@
-"""The results as files: one for programs, one to read."""
+"""The results as files: JSON for programs, Markdown for people."""
 
 import json
 from dataclasses import asdict
@@ -7,12 +7,12 @@ from benchmarks.harness.table import Row, markdown
 
 HEAD = """# Benchmark
 
-Written by `make bench`. Figures are medians, of cases interleaved in one process; README.md in this folder says more.
+Written by `make bench`. Figures are medians of cases that are interleaved in one process; README.md describes how they are measured.
 """
 
 
 def write(folder, measured, order):
-    """Write sections; those that were not measured this time stay as they are on file, each with its own facts.
+    """Write the sections that were measured; the others stay as they are on file, each with its own facts.
 
     Args:
         folder: where results.json and results.md go.
@@ -44,5 +44,5 @@ def _plain(everything):
 
 
 def _section(name, facts, rows):
-    told = "; ".join(f"{what} {value}" for what, value in facts.items())
-    return f"## {name}\n\n{told}\n\n{markdown(rows)}\n"
+    described = "; ".join(f"{what} {value}" for what, value in facts.items())
+    return f"## {name}\n\n{described}\n\n{markdown(rows)}\n"

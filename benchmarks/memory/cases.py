@@ -36,12 +36,12 @@ def twenty_classes(n):
 
 
 def counts(n):
-    """A pass that counts binary rows, which are the same ones in each batch."""
+    """A pass that counts binary rows; each batch has the same rows."""
     return streaming.pass_over(data.binary(min(n, BATCH)), "binary_crossentropy", times=max(1, n // BATCH))
 
 
 def counts_of_twenty(n):
-    """A pass that counts rows of 20 classes."""
+    """A pass that counts rows of 20 classes; each batch has the same rows."""
     return streaming.pass_over(data.multiclass(min(n, BATCH), 20), streaming.SPARSE, times=max(1, n // BATCH))
 
 

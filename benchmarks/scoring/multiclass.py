@@ -1,4 +1,4 @@
-"""The panel of several classes, and one-vs-rest AUC."""
+"""The panel of a multiclass task, and one-vs-rest AUC."""
 
 from benchmarks.compared import data, ours
 from benchmarks.scoring.columns import Columns

@@ -1,4 +1,4 @@
-"""The panel of several labels, and their AUC."""
+"""The panel of a multilabel task, and the AUC of its labels."""
 
 from benchmarks.compared import data, ours
 from benchmarks.scoring.columns import Columns
