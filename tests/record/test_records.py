@@ -163,7 +163,7 @@ def test_what_is_true_or_false_is_no_epoch(epoch):
     made = ScoreHistory({"f1": True})
     for each in (0, 1):
         made.append(each, {"f1": 0.5})
-    for ask in (made.place, made.tally, made.report):
+    for ask in (made.index_of, made.tally, made.report):
         with pytest.raises(ValueError, match=rf"epoch must be one of \[0, 1\], -1 or 'best'; received .*{epoch}"):
             ask(epoch)
 
