@@ -72,10 +72,8 @@ class Fits:
         n = self.problem.validation_rows
         us_per_batch = 1e6 / math.ceil(n / self.batch_size)
         low, middle, high = (us_per_batch * extra for extra in self.times.extra("capture", "pass"))
-        at_most, note = (
-            CAPTURE_AT_MOST.get(keras.backend.backend()),
-            f"half of the rounds are between {low:.0f} and {high:.0f}",
-        )
+        at_most = CAPTURE_AT_MOST.get(keras.backend.backend())
+        note = f"half of the rounds are between {low:.0f} and {high:.0f}"
         if at_most is None:
             at_most = round(us_per_batch * NOTHING * self.times.of("pass"), 1)
             note += f"; the target is nothing, which means {NOTHING:.0%} of a pass here"

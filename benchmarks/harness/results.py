@@ -7,7 +7,7 @@ from benchmarks.harness.table import Row, markdown
 
 HEAD = """# Benchmark
 
-Written by `make bench`. Figures are medians of cases that are interleaved in one process; README.md describes how they are measured.
+Written by `make bench`. Figures are medians of cases that are interleaved in one process, see README.md.
 """
 
 
