@@ -173,10 +173,6 @@ class RunRecord(Mapping[str, list[Any]]):
             )
         return tally
 
-    def is_scalar(self, name: str) -> bool:
-        """Return whether a score is one number per epoch, not an array."""
-        return not any(np.ndim(value) for value in self[name])
-
     def index_of(self, epoch: int | str) -> int:
         """Return the index of a scored epoch in the lists.
 

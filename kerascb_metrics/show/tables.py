@@ -1,7 +1,7 @@
 """The scores of a run as a table: columns of numbers, text for terminals, HTML for notebooks."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import numpy as np

@@ -40,7 +40,7 @@ def test_monitors_of_one_value_per_class():
     with pytest.raises(ValueError, match=r"average=None 'f1' has a value a class.*'f1_1'"):
         metrics.monitor("f1")
     assert Metrics({"macro_f1": "f1_macro"}, average=None).monitor("macro_f1")["mode"] == "max"  # one value
-    with pytest.raises(ValueError, match="the score's own name, 'f1'"):
+    with pytest.raises(ValueError, match="the name of a score without prefix, 'f1'"):
         Metrics().monitor("val_f1")
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 
-from kerascb_metrics._version import __version__
+from kerascb_metrics import __version__
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.report.data import Json, page_data
 

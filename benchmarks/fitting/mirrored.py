@@ -1,12 +1,12 @@
-"""What `fit` takes with `Metrics()` under TensorFlow's MirroredStrategy, on two devices made of the processor."""
+"""The time of `fit` with `Metrics()` under TensorFlow's MirroredStrategy, on two logical devices of the processor."""
 
 import math
 
 import tensorflow as tf
 
-from benchmarks.fit_models import Problem, mlp
-from benchmarks.table import as_long
-from benchmarks.timing import interleave
+from benchmarks.fitting.models import Problem, mlp
+from benchmarks.harness.table import as_long
+from benchmarks.harness.timing import interleave
 from kerascb_metrics import Metrics
 
 REPLICAS = 2
@@ -15,7 +15,7 @@ TRAINING_BATCHES = 8
 
 
 def measure(quick):
-    """Measure a fit with the panel against the fit without."""
+    """Measure a fit with the panel against a fit without."""
     strategy = _two_devices()
     problem = Problem("MLP", mlp, (20,), 1_100 if quick else 5_000, (BATCH,))
     fits = {
@@ -35,7 +35,7 @@ def _two_devices():
 
 
 def _one_epoch(strategy, problem, callbacks):
-    """Return a function that fits a model of its own for one more epoch."""
+    """Return a function that fits a new model for one more epoch at each call."""
     x, y = (part[: TRAINING_BATCHES * BATCH] for part in problem.data(seed=0))
     options = {"validation_data": problem.data(seed=1), "callbacks": callbacks}
     with strategy.scope():

@@ -1,4 +1,4 @@
-"""The small models that `fit` is timed on, and their data."""
+"""The small models that are fitted, and their data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from keras import layers
 
 @dataclass(frozen=True)
 class Problem:
-    """A model and the data that it is fitted to.
+    """A model and its data.
 
     Attributes:
-        name: in the table.
-        build: makes a fresh compiled model.
-        row: the shape of a row of x.
-        validation_rows: how many rows are validated on.
-        batch_sizes: to fit with.
+        name: its name in the table.
+        build: returns a new compiled model.
+        row: the shape of one row of x.
+        validation_rows: the number of validation rows.
+        batch_sizes: the batch sizes to fit with.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Problem:
     batch_sizes: tuple
 
     def data(self, seed):
-        """Return x and y of as many rows as are validated on, y float32 0 and 1 of shape (N, 1)."""
+        """Return x and y with `validation_rows` rows; y is float32, 0 and 1, of shape (N, 1)."""
         rng = np.random.default_rng(seed)
         x = rng.standard_normal((self.validation_rows, *self.row), np.float32)
         noise = rng.standard_normal(len(x), np.float32)
@@ -35,7 +35,7 @@ class Problem:
 
 
 def problems(quick):
-    """Return the problems; with `quick` tiny ones."""
+    """Return the problems; tiny ones with `quick`."""
     if quick:
         return [Problem("MLP", mlp, (20,), 2_000, (32,)), Problem("conv net", conv_net, (28, 28, 1), 256, (32,))]
     return [
@@ -45,13 +45,13 @@ def problems(quick):
 
 
 def mlp(*first):
-    """A multilayer perceptron on 20 numbers, compiled; layers given come first."""
+    """Return a compiled multilayer perceptron on 20 numbers; the given layers come first."""
     hidden = [layers.Dense(32, activation="relu"), layers.Dense(32, activation="relu")]
     return _compiled([keras.Input((20,)), *first, *hidden])
 
 
 def conv_net():
-    """Two convolutions on images of 28 × 28, compiled."""
+    """Return a compiled model with two convolutions on images of 28 × 28."""
     convolutions = [
         layers.Conv2D(16, 3, activation="relu"),
         layers.MaxPooling2D(),

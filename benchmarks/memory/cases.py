@@ -1,18 +1,16 @@
-"""Peak memory of one call beyond what was there before: `python -m benchmarks.peak <case> <rows>` prints it in bytes.
+"""The cases of peak memory, one process each: `python -m benchmarks.memory.cases <case> <rows>` prints bytes.
 
-In a process of its own, for the peak is the process's, and what an earlier call freed would hide what this one takes.
+The peak is that of the whole process, and memory that an earlier case freed would hide what this one takes.
 """
 
-import ctypes
-import gc
 import sys
-from pathlib import Path
 
-from benchmarks import data, ours, references, streaming
+from benchmarks.compared import data, ours, references
+from benchmarks.harness.peak import peak_bytes
+from benchmarks.memory import streaming
 
 WARM_UP_ROWS = 1_000
 BATCH = 10_000
-STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def probabilities(n):
@@ -38,12 +36,12 @@ def twenty_classes(n):
 
 
 def counts(n):
-    """A pass that counts binary rows, which are the same ones in each batch."""
+    """A pass that counts binary rows; each batch has the same rows."""
     return streaming.pass_over(data.binary(min(n, BATCH)), "binary_crossentropy", times=max(1, n // BATCH))
 
 
 def counts_of_twenty(n):
-    """A pass that counts rows of 20 classes."""
+    """A pass that counts rows of 20 classes; each batch has the same rows."""
     return streaming.pass_over(data.multiclass(min(n, BATCH), 20), streaming.SPARSE, times=max(1, n // BATCH))
 
 
@@ -52,19 +50,8 @@ CASES = {run.__name__: run for run in (probabilities, logits, scikit_learn, twen
 
 def measure(case, n):
     """Return the bytes that a case takes beyond its arrays."""
-    CASES[case](WARM_UP_ROWS)()  # what is loaded at the first call is not the rows'
-    run = CASES[case](n)
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # memory that was freed, but not given back, would be taken again unseen
-    before = _status("VmRSS")
-    RESET.write_text("5")  # the peak is from here on
-    run()
-    return _status("VmHWM") - before
-
-
-def _status(name):
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name))
-    return 1024 * int(line.split()[1])
+    CASES[case](WARM_UP_ROWS)()  # loads what the first call loads
+    return peak_bytes(CASES[case](n))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where the figures come from: versions, processor, date."""
+"""What the figures depend on: versions, processor, date."""
 
 import datetime
 import importlib.util
@@ -14,7 +14,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def facts():
-    """Return what a figure depends on, as name → text."""
+    """Return versions, processor and date, as name → text."""
     tensorflow = next(filter(None, map(_version, ("tensorflow", "tensorflow-cpu"))), None)
     versions = {name: _version(name) for name in PACKAGES} | {"tensorflow": tensorflow}
     return {
@@ -35,12 +35,12 @@ def processor():
 
 
 def installed(backend):
-    """Tell whether a backend is there to be imported."""
+    """Return whether a backend is installed."""
     return importlib.util.find_spec(backend) is not None
 
 
 def wide_instructions():
-    """Return the features of this processor that NumPy makes use of in this process, and could be told not to."""
+    """Return the processor features that NumPy uses in this process and that can be switched off."""
     return [feature for feature in __cpu_dispatch__ if __cpu_features__[feature]]
 
 

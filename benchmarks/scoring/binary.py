@@ -1,8 +1,8 @@
 """The panel of a binary task, from the arrays of a pass to the scores."""
 
-from benchmarks import data, ours, references
-from benchmarks.table import Row, as_fast, as_long, missing
-from benchmarks.timing import interleave
+from benchmarks.compared import data, ours, references
+from benchmarks.harness.table import Row, as_fast, as_long, missing
+from benchmarks.harness.timing import interleave
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 QUICK_SIZES = (1_000, 10_000)
@@ -12,7 +12,7 @@ WEIGHTED_AT_LEAST = 5
 
 
 def measure(quick) -> list[Row]:
-    """Measure the default case at every size, and the others at 1e6."""
+    """Measure the default case at every size, and the others at 1e6 rows."""
     rows = []
     for n in QUICK_SIZES if quick else SIZES:
         rows += _default(n)
@@ -28,7 +28,7 @@ def _default(n):
     case, rows, target = "binary panel", data.binary(n), AT_LEAST_AS_FAST.get(n)
     times = interleave({**_cases(rows), "ratios": ours.ratios_of_cells(rows), **_torchmetrics(rows)})
     panel = times.of("panel")
-    why = f"{1e3 * times.of('ratios'):.1f} ms of it are scikit-learn's own, for precision, recall and F1 of four cells"
+    why = f"{1e3 * times.of('ratios'):.1f} ms are scikit-learn's own, for precision, recall and F1 of four cells"
     six = as_fast(case, n, panel, "six scikit-learn calls", times.of("labels", "auc"), target, why=why)
     table = [as_long(case, n, panel, "np.sort", times.of("sort"), AT_MOST_SORTS.get(n), why=why), six]
     if "torchmetrics" not in times.rounds:

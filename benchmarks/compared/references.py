@@ -1,4 +1,4 @@
-"""What the package is held against: one sort, scikit-learn's calls, torchmetrics."""
+"""What the package is compared with: one sort, scikit-learn's calls, torchmetrics."""
 
 import importlib.util
 
@@ -7,19 +7,19 @@ from sklearn import metrics
 
 
 def sort_scores(rows):
-    """Return a function that sorts the scores of a single column; half precision as float32."""
+    """Return a function that sorts the scores of a single column; half precision is sorted as float32."""
     scores = rows.scores.astype(np.float32) if rows.scores.dtype == np.float16 else rows.scores
     return lambda: np.sort(scores)
 
 
 def sort_columns(rows):
-    """Return a function that sorts every column, each laid out for itself."""
+    """Return a function that sorts every column; each is contiguous."""
     columns = np.ascontiguousarray(rows.y_pred.T)
     return lambda: np.sort(columns, axis=1)
 
 
 def label_calls(rows, **options):
-    """Return a function that makes scikit-learn's calls on labels: F1, precision, recall, kappa, confusion matrix."""
+    """Return a function that calls scikit-learn on labels: F1, precision, recall, kappa, confusion matrix."""
 
     def run():
         given = rows.labels, rows.predicted
@@ -37,12 +37,12 @@ def label_calls(rows, **options):
 
 
 def auc_call(rows, **options):
-    """Return a function that makes scikit-learn's one call on scores."""
+    """Return a function that calls `roc_auc_score`."""
     return lambda: metrics.roc_auc_score(rows.labels, rows.scores, sample_weight=rows.sample_weight, **options)
 
 
 def has_torchmetrics():
-    """Tell whether torchmetrics is installed."""
+    """Return whether torchmetrics is installed."""
     return importlib.util.find_spec("torchmetrics") is not None
 
 
@@ -53,7 +53,7 @@ def torchmetrics_collection(rows, task, **options):
 
     kinds = [F1Score, Precision, Recall, *([] if task == "multilabel" else [CohenKappa]), ConfusionMatrix]
     macro = {} if task == "binary" else {"average": "macro"}
-    members = {kind.__name__: kind(task=task, **options, **_taken(kind, macro)) for kind in kinds}
+    members = {kind.__name__: kind(task=task, **options, **_accepted(kind, macro)) for kind in kinds}
     collection = MetricCollection({**members, "AUROC": AUROC(task=task, thresholds=None, **options, **macro)})
     scores, labels = torch.from_numpy(np.ascontiguousarray(rows.scores)), torch.from_numpy(rows.labels)
 
@@ -65,6 +65,6 @@ def torchmetrics_collection(rows, task, **options):
     return run
 
 
-def _taken(kind, options):
-    """The options that a kind of metric takes: a matrix has no average."""
+def _accepted(kind, options):
+    """Return the options that a kind of metric accepts: matrix and kappa have no average."""
     return {} if kind.__name__ in ("ConfusionMatrix", "CohenKappa") else options

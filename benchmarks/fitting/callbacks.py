@@ -1,4 +1,4 @@
-"""What `fit` is timed with: capture without scores, the callback of 2017, a single `model.predict`."""
+"""The callbacks that are compared: capture without scores, the callback of 2017, a single `model.predict`."""
 
 import keras
 import numpy as np
@@ -33,10 +33,10 @@ class CaptureOnly(PassListener, keras.callbacks.Callback):
 
 
 class Metrics2017(keras.callbacks.Callback):
-    """The much copied callback, as it was but for its data.
+    """The callback that was copied often since 2017, unchanged except for its data.
 
-    Keras no longer gives callbacks the validation data, so it takes them by hand; and it predicts in the batch size of
-    the fit, where the one of 2017 kept to 32.
+    Keras no longer gives callbacks the validation data, so they are arguments here. It predicts with the batch size of
+    the fit; the callback of 2017 always used 32.
     """
 
     def __init__(self, x, y, batch_size):
@@ -62,7 +62,7 @@ class Metrics2017(keras.callbacks.Callback):
 
 
 class PredictOnce(keras.callbacks.Callback):
-    """The least that a callback with predictions of its own can cost: one `model.predict` an epoch, nothing scored."""
+    """The least that a callback with its own predictions can cost: one `model.predict` per epoch, no scores."""
 
     def __init__(self, x, batch_size):
         super().__init__()

@@ -1,16 +1,16 @@
-"""How time and memory of the binary panel grow with the rows."""
+"""How the time and memory of the binary panel grow with the number of rows."""
 
 import tracemalloc
 
 import numpy as np
 
-from benchmarks import data, ours
-from benchmarks.table import Row, bounded
-from benchmarks.timing import interleave
+from benchmarks.compared import data, ours
+from benchmarks.harness.table import Row, bounded
+from benchmarks.harness.timing import interleave
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 QUICK_SIZES = (10_000, 100_000, 200_000)
-FITTED_FROM = 100_000  # below it the calls themselves cost as much as the rows
+FITTED_FROM = 100_000  # with fewer rows the calls themselves cost as much as the rows
 TIME_EXPONENT_AT_MOST = 1.1
 
 
@@ -22,10 +22,10 @@ def measure(quick):
     seconds = {n: times.of(n) for n in sizes}
     peaks = {n: _traced_peak(run) for n, run in panels.items()}
     points = [
-        Row("binary panel", n, 1e3 * seconds[n], note=f"NumPy's arrays at their peak: {peaks[n] / n:.2f} bytes a row")
+        Row("binary panel", n, 1e3 * seconds[n], note=f"NumPy's arrays at their peak: {peaks[n] / n:.2f} bytes per row")
         for n in sizes
     ]
-    note = f"fitted from N = {FITTED_FROM:,} on"
+    note = f"fitted to N ≥ {FITTED_FROM:,}"
     return [
         *points,
         bounded("exponent of time", None, _exponent(seconds), "", TIME_EXPONENT_AT_MOST, note=note),
@@ -34,7 +34,7 @@ def measure(quick):
 
 
 def _traced_peak(run):
-    """Bytes of arrays that live at once, beyond the predictions, as NumPy tells tracemalloc."""
+    """Return the peak bytes of NumPy's arrays, beyond the predictions, as tracemalloc counts them."""
     tracemalloc.start()
     try:
         run()

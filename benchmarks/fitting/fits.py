@@ -1,7 +1,7 @@
-"""What `fit` takes with `Metrics()` in its callbacks, on the backend that KERAS_BACKEND names.
+"""The time of `fit` with `Metrics()` in its callbacks, on the backend that KERAS_BACKEND names.
 
-Each variant fits a model of its own, for one epoch a round. The training rows are so many that training takes about as
-long as validation; where capture alone is timed, they are a single batch.
+Each variant fits a model of its own, one epoch per round. The number of training rows is chosen so that training takes
+about as long as validation; where only capture is timed, it is a single batch.
 """
 
 import math
@@ -11,24 +11,24 @@ from statistics import median
 
 import keras
 
-from benchmarks.fit_callbacks import CaptureOnly, Metrics2017, PredictOnce
-from benchmarks.fit_calls import measure_calls
-from benchmarks.fit_models import Problem, problems
-from benchmarks.table import Row, as_fast, as_long, bounded
-from benchmarks.timing import Times, interleave
+from benchmarks.fitting.callbacks import CaptureOnly, Metrics2017, PredictOnce
+from benchmarks.fitting.calls import measure_calls
+from benchmarks.fitting.models import Problem, problems
+from benchmarks.harness.table import Row, as_fast, as_long, bounded
+from benchmarks.harness.timing import Times, interleave
 from kerascb_metrics import Metrics
 
 LONG_STEP = 0.002
 AT_MOST_WITH_LONG_STEPS = 1.05
-CAPTURE_AT_MOST = {"jax": 100, "torch": 100}  # µs a validation batch; on TensorFlow nothing
-NOTHING = 0.02  # of a validation pass: it cannot be timed more closely
-WHY_CAPTURE_COSTS = "each step gives back its targets and outputs too, and both are made NumPy arrays"
+CAPTURE_AT_MOST = {"jax": 100, "torch": 100}  # µs per validation batch; nothing on TensorFlow
+NOTHING = 0.02  # the share of a validation pass that counts as nothing: timing is no more precise
+WHY_CAPTURE_COSTS = "each step also returns its targets and outputs, and both become NumPy arrays"
 AT_LEAST_AS_FAST_AS_2017 = 2
-HALF = (0.4, 0.6)  # the share of validation in an epoch that passes for half
+HALF = (0.4, 0.6)  # the share of validation in an epoch that counts as half
 
 
 def measure(quick):
-    """Measure each problem at each batch size, then count the model's calls."""
+    """Measure each problem at each batch size, then count the calls of the model."""
     rows = []
     for problem in problems(quick):
         for batch_size in problem.batch_sizes:
@@ -41,9 +41,9 @@ class Fits:
     """The times of a problem at one batch size.
 
     Attributes:
-        problem, batch_size: which.
-        training_rows: how many rows the variants were trained on, but for those that time capture alone.
-        times: of the variants.
+        problem, batch_size: what was fitted, and how.
+        training_rows: the number of training rows, except where only capture is timed.
+        times: the times of the variants.
     """
 
     problem: Problem
@@ -58,9 +58,9 @@ class Fits:
         target = AT_MOST_WITH_LONG_STEPS if self._step >= LONG_STEP else None
         old = AT_LEAST_AS_FAST_AS_2017 if HALF[0] <= self._share <= HALF[1] else None
         note = f"first epoch {first['Metrics()']:.2f} s against {first['plain']:.2f} s; step {1e3 * self._step:.2f} ms"
-        share = f"validation is {self._share:.0%} of an epoch, {self.training_rows:,} rows are trained on"
-        costs = f"{1e3 * self.times.extra('capture', 'pass')[1]:.1f} ms of it are capture's"
-        why = f"a model.predict, of which there are two, takes {self._predict:.0%} of a validation pass"
+        share = f"validation is {self._share:.0%} of an epoch with {self.training_rows:,} training rows"
+        costs = f"{1e3 * self.times.extra('capture', 'pass')[1]:.1f} ms of it are spent on capture"
+        why = f"each of the two model.predict calls takes {self._predict:.0%} of a validation pass"
         return [
             as_long(self._case("Metrics()"), n, ours, "plain fit", plain, target, note=note, why=costs),
             self._capture(),
@@ -70,31 +70,32 @@ class Fits:
 
     def _capture(self):
         n = self.problem.validation_rows
-        us_a_batch = 1e6 / math.ceil(n / self.batch_size)
-        low, middle, high = (us_a_batch * extra for extra in self.times.extra("capture", "pass"))
-        at_most, note = CAPTURE_AT_MOST.get(keras.backend.backend()), f"half of the rounds {low:.0f} to {high:.0f}"
+        us_per_batch = 1e6 / math.ceil(n / self.batch_size)
+        low, middle, high = (us_per_batch * extra for extra in self.times.extra("capture", "pass"))
+        at_most = CAPTURE_AT_MOST.get(keras.backend.backend())
+        note = f"half of the rounds are between {low:.0f} and {high:.0f}"
         if at_most is None:
-            at_most = round(us_a_batch * NOTHING * self.times.of("pass"), 1)
-            note += f"; the promise is nothing, which is {NOTHING:.0%} of a pass here"
-        return bounded(self._case("capture"), n, middle, "µs a batch", at_most, note=note, why=WHY_CAPTURE_COSTS)
+            at_most = round(us_per_batch * NOTHING * self.times.of("pass"), 1)
+            note += f"; the target is nothing, which means {NOTHING:.0%} of a pass here"
+        return bounded(self._case("capture"), n, middle, "µs per batch", at_most, note=note, why=WHY_CAPTURE_COSTS)
 
     def _case(self, what):
         return f"{keras.backend.backend()}, {self.problem.name}, batch {self.batch_size}: {what}"
 
     @property
     def _step(self):
-        """The time of a step of plain fit, training and validation steps alike."""
+        """The mean time of a step of the plain fit, training and validation steps together."""
         steps = math.ceil(self.training_rows / self.batch_size)
         return self.times.of("plain") / (steps + math.ceil(self.problem.validation_rows / self.batch_size))
 
     @property
     def _predict(self):
-        """What a `model.predict` takes, as a share of a validation pass."""
+        """The time of one `model.predict`, as a share of a validation pass."""
         return (self.times.of("predict") - self.times.of("plain")) / self.times.of("pass")
 
     @property
     def _share(self):
-        """The share of validation in an epoch of plain fit."""
+        """The share of validation in an epoch of the plain fit."""
         return 1 - self.times.of("training") / self.times.of("plain")
 
 
@@ -110,21 +111,21 @@ def _fits(problem, batch_size):
     }
     fits = {name: _one_epoch(problem, x, y, batch_size, validation, own) for name, own in callbacks.items()}
     fits["training"] = _one_epoch(problem, x, y, batch_size, None, [])
-    # Validation with and without capture, after a single batch of training, which would be timed twice for nothing.
+    # Validation with and without capture, after a single batch of training: more would only take time.
     for name, own in (("pass", []), ("capture", [CaptureOnly()])):
         fits[name] = _one_epoch(problem, x[:batch_size], y[:batch_size], batch_size, validation, own)
     return Fits(problem, batch_size, rows, interleave(fits, once=math.inf))
 
 
 def _one_epoch(problem, x, y, batch_size, validation, callbacks):
-    """Return a function that fits a model of its own for one more epoch."""
+    """Return a function that fits a new model for one more epoch at each call."""
     model = problem.build()
     options = {"validation_data": validation, "validation_batch_size": batch_size, "callbacks": callbacks}
     return lambda: model.fit(x, y, batch_size=batch_size, epochs=1, shuffle=False, verbose=0, **options)
 
 
 def _training_rows(problem, x, y, batch_size):
-    """Return how many rows train for about as long as all of them validate: whole batches, no more than there are."""
+    """Return the number of rows whose training takes about as long as the validation of all: whole batches of `x`."""
     some = max(batch_size, len(x) // 4)
     training = _one_epoch(problem, x[:some], y[:some], batch_size, None, [])
     model = problem.build()

@@ -1,10 +1,10 @@
-"""Times of several cases in one process, interleaved: in each round every case runs once."""
+"""Times several cases in one process, interleaved: in each round every case runs once."""
 
 import time
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-# A case that takes longer than this in the first round is not run again: that one time counts.
+# A case that takes longer than this in the first round is not run again: its first time counts.
 ONCE_SECONDS = 20
 
 
@@ -13,30 +13,30 @@ class Times:
     """Seconds by case.
 
     Attributes:
-        first: of the first round, which compiles and warms up, and does not count.
-        rounds: of each round after it; for a case that was run once, that one time.
+        first: those of the first round, which compiles and warms up, and does not count.
+        rounds: those of each later round; a case that was run only once has its first time.
     """
 
     first: dict
     rounds: dict
 
     def of(self, *cases):
-        """Return the median of a case; of several that make up one, their sum."""
+        """Return the median of a case, or the sum of the medians of several cases."""
         return sum(median(self.rounds[case]) for case in cases)
 
     def extra(self, case, base):
-        """Return the quartiles, over the rounds, of what a case took more than another in the same round."""
+        """Return the quartiles of the extra time of a case over another in the same round."""
         return quantiles(
             (more - less for more, less in zip(self.rounds[case], self.rounds[base], strict=True)), method="inclusive"
         )
 
     def note(self, *cases):
-        """Say so where a case was timed once only."""
+        """Return a note if a case was timed only once."""
         return "timed once" if any(len(self.rounds[case]) == 1 for case in cases) else ""
 
 
 def interleave(cases, once=ONCE_SECONDS):
-    """Time a dict name → function; what takes more than `once` seconds in the first round is not run again."""
+    """Time a dict name → function; a case that takes more than `once` seconds in the first round is not run again."""
     first = {name: _seconds(run) for name, run in cases.items()}
     again = {name: run for name, run in cases.items() if first[name] <= once}
     rounds = {name: [] if name in again else [first[name]] for name in cases}
@@ -53,7 +53,7 @@ def _seconds(run):
 
 
 def _count(seconds):
-    """How many rounds of a length are worth their time."""
+    """Return how many rounds to run, given the seconds of one."""
     if seconds > 5:
         return 5
     return 11 if seconds > 0.1 else 31

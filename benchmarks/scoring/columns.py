@@ -1,12 +1,12 @@
-"""Tasks of several columns: the panel, and the AUC of every column alone."""
+"""Tasks with several columns: the panel, and the AUC alone."""
 
 from dataclasses import dataclass
 
-from benchmarks import references
-from benchmarks.data import Rows
-from benchmarks.ours import column_auc, counting, layout, panel
-from benchmarks.table import as_fast, as_long, missing
-from benchmarks.timing import interleave
+from benchmarks.compared import references
+from benchmarks.compared.data import Rows
+from benchmarks.compared.ours import column_auc, counting, layout, panel
+from benchmarks.harness.table import as_fast, as_long, missing
+from benchmarks.harness.timing import interleave
 
 AUC_AT_MOST_SORTS = 2
 AUC_AT_LEAST_AS_FAST = 20
@@ -14,14 +14,14 @@ AUC_AT_LEAST_AS_FAST = 20
 
 @dataclass(frozen=True)
 class Columns:
-    """A task of several columns.
+    """A task with several columns.
 
     Attributes:
         case: its name in the table.
         rows: its arrays.
-        reading: the task and the loss, see `ours`.
-        calls: what scikit-learn's calls are called in the table.
-        auc_options: of `roc_auc_score`.
+        reading: the task and the loss, as in `ours`.
+        calls: the name of scikit-learn's calls in the table.
+        auc_options: the options of `roc_auc_score`.
         torchmetrics: the options of a torchmetrics collection.
     """
 
@@ -38,8 +38,8 @@ class Columns:
         whole, auc, sort = times.of("panel"), times.of("our auc"), times.of("sort")
         name, alone = f"{self.case} panel, macro", f"{self.case} AUC alone"
         note = times.note("labels", "auc")
-        parts = f"{1e3 * times.of('layout'):.1f} ms of it lay out columns, {1e3 * times.of('counting'):.1f} ms count"
-        why = f"{parts}; each column is packed, sorted and looked through for ties and the curve"
+        parts = f"{1e3 * times.of('layout'):.1f} ms copy the columns, {1e3 * times.of('counting'):.1f} ms count"
+        why = f"{parts}; each column is packed, sorted and searched for ties and the points of the curve"
         return [
             as_long(name, n, whole, "np.sort of every column", sort),
             as_fast(name, n, whole, self.calls, times.of("labels", "auc"), note=note),

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-from benchmarks.peak import RESET
-from benchmarks.table import bounded, missing
+from benchmarks.harness.peak import RESET
+from benchmarks.harness.table import bounded, missing
 
-AT_MOST_BYTES_A_ROW = 8
+AT_MOST_BYTES_PER_ROW = 8
 N = 10_000_000
 CASES = {
-    "probabilities": ("binary panel, probabilities", N, AT_MOST_BYTES_A_ROW),
+    "probabilities": ("binary panel, probabilities", N, AT_MOST_BYTES_PER_ROW),
     "logits": ("binary panel, logits", N, None),
     "scikit_learn": ("six scikit-learn calls", N, None),
     "twenty_classes": ("panel of 20 classes", N // 10, None),
@@ -18,12 +18,12 @@ COUNTS = {"counts": (N // 10, 10 * N), "counts_of_twenty": (N // 10, N)}  # case
 
 
 def measure(quick):
-    """Measure what grows with the rows, in bytes a row, and what does not, whole."""
+    """Measure what grows with the rows in bytes per row, and what does not grow in MiB."""
     if not RESET.exists():
-        return [missing("peak memory", f"it is read through {RESET}, which Linux alone has")]
+        return [missing("peak memory", f"it needs {RESET}, which only Linux has")]
     less = 50 if quick else 1
     by_row = [
-        bounded(f"peak memory, {name}", n // less, _peak(case, n // less) / (n // less), "bytes a row", at_most)
+        bounded(f"peak memory, {name}", n // less, _peak(case, n // less) / (n // less), "bytes per row", at_most)
         for case, (name, n, at_most) in CASES.items()
     ]
     whole = [
@@ -35,5 +35,5 @@ def measure(quick):
 
 
 def _peak(case, n):
-    command = [sys.executable, "-m", "benchmarks.peak", case, str(n)]
+    command = [sys.executable, "-m", "benchmarks.memory.cases", case, str(n)]
     return int(subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.split()[-1])

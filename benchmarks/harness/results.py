@@ -1,27 +1,27 @@
-"""The results as files: one for programs, one to read."""
+"""The results as files: JSON for programs, Markdown for people."""
 
 import json
 from dataclasses import asdict
 
-from benchmarks.sections import SECTIONS
-from benchmarks.table import Row, markdown
+from benchmarks.harness.table import Row, markdown
 
 HEAD = """# Benchmark
 
-Written by `make bench`. Figures are medians, of cases interleaved in one process; README.md in this folder says more.
+Written by `make bench`. Figures are medians of cases that are interleaved in one process, see README.md.
 """
 
 
-def write(folder, measured):
-    """Write sections; those that were not measured this time stay as they are on file, each with its own facts.
+def write(folder, measured, order):
+    """Write the sections that were measured; the others stay as they are on file, each with its own facts.
 
     Args:
         folder: where results.json and results.md go.
         measured: section → {"facts": …, "rows": [Row, …]}.
+        order: the names of all sections, in the order of the files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     everything = _on_file(folder / "results.json") | measured
-    everything = {name: everything[name] for name in SECTIONS if name in everything}
+    everything = {name: everything[name] for name in order if name in everything}
     (folder / "results.json").write_text(json.dumps(_plain(everything), indent=1, ensure_ascii=False) + "\n")
     parts = [_section(name, **section) for name, section in everything.items()]
     (folder / "results.md").write_text("\n".join([HEAD, *parts]))
@@ -44,5 +44,5 @@ def _plain(everything):
 
 
 def _section(name, facts, rows):
-    told = "; ".join(f"{what} {value}" for what, value in facts.items())
-    return f"## {name}\n\n{told}\n\n{markdown(rows)}\n"
+    described = "; ".join(f"{what} {value}" for what, value in facts.items())
+    return f"## {name}\n\n{described}\n\n{markdown(rows)}\n"

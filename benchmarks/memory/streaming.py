@@ -1,4 +1,4 @@
-"""What it costs to count rows instead of keeping them: `memory="bounded"`, from captured batches to the scores."""
+"""The cost of counting rows instead of keeping them (`memory="bounded"`), from captured batches to the scores."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -6,10 +6,11 @@ from functools import partial
 import keras
 import numpy as np
 
-from benchmarks import data
-from benchmarks.table import Row, as_long
-from benchmarks.timing import interleave
+from benchmarks.compared import data
+from benchmarks.harness.table import Row, as_long
+from benchmarks.harness.timing import interleave
 from kerascb_metrics.collect.batches import Batches, Pass
+from kerascb_metrics.collect.model_facts import ModelFacts
 from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.score.plan import Plan
 
@@ -22,7 +23,7 @@ LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 @dataclass(frozen=True)
 class Case:
-    """Rows, and the loss that they are read by."""
+    """Rows, and the loss and scores of a pass over them."""
 
     name: str
     rows: data.Rows
@@ -31,7 +32,7 @@ class Case:
 
 
 def measure(quick):
-    """Measure passes by counts against passes by rows, and what it takes to add up two counts."""
+    """Measure passes that count against passes that keep rows, and the time to add two tables of counts."""
     sizes = QUICK_SIZES if quick else SIZES
     return [row for case in _cases(sizes) for row in _passes(case, sizes["batch"])] + _merges()
 
@@ -52,12 +53,12 @@ def _passes(case, batch):
     bounded, exact = times.of("bounded"), times.of("exact")
     width = _pass(case, "bounded", batch).bounds
     widest = max((float(np.max(np.subtract(high, low))) for ((low, high),) in width.values()), default=0.0)
-    note = f"{n / bounded / 1e6:.1f} million rows a second against {n / exact / 1e6:.1f}; interval {widest:.1e} wide"
+    note = f"{n / bounded / 1e6:.1f} million rows per second against {n / exact / 1e6:.1f}; interval {widest:.1e} wide"
     return [as_long(f"{case.name}: counts", n, bounded, "rows kept", exact, note=note)]
 
 
 def _pass(case, memory, batch):
-    """Score a pass over rows that come in batches, as from the device; return its history."""
+    """Score a pass over rows that arrive in batches, as captured from the device; return its history."""
     starts = range(0, len(case.rows.y_true), batch)
     parts = [
         {"y_true": case.rows.y_true[start : start + batch], "y_pred": case.rows.y_pred[start : start + batch]}
@@ -67,13 +68,13 @@ def _pass(case, memory, batch):
 
 
 def pass_over(rows, loss, times):
-    """Return a function that counts the same rows so many times, a batch each time."""
+    """Return a function that counts the same rows `times` times, one batch each."""
     return lambda: _scored([{"y_true": rows.y_true, "y_pred": rows.y_pred}] * times, loss, None, "bounded")
 
 
 def _scored(parts, loss, scoring, memory):
     recorder = Recorder(Plan(scoring, memory=memory), True, "raise", lambda sentence: None)
-    recorder.begin(0, loss)
+    recorder.begin(0, ModelFacts(loss))
     batches = Batches(sum(len(part["y_true"]) for part in parts), [recorder.reader])
     for part in parts:
         batches.add([part | {"sample_weight": None, "mask": None}])
@@ -82,7 +83,7 @@ def _scored(parts, loss, scoring, memory):
 
 
 def _merges():
-    """Add up the counts of two parts, as of two processes: independent of the rows behind them."""
+    """Measure the addition of the counts of two processes, which does not depend on the number of rows."""
     found = []
     for classes in (1, 20):
         table = np.random.default_rng(0).integers(0, 9, (classes, 2, 1 << 16))

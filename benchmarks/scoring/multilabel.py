@@ -1,7 +1,7 @@
-"""The panel of several labels, and their AUC."""
+"""The panel of a multilabel task, and the AUC of its labels."""
 
-from benchmarks import data, ours
-from benchmarks.scoring_columns import Columns
+from benchmarks.compared import data, ours
+from benchmarks.scoring.columns import Columns
 
 SIZES = ((100_000, 20), (1_000_000, 20), (100_000, 100))
 QUICK_SIZES = ((2_000, 20),)

@@ -1,4 +1,4 @@
-"""One module of a section in a process of its own: `python -m benchmarks.job <module> <file> [--quick]`."""
+"""Measures one module in a process of its own: `python -m benchmarks.harness.child <module> <file> [--quick]`."""
 
 import importlib
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def main(module, file, *options):
-    """Measure, and write the rows of the table to a file as JSON."""
+    """Measure, and write the rows of the table to a JSON file."""
     rows = importlib.import_module(f"benchmarks.{module}").measure(quick="--quick" in options)
     Path(file).write_text(json.dumps([asdict(row) for row in rows]))
 

@@ -1,15 +1,15 @@
-"""The binary panel where NumPy finds none of the processor's wider instructions."""
+"""The binary panel without the processor's wider instructions."""
 
-from benchmarks import data, ours, references
-from benchmarks.machine import wide_instructions
-from benchmarks.table import as_fast, as_long, missing
-from benchmarks.timing import interleave
+from benchmarks.compared import data, ours, references
+from benchmarks.harness.machine import wide_instructions
+from benchmarks.harness.table import as_fast, as_long, missing
+from benchmarks.harness.timing import interleave
 
 AT_LEAST_AS_FAST = 8
 
 
 def measure(quick):
-    """Measure in a process where they are off; see `sections.Job`."""
+    """Measure in a process where they are off, see `harness.job.Job`."""
     case, n = "binary panel, NumPy's SIMD dispatch off", 10_000 if quick else 1_000_000
     if wide_instructions():
         return [missing(case, f"still on: {', '.join(wide_instructions())}")]

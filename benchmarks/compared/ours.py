@@ -1,4 +1,4 @@
-"""What the package does at the end of a pass: read the rows, check them, count, rank and score."""
+"""What the package does at the end of a pass: interpret the rows, count, rank and score them."""
 
 from dataclasses import replace
 
@@ -19,13 +19,13 @@ MULTILABEL = Multilabel(), read_loss("binary_crossentropy")
 
 
 def panel(rows, reading=BINARY):
-    """Return a function that assesses rows with the default panel, from the arrays on."""
+    """Return a function that computes the default panel from the arrays."""
     (task, loss), given, scoring = reading, _predictions(rows), Scoring(None)
     return lambda: assess(task.read(given, loss), scoring, on_error=_fail)
 
 
 def ratios_of_cells(rows):
-    """Return a function that has scikit-learn score precision, recall and F1 from the four cells of the counts."""
+    """Return a function that computes precision, recall and F1 from the four counts, with scikit-learn."""
     evidence = _read(rows, BINARY)
 
     def run():
@@ -37,19 +37,19 @@ def ratios_of_cells(rows):
 
 
 def weighted_auc(rows):
-    """Return a function that computes the weighted ROC AUC alone, of rows that are read and checked."""
+    """Return a function that computes only the weighted ROC AUC, from rows that are already interpreted."""
     evidence = _read(rows, BINARY)
     return lambda: binary_auc(replace(evidence, shared={}))
 
 
 def column_auc(rows, reading):
-    """Return a function that computes the macro AUC of the columns alone, of rows that are read and checked."""
+    """Return a function that computes only the macro AUC of the columns, from rows that are already interpreted."""
     evidence = _read(rows, reading)
     return lambda: auc_of_columns(replace(evidence, shared={}), "macro")  # a replaced one has nothing cached
 
 
 def layout(rows, reading):
-    """Return a function that lays out the columns of scores and truth: all at once, not in tiles as ranking does."""
+    """Return a function that copies the columns of scores and truth, all at once; ranking does it in tiles."""
     evidence, columns = _read(rows, reading), list(range(rows.y_pred.shape[1]))
     return lambda: (columns_of(evidence.y_score, columns), list(evidence.are_of(columns)))
 

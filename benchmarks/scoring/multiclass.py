@@ -1,7 +1,7 @@
-"""The panel of several classes, and one-vs-rest AUC."""
+"""The panel of a multiclass task, and one-vs-rest AUC."""
 
-from benchmarks import data, ours
-from benchmarks.scoring_columns import Columns
+from benchmarks.compared import data, ours
+from benchmarks.scoring.columns import Columns
 
 SIZES = ((100_000, 10), (1_000_000, 10), (100_000, 100), (1_000_000, 100))
 QUICK_SIZES = ((2_000, 10),)

@@ -1,16 +1,16 @@
-"""How often the model's Python code runs in a fit: once for each function compiled, on PyTorch once a batch."""
+"""How often the model's Python code runs in a fit: once for each compiled function; on PyTorch once per batch."""
 
 import keras
 
-from benchmarks.fit_models import Problem, mlp
-from benchmarks.table import bounded
+from benchmarks.fitting.models import Problem, mlp
+from benchmarks.harness.table import bounded
 from kerascb_metrics import Metrics
 
 PROBLEM = Problem("MLP", mlp, (20,), 100, (32,))
 
 
 class Counting(keras.layers.Layer):
-    """Passes its input on, and counts the calls of its Python code."""
+    """Returns its input, and counts the calls of its Python code."""
 
     calls = 0
 

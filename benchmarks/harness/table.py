@@ -1,4 +1,4 @@
-"""One line of the table: what was timed, against what, and whether the promise is kept."""
+"""The rows of the table: what was measured, what it is compared with, and whether the target is reached."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ class Row:
 
     Attributes:
         case: what was measured.
-        n: rows of data; None where there are none.
-        ours, theirs: medians, in `unit`; None where there is no such figure.
+        n: number of rows of data; None if there are none.
+        ours, theirs: medians, in `unit`; None if there is no such figure.
         against: what `theirs` is.
-        unit: "ms", "bytes a row" …
+        unit: "ms", "bytes per row" …
         ratio: in words, "2.1 × as long" or "40 × as fast".
-        target: what was promised, in words; "" where nothing was.
-        verdict: "reached", "missed", or "" without a target.
-        note: what else there is to say.
+        target: what was promised, in words; "" if nothing was.
+        verdict: "reached", "missed", "missing", "failed", or "" without a target.
+        note: anything else.
     """
 
     case: str
@@ -32,9 +32,9 @@ class Row:
 
 
 def as_long(case, n, ours, against, theirs, at_most=None, **more):
-    """Compare with something that costs less: how many times as long ours takes; seconds in, milliseconds out.
+    """Return a comparison with something cheaper: how many times as long ours takes. Times are given in seconds.
 
-    `more`: `note`, and `why`, which is added to it where the target is missed.
+    `more` may contain `note`, and `why`, which is added to the note if the target is missed.
     """
     ratio = ours / theirs
     target = "" if at_most is None else f"≤ {at_most:g} ×"
@@ -42,30 +42,30 @@ def as_long(case, n, ours, against, theirs, at_most=None, **more):
 
 
 def as_fast(case, n, ours, against, theirs, at_least=None, **more):
-    """Compare with something that costs more: how many times as fast ours is; `more` as in `as_long`."""
+    """Return a comparison with something slower: how many times as fast ours is; `more` as in `as_long`."""
     ratio = theirs / ours
     target = "" if at_least is None else f"≥ {at_least:g} ×"
     return _timed(case, n, ours, against, theirs, f"{_digits(ratio)} × as fast", target, ratio >= (at_least or 0), more)
 
 
 def bounded(case, n, ours, unit, at_most=None, **more):
-    """State a figure that stands for itself, and the most that it may be; `more` as in `as_long`."""
+    """Return a figure without comparison, and the most that it may be; `more` as in `as_long`."""
     target = "" if at_most is None else f"≤ {at_most:g}"
     return Row(case, n, ours, unit=unit, target=target, **_judged(target, ours <= (at_most or 0), **more))
 
 
 def missing(case, why):
-    """Say what could not be measured, and why."""
+    """Return a row for something that could not be measured, and why."""
     return Row(case, verdict="missing", note=why)
 
 
-def _timed(case, n, ours, against, theirs, ratio, target, kept, more):
-    judged = _judged(target, kept, **more)
+def _timed(case, n, ours, against, theirs, ratio, target, reached, more):
+    judged = _judged(target, reached, **more)
     return Row(case, n, 1e3 * ours, against, 1e3 * theirs, ratio=ratio, target=target, **judged)
 
 
-def _judged(target, kept, note="", why=""):
-    if not target or kept:
+def _judged(target, reached, note="", why=""):
+    if not target or reached:
         return {"verdict": "reached" if target else "", "note": note}
     return {"verdict": "missed", "note": "; ".join(filter(None, [note, why]))}
 
@@ -106,7 +106,7 @@ def _figure(value, unit):
 
 
 def _digits(value):
-    """Three digits that count, without an exponent.
+    """Return three significant digits, without an exponent.
 
     >>> [_digits(value) for value in (0.01234, 1.234, 1234.4)]
     ['0.0123', '1.23', '1,234']

@@ -1,27 +1,27 @@
-"""What a pass of any size takes, reckoned from what was measured: `python -m benchmarks.planning` prints the table.
+"""Extrapolates what a pass of any size takes: `python -m benchmarks.memory.planning` prints the table of the README.
 
-Memory of rows that are kept: what captured arrays take, and what scoring adds, in bytes a row, times N. Memory of
-counts is what was measured, whatever N is. Time is N by the rows a second of each way. Of 64 processes each counts
-N / 64 rows, and adds up 64 tables a class; keeping rows, each has all of them.
+Rows that are kept: memory is N times the bytes per row, those of the captured arrays plus those that scoring adds.
+Rows that are counted: memory is as measured, whatever N is. Time is N divided by the measured rows per second. With 64
+processes each counts N / 64 rows and adds 64 tables per class; if rows are kept, each process has all of them.
 """
 
 import json
 import re
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results.json"
+RESULTS = Path(__file__).parent.parent / "results.json"
 PROCESSES = 64
 SIZES = [(n, classes) for classes in (1, 20) for n in (10**6, 10**8, 10**9, 10**10)]
-# Case of each section by the number of columns.
+# Number of columns → case of the section.
 COUNTED = {1: "binary, panel: counts", 20: "20 classes, panel: counts"}
 SCORING = {1: "binary panel, probabilities", 20: "panel of 20 classes"}
 COUNTS = {1: "memory='bounded', counts", 20: "memory='bounded', counts_of_twenty"}
 ADDED = {1: "counts of two processes added, 1 class", 20: "counts of two processes added, 20 classes"}
-CAPTURED = {1: 4 + 4, 20: 20 * 4 + 8}  # bytes of float32 outputs, and of targets, float32 or int64
+CAPTURED = {1: 4 + 4, 20: 20 * 4 + 8}  # bytes of the float32 outputs and of the targets, float32 or int64
 
 
 def main():
-    """Print the table, and the figures that it rests on."""
+    """Print the table, and the figures that it is computed from."""
     sections = json.loads(RESULTS.read_text())
     streaming, memory = ({row["case"]: row for row in sections[name]["rows"]} for name in ("streaming", "memory"))
     print("| rows | columns | rows kept: memory | time | counts: memory | time | of 64 processes each |")
@@ -38,14 +38,14 @@ def main():
         counted, kept = _rates(streaming[COUNTED[columns]])
         scoring = memory[f"peak memory, {SCORING[columns]}"]["ours"]
         print(
-            f"\n{columns} column(s): {CAPTURED[columns]} bytes a row captured + {scoring:.1f} while scoring; "
-            f"{kept / 1e6:.1f} million rows a second kept, {counted / 1e6:.1f} counted; "
+            f"\n{columns} column(s): {CAPTURED[columns]} bytes per row captured + {scoring:.1f} while scoring; "
+            f"{kept / 1e6:.1f} million rows per second kept, {counted / 1e6:.1f} counted; "
             f"{streaming[ADDED[columns]]['ours']:.2f} ms to add the counts of one process"
         )
 
 
 def _rates(row):
-    """Rows a second, counted and kept."""
+    """Return the rows per second, counted and kept."""
     return tuple(1e3 * row["n"] / row[way] for way in ("ours", "theirs"))
 
 
