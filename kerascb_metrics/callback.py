@@ -31,7 +31,7 @@ from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
 from kerascb_metrics.score.plan import Plan
 
 
-class Metrics(Results, PassListener, keras.callbacks.Callback):  # type: ignore[misc]  # keras has no type stubs
+class Metrics(Results, PassListener, keras.callbacks.Callback):
     """Scores the whole validation set at the end of every epoch, with scikit-learn.
 
     The rows are those of fit's own validation pass, so it needs no extra forward pass and no argument. Each score goes

@@ -9,6 +9,7 @@ from scipy import sparse
 from scipy.special import expit, softmax
 
 from kerascb_metrics._blocks import blocks, columns_of
+from kerascb_metrics.interpret.kinds import Kind, Scale
 from kerascb_metrics.tally.ranking import rank, rank_columns
 
 # Past this many cells a dense count table costs more than sorting the pairs.
@@ -102,11 +103,11 @@ class Evidence:
         shared: what several scores are made of, see `precision_recall_f1`.
     """
 
-    kind: str
+    kind: Kind
     y_true: np.ndarray
     y_pred: np.ndarray
     outputs: np.ndarray | None = None
-    scale: str = "probability"
+    scale: Scale = "probability"
     threshold: float | np.ndarray | None = None
     classes: np.ndarray = field(default_factory=lambda: np.empty(0))
     class_names: tuple = ()

@@ -21,7 +21,7 @@ _SMALLEST_FONT = 5  # points
 _LINE = 12  # points of height that the label of one row needs
 
 
-class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]  # scikit-learn has no types
+class ConfusionDisplay(ConfusionMatrixDisplay):
     """scikit-learn's display of a confusion matrix, with figure size, fonts and tick labels adapted to the classes.
 
     Values are written into the cells if there is space for them; otherwise there is a colour bar.
