@@ -9,14 +9,20 @@ from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
 
 
+class KeepRows(RowConsumer):
+    """Keeps all rows, as `Metrics` does by default."""
+
+    memory = "exact"
+
+
 class CaptureOnly(PassListener, keras.callbacks.Callback):
-    """Takes the rows of fit's validation pass, joined as `Metrics` gets them, and lets them go."""
+    """Collects the rows of fit's validation pass, joined as `Metrics` gets them, and discards them."""
 
     def on_train_begin(self, logs=None):
         validation_hook.install(self.model)
 
     def on_validation_begin(self):
-        return RowConsumer()
+        return KeepRows()
 
     def on_validation_pass(self, collect, logs):
         collect()

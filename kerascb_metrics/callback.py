@@ -8,7 +8,7 @@ import keras
 
 from kerascb_metrics.collect import validation_hook
 from kerascb_metrics.collect.batches import Pass
-from kerascb_metrics.collect.callback_order import callbacks_beside, move_callback
+from kerascb_metrics.collect.callback_order import callbacks_of_fit, move_callback
 from kerascb_metrics.collect.claims import Claim
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import model_of
@@ -31,7 +31,7 @@ from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
 from kerascb_metrics.score.plan import Plan
 
 
-class Metrics(Results, PassListener, keras.callbacks.Callback):  # type: ignore[misc]  # keras has no type stubs
+class Metrics(Results, PassListener, keras.callbacks.Callback):
     """Scores the whole validation set at the end of every epoch, with scikit-learn.
 
     The rows are those of fit's own validation pass, so it needs no extra forward pass and no argument. Each score goes
@@ -213,7 +213,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):  # type: ignore[
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reset the lists, check the fit, and install the validation hook."""
-        callbacks = callbacks_beside(self)
+        callbacks = callbacks_of_fit(self)
         refuse_listed_twice(self, callbacks)
         self._claim.take()
         restore_auto_mode(self._changed_modes)  # of an interrupted fit

@@ -5,7 +5,7 @@ from typing import Any
 
 from kerascb_metrics.collect.keras_internals import fit_list_holds, fit_validates
 from kerascb_metrics.collect.model_facts import loss_and_output_names
-from kerascb_metrics.collect.processes import processes_apart
+from kerascb_metrics.collect.processes import separate_processes
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.score.plan import Plan
 
@@ -70,7 +70,7 @@ def warn_if_not_gathered(warn: Callable[[object, str], None]) -> None:
     Args:
         warn: called with (topic, sentence).
     """
-    if (count := processes_apart()) > 1:
+    if (count := separate_processes()) > 1:
         warn(
             "processes",
             f"torch.distributed has {count} processes. Each of them scores its own validation rows, and nothing is "

@@ -85,7 +85,7 @@ class Reader(RowConsumer):
 
     # As a `RowConsumer`. An error waits for the end of the pass, and so does a warning, which may be one.
 
-    def counts_suffice_for(self, batches):
+    def counts_suffice(self, batches):
         """Tell whether counts are enough for every score, and take less memory."""
         try:
             rows = self._rows_of(batches, counted=True)
@@ -94,7 +94,7 @@ class Reader(RowConsumer):
             self._error = error
         return not self._why_kept
 
-    def decide(self, kept):
+    def notify_kept(self, kept):
         """Keep in mind what to say of it."""
         begun = f"epoch {self._epoch + 1}: the rows of the validation pass take more than memory='auto' keeps"
         if not kept:
@@ -106,14 +106,14 @@ class Reader(RowConsumer):
         elif self._why_kept:
             self._to_say = f"{begun}, and were kept all the same: {self._why_kept}."
 
-    def look(self, batches):
+    def inspect(self, batches):
         """Settle the tasks, so that all processes do it alike."""
         try:
             self._scorings(self._rows_of(batches, counted=True))
         except Exception as error:
             self._error = error
 
-    def take(self, batches):
+    def consume(self, batches):
         """Count some rows of the pass."""
         if self._error is not None:
             return

@@ -10,7 +10,7 @@ from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from kerascb_metrics.interpret.validation import one_score
+from kerascb_metrics.interpret.columns import one_score
 from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, for_sums, tamed
 from kerascb_metrics.score.panel import Undefined, auc_of_columns, binary_auc, one_sided
 from kerascb_metrics.score.precision_recall_f1 import RATIO_OPTIONS, RATIOS, precision_recall_f1

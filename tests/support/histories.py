@@ -1,4 +1,4 @@
-"""Histories made of arrays, without a model: what the pictures' tests draw."""
+"""Histories made of arrays, without a model, for the tests of pictures."""
 
 import numpy as np
 
@@ -32,12 +32,12 @@ def binary_history(epochs=2, task=None, logits=False, **options):
 
 
 def y_of(n_classes):
-    """Targets of which every class has some."""
+    """Targets in which every class occurs."""
     return np.resize(np.arange(n_classes), ROWS)
 
 
 def multiclass_history(n_classes, epochs=2, class_names=None, **options):
-    """The same of several classes."""
+    """The same for several classes."""
     rng = np.random.default_rng(1)
     y_true = y_of(n_classes)
     hot = np.eye(n_classes)[y_true]
@@ -47,7 +47,7 @@ def multiclass_history(n_classes, epochs=2, class_names=None, **options):
 
 
 def labels_history(n_labels, epochs=2, **task):
-    """The same of several labels."""
+    """The same for several labels."""
     rng = np.random.default_rng(2)
     y_true = (rng.random((ROWS, n_labels)) < 0.3).astype(int)
     passes = [1 / (1 + np.exp(-rng.normal(size=y_true.shape) - (1 + e) * (y_true - 0.5))) for e in range(epochs)]

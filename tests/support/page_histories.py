@@ -1,4 +1,4 @@
-"""Histories for the page, of rows that a test keeps: what the page shows can be counted again."""
+"""Histories for the report page, made of rows that a test has too, so that it can count them again."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def binary_epochs(epochs=3, rows=300):
 
 
 def class_epochs(n_classes, epochs=3, rows=300):
-    """The same of several classes: targets (N,), float32 probabilities (N, C)."""
+    """The same for several classes: targets (N,), float32 probabilities (N, C)."""
     rng = np.random.default_rng(6)
     y, noise = rng.integers(0, n_classes, rows), rng.normal(size=(rows, n_classes))
     odds = [np.exp(noise + (y[:, None] == np.arange(n_classes)) * (1 + epoch / epochs)) for epoch in range(epochs)]
@@ -36,14 +36,14 @@ def class_epochs(n_classes, epochs=3, rows=300):
 
 
 def label_epochs(labels=3, epochs=3, rows=300):
-    """The same of several labels: targets and float32 probabilities (N, L)."""
+    """The same for several labels: targets and float32 probabilities (N, L)."""
     rng = np.random.default_rng(7)
     y, noise = (rng.random((rows, labels)) < 0.3).astype(int), rng.normal(size=(rows, labels))
     return [(y, _sigmoid(noise + (y - 0.5) * (1 + epoch))) for epoch in range(epochs)]
 
 
 def regression():
-    """No counts: a score alone, with a gap and what is not finite."""
+    """No counts: one score, with values that are not finite."""
     history = ScoreHistory({"r2": True})
     for epoch, value in enumerate([0.1, 0.3, float("nan"), 0.2, float("inf")]):
         history.append(epoch, {"r2": value}, {None: None})
@@ -51,7 +51,7 @@ def regression():
 
 
 def two_outputs():
-    """A "kind" of three classes and a "rain" of two."""
+    """An output "kind" with three classes and an output "rain" with two."""
     kind = history_of(Multiclass(class_names=["cat", "dog", "eel"]), class_epochs(3), output="kind")
     history = ScoreHistory({"kind_f1": True})
     for place, rows in enumerate(binary_epochs()):

@@ -1,20 +1,20 @@
-"""Pictures: what is read off them."""
+"""What the tests read from pictures."""
 
 import itertools
 
 
 def texts(artists):
-    """What matplotlib's texts say."""
+    """The strings of matplotlib texts."""
     return [artist.get_text() for artist in artists]
 
 
 def legend_of(ax):
-    """What the legend says, line by line."""
+    """The lines of the legend."""
     return texts(ax.get_legend().get_texts())
 
 
 def assert_readable(figure):
-    """Nothing sticks out of the figure, and no tick label lies on the next one."""
+    """Assert that nothing sticks out of the figure, and that tick labels do not overlap."""
     figure.draw_without_rendering()
     tight, whole = figure.get_tightbbox(), figure.bbox_inches
     assert min(tight.x0, tight.y0) >= 0, "sticks out on the left or below"

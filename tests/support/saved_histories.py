@@ -1,4 +1,4 @@
-"""Histories of every kind of task to save and load, and a comparison to the last bit."""
+"""Histories of every kind of task to save and load, and an exact comparison."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ NAMES = ["cat", '<script>,"', "Aal ☃\n"]
 
 
 def recorded(*tasks, epochs=(0, 1, 3)):
-    """A history of some outputs, each `(name, task, y_true, y_pred, options)`, as the recorder writes it."""
+    """A history of outputs, each `(name, task, y_true, y_pred, options)`, as the recorder writes it."""
     history = ScoreHistory({"f1": True, "loss": False, "own": None})
     history.settings.update(task="a task", threshold=0.5, zero_division=NAN, scoring=["f1", "auc"], cells=True, of=None)
     for epoch in epochs:
@@ -61,7 +61,7 @@ HISTORIES = {
 
 
 def assert_same(ours, theirs):
-    """Equal to the last bit, nan as nan, and of the same types and dtypes."""
+    """Assert equal values to the last bit (nan equals nan), types and dtypes."""
     assert type(ours) is type(theirs)
     if isinstance(ours, np.ndarray):
         assert ours.dtype == theirs.dtype

@@ -1,4 +1,4 @@
-"""Where readings turn: the last class of a byte, nearly one-hot targets, thresholds, what a score is told by, words."""
+"""Edge cases: the last class that fits into a byte, nearly one-hot targets, thresholds, no rows, labels of scorers."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ Y = np.array([0, 1, 0, 1])
 
 @pytest.mark.parametrize("one_hot", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 255, 256, 257, 258])
-def test_the_last_class_is_told_from_the_first(n_classes, one_hot):
+def test_the_last_class_is_not_confused_with_the_first(n_classes, one_hot):
     last = n_classes - 1
     y_true, y_pred = np.array([last, 0, last]), np.eye(n_classes, dtype="float32")[[last, 0, 1]]
     evidence = read(Multiclass(), np.eye(n_classes)[y_true] if one_hot else y_true, y_pred)
@@ -31,25 +31,25 @@ def test_targets_that_only_add_up_to_one_are_not_one_hot():
 
 
 @pytest.mark.parametrize("positions", [1, 2, 5])
-def test_several_classes_at_few_or_many_positions(positions):
+def test_multiclass_with_few_or_many_positions(positions):
     y_true = np.arange(4 * positions).reshape(4, positions) % 3
     evidence = read(Multiclass(), y_true, np.eye(3)[y_true])
     assert evidence.y_pred.tolist() == evidence.y_true.tolist() == y_true.ravel().tolist()
 
 
-def test_one_class_at_several_positions_is_refused():
+def test_multiclass_with_one_column_and_several_positions_raises():
     with pytest.raises(DataError, match=r"C of 2 or more; received \(4, 3, 1\)"):
         read(Multiclass(), np.zeros((4, 3), int), np.full((4, 3, 1), 0.5))
 
 
 @pytest.mark.parametrize("threshold", [-0.5, -0.001, 1, 1.5, np.nan])
 @pytest.mark.parametrize(("task", "y_true"), [(Binary, Y), (Multilabel, np.eye(4))])
-def test_a_threshold_that_is_no_probability_is_refused(task, y_true, threshold):
-    with pytest.raises(DataError, match="must lie between 0 and 1, below 1"):
+def test_a_threshold_that_is_not_a_probability_raises(task, y_true, threshold):
+    with pytest.raises(DataError, match="must be a probability of at least 0 and below 1"):
         read(task(threshold=threshold), y_true, P if y_true.ndim == 1 else np.tile(P, (4, 1)))
 
 
-def test_the_threshold_is_kept_on_the_scale_of_the_outputs():
+def test_the_threshold_is_converted_to_the_scale_of_the_outputs():
     assert read(Binary(threshold=0.3), Y, P).threshold == 0.3
     assert read(Binary(threshold=0.3), Y, P, LOGITS).threshold == pytest.approx(np.log(0.3 / 0.7))
     assert read(Binary(threshold=0.3), Y, P, "hinge").threshold == 0.3
@@ -58,7 +58,7 @@ def test_the_threshold_is_kept_on_the_scale_of_the_outputs():
     assert read(Multiclass(), Y, np.eye(3)[Y]).threshold is None
 
 
-def test_how_many_outputs_are_not_finite_is_told():
+def test_the_number_of_outputs_that_are_not_finite_is_named():
     outputs = np.array([[0.1, np.nan], [0.3, 0.4], [np.inf, 0.5]])
     assert read(Multilabel(), np.zeros((3, 2)), outputs).undefined == "2 of 6 outputs are NaN or infinite"
 
@@ -80,12 +80,12 @@ def test_a_regression_score_may_be_an_array():
 
 
 @pytest.mark.parametrize("weight", [None, np.zeros(0)])
-def test_no_rows_are_counted_as_none(weight):
+def test_counts_of_no_rows_are_zero(weight):
     none = np.zeros(0, int)
     np.testing.assert_array_equal(Counts.of(none, none, 3, weight).matrix(), np.zeros((3, 3)))
 
 
-def test_which_scores_have_a_value_a_class_whatever_the_task():
+def test_which_scores_have_one_value_per_class():
     scoring = {"mine": "f1", "precision": "precision", "auc": "auc", "recall": "recall", "f1": "f1_macro"}
     assert Scoring(scoring, average=None).by_class == ["mine", "precision", "recall"]
     assert Scoring(scoring).by_class == []
@@ -101,7 +101,7 @@ def test_the_labels_of_a_metric_function_are_integers():
 
 
 @pytest.mark.parametrize("average", ["micro", "samples"])
-def test_a_class_that_is_missing_leaves_a_pooled_ratio_defined(average):
+def test_a_missing_class_does_not_make_a_pooled_score_undefined(average):
     y_true, p = np.array([[1, 0, 0], [1, 0, 1]]), np.array([[0.9, 0.1, 0.1], [0.8, 0.1, 0.9]])
     assert assessed(Multilabel(), y_true, p, ["f1", "precision", "recall"], average=average).scores.undefined == {}
     if average == "micro":
@@ -122,6 +122,6 @@ def of_model(model, x, y):
 
 
 @pytest.mark.parametrize("scorer", [of_estimator, of_clf, of_model])
-def test_a_scorer_is_told_by_its_first_parameter(scorer):
+def test_a_scorer_is_recognized_by_its_first_parameter(scorer):
     assert assessed(Binary(), Y, P, {"recall": scorer}).scores.values == {"recall": 0.5}
     assert Scoring({"recall": scorer}).greater_is_better() == {"recall": True}
