@@ -8,12 +8,12 @@ from kerascb_metrics.record.atomic_write import write_whole
 from kerascb_metrics.record.columns import frame_of
 from kerascb_metrics.record.files import load, save
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.plots.methods import Displays
+from kerascb_metrics.show.plots.methods import PlotMethods
 from kerascb_metrics.show.report.render import report_page
 from kerascb_metrics.show.tables import html_table, printable, text_table
 
 
-class ScoreHistory(Displays, RunRecord):
+class ScoreHistory(PlotMethods, RunRecord):
     """A mapping from score name to the list of its values, one per scored epoch.
 
     The lists and arrays that it returns are copies: changing them does not change the record.

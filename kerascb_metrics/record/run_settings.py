@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import sklearn
 
-from kerascb_metrics._version import __version__
+from kerascb_metrics import __version__
 from kerascb_metrics.score.plan import Plan
 
 
