@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, overload
 
 from kerascb_metrics.collect.given_data import GivenData
-from kerascb_metrics.interpret.tasks import Binary, Multiclass, Multilabel, Regression
+from kerascb_metrics.interpret import tasks
+from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.record.run_settings import run_settings
 
 # A name or a function; several of them; or a dict: name → one of them, or output → any of these.
 Scoring: TypeAlias = str | Callable[..., Any] | Sequence[str | Callable[..., Any]] | Mapping[str, Any] | None
-TaskName: TypeAlias = Literal["auto", "binary", "multiclass", "multilabel", "regression"]
-Task: TypeAlias = TaskName | Binary | Multiclass | Multilabel | Regression
+Task: TypeAlias = Literal["auto"] | Kind | tasks.Task
 Average: TypeAlias = Literal["auto", "binary", "micro", "macro", "weighted", "samples"] | None
 Memory: TypeAlias = Literal["auto", "exact", "bounded"]
 ErrorScore: TypeAlias = Literal["raise_first", "raise"] | float

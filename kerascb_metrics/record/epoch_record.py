@@ -9,11 +9,9 @@ import numpy.typing as npt
 from scipy.special import expit
 from sklearn.metrics import classification_report
 
+from kerascb_metrics.interpret.kinds import Kind, Scale
 from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.exact import Counts, Evidence, label_cells, single_cells
-
-Kind = Literal["binary", "multiclass", "multilabel"]
-Scale = Literal["probability", "logit", "margin"]
 
 
 @dataclass(frozen=True, eq=False)

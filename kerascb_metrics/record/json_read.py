@@ -11,7 +11,8 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
-from kerascb_metrics.record.epoch_record import EpochRecord, Kind, Scale
+from kerascb_metrics.interpret.kinds import Kind, Scale
+from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, NOT_FINITE, VERSION, Form
 from kerascb_metrics.record.saved_run import SavedEpoch
 from kerascb_metrics.record.values import Bounds, Directions, Value
@@ -20,7 +21,7 @@ from kerascb_metrics.tally.exact import Counts
 
 _T = TypeVar("_T")
 
-_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind) if kind != "regression"}
 _SCALES: dict[str, Scale] = {scale: scale for scale in get_args(Scale)}
 
 
