@@ -14,6 +14,7 @@ from kerascb_metrics.callback import Metrics
 from kerascb_metrics.collect.callback_order import may_be_in_same_fit
 from kerascb_metrics.collect.processes import is_first_process
 from kerascb_metrics.show.plots.axes import pyplot
+from kerascb_metrics.show.plots.confusion import Normalize
 
 # Each label has its own matrix: to draw more of them would take longer than the epoch.
 _MOST_LABELS = 25
@@ -48,7 +49,7 @@ class ConfusionImages(keras.callbacks.Callback):
     >>> callbacks = [metrics, ConfusionImages(metrics, "runs/1")]
     """
 
-    def __init__(self, metrics: Metrics, log_dir: Any, *, normalize: str | None = None) -> None:
+    def __init__(self, metrics: Metrics, log_dir: Any, *, normalize: Normalize | None = None) -> None:
         super().__init__()
         if not isinstance(metrics, Metrics):
             raise TypeError(
