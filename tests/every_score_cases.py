@@ -176,6 +176,10 @@ def weighted_share(y_true: np.ndarray, y_pred: np.ndarray, sample_weight: Any = 
     return np.array([np.average(y_true == y_pred, weights=sample_weight), len(y_true)])
 
 
+def failing(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    return 1 / 0
+
+
 def of_functions() -> Named:
     functions = {
         "a function": share_of_hits,
@@ -184,7 +188,7 @@ def of_functions() -> Named:
         "less is better": sk.make_scorer(sk.hamming_loss, greater_is_better=False),
         "of probabilities": {"loss": sk.make_scorer(sk.log_loss, response_method="predict_proba")},
         "several": ["f1", share_of_hits, sk.jaccard_score, "confusion_cells", "average_precision"],
-        "one that fails": {"fails": lambda y_true, y_pred: 1 / 0, "f1": "f1"},
+        "one that fails": {"fails": failing, "f1": "f1"},
     }
     for (kind, scoring), name in product(functions.items(), ("binary (N,1)", "multiclass, ints", "multilabel")):
         for weight in (None, "row"):
@@ -292,6 +296,8 @@ def of_undefined() -> Named:
             scoring = ["roc_auc_ovr" if name == "one class" else "roc_auc", "f1", "matthews_corrcoef", "neg_log_loss"]
             rows = rows_of[name].with_(error_score=error_score, scoring=scoring)
             yield f"error_score {error_score}; {name}", partial(fitted, rows)
+        rows = two.with_(error_score=error_score, scoring={"fails": failing, "f1": "f1"})
+        yield f"error_score {error_score}; a function that fails", partial(fitted, rows)
 
 
 def _spoilt(x: np.ndarray) -> np.ndarray:

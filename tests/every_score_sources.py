@@ -288,9 +288,7 @@ def of_several(form: Callable, loss: Any, y: Any, w: Any, options: dict) -> list
     data = (X, y) if w is None else (X, y, w)
     outputs = ("first", "rest/b") if form is nested else AB
     fit = {} if "validation_data" in options else {"validation_data": data}
-    parts = run_fit(
-        model, X[:16], first, (metrics,), fit, outputs=outputs, drawn="validation_data" not in options and not w
-    )
+    parts = run_fit(model, X[:16], first, (metrics,), fit, drawn=bool(fit) and w is None, outputs=outputs)
     return [*parts, Part("evaluate", lambda: of_scores(metrics.evaluate(model, data)))]
 
 
