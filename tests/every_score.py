@@ -100,7 +100,8 @@ def summary(record: dict[str, str], seconds: float) -> str:
     kinds = Counter(record[f"{name}/raises"] for name in raised)
     numbers = sum(int(value.split()[1]) if value.startswith("array") else 1 for value in record.values())
     return (
-        f"{keras.backend.backend()}: {len(names)} cases, {len(record)} lines, {numbers} numbers, {seconds:.0f} s; "
+        f"{keras.backend.backend()}: {len(names)} cases, {len(record)} lines, {numbers} numbers, {seconds:.0f} s, "
+        f"{time.process_time():.0f} s of the processor; "
         f"{len(raised)} cases raised: {dict(kinds)}"
     )
 
