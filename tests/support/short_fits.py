@@ -14,6 +14,7 @@ def binary(**options):
 def fit(model, metrics, callbacks=(), epochs=1, validation_data=(X, Y), **options):
     return model.fit(
         TRAINING,
+        shuffle=False,
         validation_data=validation_data,
         epochs=epochs,
         verbose=0,
