@@ -1,7 +1,10 @@
 """Which task it is, where the user does not say: the compiled loss first, shapes and values last."""
 
 from kerascb_metrics.exceptions import DataError
-from kerascb_metrics.interpret.tasks import Binary, Multiclass, Multilabel, Regression
+from kerascb_metrics.interpret.binary import Binary
+from kerascb_metrics.interpret.multiclass import Multiclass
+from kerascb_metrics.interpret.multilabel import Multilabel
+from kerascb_metrics.interpret.regression import Regression
 from kerascb_metrics.interpret.validation import are_integral, some, zero_one
 
 
