@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import logit
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.task_arguments import check_from_logits, keep_own, scale_of
 from kerascb_metrics.interpret.validation import (
@@ -21,7 +22,6 @@ from kerascb_metrics.interpret.validation import (
     refuse_single_class,
     some,
 )
-from kerascb_metrics.tally.exact import Evidence
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Binary:
             )
 
     def read(self, rows, loss):
-        """Read `Predictions` as binary `Evidence`."""
+        """Read `Predictions` as binary `LabeledRows`."""
         scale = scale_of(self, loss)
         columns = rows.columns
         two_columns = columns == 2
@@ -81,19 +81,15 @@ class Binary:
         if two_columns:  # a difference of finite outputs may overflow
             y_score, overflow = checked_outputs(one_score(outputs, scale), "logit")
             undefined = undefined or overflow
-        return Evidence(
+        labeling = Labeling(
             kind="binary",
-            y_true=y_true,
-            y_pred=y_score > self._cut(scale),
-            outputs=y_score,
             scale=scale,
             threshold=self._cut(scale),
             classes=classes,
             class_names=names_of(self.class_names, classes),
             pos_index=list(classes).index(self.pos_label),
-            sample_weight=flat.sample_weight,
-            undefined=undefined,
         )
+        return LabeledRows(labeling, y_true, y_score, flat.sample_weight, undefined)
 
     def describe(self, loss):
         """Say in words what makes a row positive."""

@@ -6,17 +6,16 @@ from typing import ClassVar
 import numpy as np
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.task_arguments import check_from_logits, keep_own, scale_of
 from kerascb_metrics.interpret.validation import (
-    argmax_columns,
     checked_outputs,
     class_indices,
     names_of,
     others_of,
     without_column,
 )
-from kerascb_metrics.tally.exact import Evidence
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Multiclass:
         keep_own(self, "labels", "class_names")
 
     def read(self, rows, loss):
-        """Read `Predictions` as multiclass `Evidence`."""
+        """Read `Predictions` as multiclass `LabeledRows`."""
         if rows.columns < 2:
             raise DataError(
                 f"Metrics: a multiclass task needs outputs (N, C) with C of 2 or more; received {rows.y_pred.shape}. "
@@ -72,17 +71,13 @@ class Multiclass:
             place = np.zeros(n_classes, np.min_scalar_type(n_classes))
             place[columns] = np.arange(len(columns))
             y_true, outputs = place[y_true], without_column(outputs, columns, scale)
-        return Evidence(
+        labeling = Labeling(
             kind="multiclass",
-            y_true=y_true,
-            y_pred=argmax_columns(outputs),
-            outputs=outputs,
             scale=scale,
             classes=classes[columns],
             class_names=tuple(names[column] for column in columns),
-            sample_weight=flat.sample_weight,
-            undefined=undefined,
         )
+        return LabeledRows(labeling, y_true, outputs, flat.sample_weight, undefined)
 
     def describe(self, loss):
         """Say in words how a row gets its label."""

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import logit
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.task_arguments import check_from_logits, keep_own, scale_of
 from kerascb_metrics.interpret.validation import (
@@ -16,7 +17,6 @@ from kerascb_metrics.interpret.validation import (
     names_of,
 )
 from kerascb_metrics.interpret.weights import check_sum
-from kerascb_metrics.tally.exact import Evidence
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Multilabel:
         keep_own(self, "threshold", "class_names")
 
     def read(self, rows, loss):
-        """Read `Predictions` as multilabel `Evidence`."""
+        """Read `Predictions` as multilabel `LabeledRows`."""
         if rows.y_pred.ndim < 2 or rows.y_true.shape != rows.y_pred.shape:
             raise DataError(
                 "Metrics: a multilabel task needs targets of the same shape (N, L) as the outputs; received targets "
@@ -66,18 +66,14 @@ class Multilabel:
         outputs, undefined = checked_outputs(flat.y_pred.reshape(-1, n_labels), scale)
         threshold = self._cuts(scale, n_labels, outputs.dtype)
         classes = np.arange(n_labels)
-        return Evidence(
+        labeling = Labeling(
             kind="multilabel",
-            y_true=y_true,
-            y_pred=outputs > threshold,
-            outputs=outputs,
             scale=scale,
             threshold=threshold,
             classes=classes,
             class_names=names_of(self.class_names, classes),
-            sample_weight=flat.sample_weight,
-            undefined=undefined,
         )
+        return LabeledRows(labeling, y_true, outputs, flat.sample_weight, undefined)
 
     def describe(self, loss):
         """Say in words when a label is given."""

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.validation import (
     check_finite,
 )
-from kerascb_metrics.tally.exact import Evidence
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Regression:
     kind: ClassVar[str] = "regression"
 
     def read(self, rows, loss):
-        """Read `Predictions` as regression `Evidence`."""
+        """Read `Predictions` as regression `LabeledRows`."""
         if rows.y_true.size != rows.y_pred.size:
             raise DataError(
                 "Metrics: a regression task needs targets of the same size as the outputs; received targets "
@@ -41,13 +41,8 @@ class Regression:
         flat = flatten(rows, columns=rows.columns)
         if check_finite(flat.y_true)[1]:
             raise DataError("Metrics: the validation targets hold NaN or infinite values. Remove or mask those rows.")
-        return Evidence(
-            kind="regression",
-            y_true=flat.y_true,
-            y_pred=flat.y_pred,
-            sample_weight=flat.sample_weight,
-            undefined=check_finite(flat.y_pred)[1],
-        )
+        undefined = check_finite(flat.y_pred)[1]
+        return LabeledRows(Labeling(kind="regression"), flat.y_true, flat.y_pred, flat.sample_weight, undefined)
 
     def describe(self, loss):
         """Say in words what is compared."""

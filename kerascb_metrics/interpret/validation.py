@@ -146,14 +146,6 @@ def check_threshold(threshold):
         )
 
 
-def argmax_columns(outputs):
-    """Return the column of the highest output of each row, ties to the first; a byte a row for up to 256 columns."""
-    columns = np.empty(len(outputs), np.min_scalar_type(outputs.shape[1] - 1))
-    for block in blocks(outputs):
-        columns[block] = outputs[block].argmax(axis=1)
-    return columns
-
-
 def check_two_shares(columns: np.ndarray) -> None:
     """Raise `DataError` where two columns of probabilities do not add up to 1, as far as half precision shows it.
 
