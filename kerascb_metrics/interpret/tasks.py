@@ -3,11 +3,11 @@
 from typing import Any, ClassVar, Protocol
 
 from kerascb_metrics.interpret.binary import Binary
+from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.multiclass import Multiclass
 from kerascb_metrics.interpret.multilabel import Multilabel
 from kerascb_metrics.interpret.regression import Regression
-from kerascb_metrics.tally.exact import Evidence
 
 
 class Task(Protocol):
@@ -15,8 +15,8 @@ class Task(Protocol):
 
     kind: ClassVar[str]
 
-    def read(self, rows: Any, loss: LossReading) -> Evidence:
-        """Return the rows as `Evidence`."""
+    def read(self, rows: Any, loss: LossReading) -> LabeledRows:
+        """Return the rows as `LabeledRows`."""
 
     def describe(self, loss: LossReading) -> str:
         """Return how a row gets its label, in words."""

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.tally.counts import Counts
 from kerascb_metrics.tally.curve import Curve
-from kerascb_metrics.tally.exact import Counts
 
 FORMAT, VERSION = "kerascb_metrics.ScoreHistory", 1
 

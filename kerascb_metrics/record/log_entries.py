@@ -4,8 +4,7 @@ import itertools
 
 import numpy as np
 
-# Direction of the four cells of a binary confusion matrix.
-CELLS = {"tn": True, "fp": False, "fn": False, "tp": True}
+from kerascb_metrics.score.panel import CELLS
 
 
 def history_entries(values, class_names):

@@ -85,14 +85,14 @@ def test_outputs_that_are_not_finite_leave_every_score_undefined(task, y_true, y
     y_pred[1] = bad
     assessment = assessed(task, y_true, y_pred, loss=loss)
     assert all(np.isnan(value).all() for value in assessment.values.values())
-    assert set(assessment.scores.undefined) == set(assessment.scores.values)
-    assert {cause.split(" ", 3)[3] for cause in assessment.scores.undefined.values()} == {"outputs are NaN or infinite"}
+    assert set(assessment.undefined) == set(assessment.values)
+    assert {cause.split(" ", 3)[3] for cause in assessment.undefined.values()} == {"outputs are NaN or infinite"}
 
 
 def test_a_regression_that_is_not_finite_is_undefined():
     assessment = assessed(Regression(), [1.0, 2.0], [np.nan, 2.0], ["r2", "neg_mean_squared_error"])
     assert np.isnan(list(assessment.values.values())).all()
-    assert set(assessment.scores.undefined) == {"r2", "neg_mean_squared_error"}
+    assert set(assessment.undefined) == {"r2", "neg_mean_squared_error"}
 
 
 @pytest.mark.parametrize("average", ["auto", "micro", None])
@@ -109,7 +109,7 @@ def test_the_same_keys_whether_scores_are_defined_or_not(task, y_true, y_pred, l
 def test_no_row_left_is_undefined(task, y_true, y_pred, loss):
     assessment = assessed(task, y_true, y_pred, loss=loss, mask=np.zeros(4, bool))
     assert all(np.isnan(value).all() for value in assessment.values.values())
-    assert set(assessment.scores.undefined.values()) == {"no row is left to score"}
+    assert set(assessment.undefined.values()) == {"no row is left to score"}
 
 
 def test_labels_that_are_not_distinct_are_refused_at_once():

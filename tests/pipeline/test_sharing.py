@@ -9,7 +9,7 @@ from sklearn.metrics import make_scorer
 
 from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Regression, ScoreHistory
 from kerascb_metrics.interpret.losses import LossReading
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import assert_same, rows_of
 from tests.support.models import binary_rows, echo_model
 

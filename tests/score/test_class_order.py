@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 from sklearn.metrics import make_scorer
 
 from kerascb_metrics import Binary, Metrics, Multiclass
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import assert_same, assessed, read
 from tests.support.estimators import classifier
 from tests.support.models import binary_rows, echo_model
