@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: quickstart test bench clean
 
-# Not compiled when installed, for Python compiles what it imports, which is a small part.
+# Not compiled when installed: Python compiles the small part that it imports.
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --editable ".[tensorflow,test]"
@@ -21,4 +21,4 @@ bench:
 	.ci/bench
 
 clean:
-	rm -rf .venv* build *.egg-info
+	rm -rf .venv* build dist *.egg-info

@@ -1,4 +1,4 @@
-"""Doctests of the backend that runs; each of the others imports a backend that need not be there."""
+"""Collect the file of the backend that runs only: the others import backends that may not be installed."""
 
 import os
 

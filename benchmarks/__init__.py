@@ -1,1 +1,1 @@
-"""What the package costs, measured: `python -m benchmarks`, see README.md beside this file."""
+"""Measures what the package costs: `python -m benchmarks`. README.md in this folder describes how."""

@@ -1,68 +1,19 @@
-"""The sections of the benchmark, and the processes that each is measured in."""
+"""The sections of the benchmark: what `python -m benchmarks <section>` measures."""
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass, field
-from pathlib import Path
-
-from benchmarks.machine import BACKENDS, installed, wide_instructions
-from benchmarks.table import Row, missing
-
-ROOT = Path(__file__).parent.parent
-
-
-@dataclass(frozen=True)
-class Job:
-    """A module of `benchmarks`, measured in a process of its own.
-
-    Attributes:
-        module: its name.
-        backend: Keras's backend there.
-        simd: False where NumPy is to find none of the processor's wider instructions.
-    """
-
-    module: str
-    backend: str = field(default_factory=lambda: next(filter(installed, reversed(BACKENDS)), "tensorflow"))
-    simd: bool = True
-
-    @property
-    def name(self):
-        """What it is called in the table and in messages."""
-        return f"{self.module} ({self.backend})"
-
-    def run(self, quick):
-        """Return the rows of the table; one that says so where the backend is missing or the process failed."""
-        if not installed(self.backend):
-            return [missing(self.name, f"{self.backend} is not installed")]
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "rows.json"
-            command = [sys.executable, "-m", "benchmarks.job", self.module, str(file), *(["--quick"] if quick else [])]
-            status = subprocess.run(command, cwd=ROOT, env=self._environment(), check=False).returncode
-            if status != 0:
-                return [Row(self.name, verdict="failed", note=f"exit status {status}")]
-            return [Row(**row) for row in json.loads(file.read_text())]
-
-    def _environment(self):
-        own = {"KERAS_BACKEND": self.backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        if not self.simd:
-            own["NPY_DISABLE_CPU_FEATURES"] = ",".join(wide_instructions())  # NumPy reads it when it is imported
-        return os.environ | own
-
+from benchmarks.harness.job import Job
+from benchmarks.harness.machine import BACKENDS
 
 SECTIONS = {
     "scoring": [
-        Job("scoring_binary"),
-        Job("scoring_multiclass"),
-        Job("scoring_multilabel"),
-        Job("scoring_simd", simd=False),
+        Job("scoring.binary"),
+        Job("scoring.multiclass"),
+        Job("scoring.multilabel"),
+        Job("scoring.without_simd", simd=False),
     ],
-    "fits": [Job("fits", backend) for backend in BACKENDS],
-    "streaming": [Job("streaming")],
-    "mirrored": [Job("mirrored", "tensorflow")],
-    "memory": [Job("memory")],
-    "growth": [Job("growth")],
-    "imports": [Job("imports")],
+    "fits": [Job("fitting.fits", backend) for backend in BACKENDS],
+    "streaming": [Job("memory.streaming")],
+    "mirrored": [Job("fitting.mirrored", "tensorflow")],
+    "memory": [Job("memory.peaks")],
+    "growth": [Job("scoring.growth")],
+    "imports": [Job("startup.import_time")],
 }

@@ -1,7 +1,7 @@
-"""How far an F1 averaged over batches lies from the F1 of the epoch, on real data.
+"""Compare an F1 averaged over batches with the F1 of the epoch, on real data.
 
-`compile(metrics=[f1])` shows the average of the batches' F1. Rare positives and small batches pull it down: a batch
-without positives counts as F1 = 0.
+`compile(metrics=[f1])` shows the mean F1 of the batches. With rare positives and small batches it is too low, because
+a batch without positives has F1 = 0.
 
 python examples/batchwise_vs_exact.py
 """
@@ -14,7 +14,7 @@ from kerascb_metrics import Metrics
 from kerascb_metrics.batchwise import batchwise_f1
 
 x, digits = load_digits(return_X_y=True)
-y = (digits == 8).astype(int)  # one row in ten is an eight
+y = (digits == 8).astype(int)  # one in ten rows is an eight
 x_train, x_val, y_train, y_val = train_test_split(x / 16, y, test_size=0.5, stratify=y, random_state=0)
 
 print("validation batch   batchwise F1   F1 of the epoch   difference")

@@ -1,7 +1,7 @@
-"""Two JAX processes of two devices each train one model: each feeds half of the rows, and each scores all of them.
+"""Two JAX processes with two devices each train one model. Each feeds half of the rows and scores all of them.
 
-On several machines `keras.distribution.initialize` takes the first one's address, and the rest stays as it is. Only
-the first process writes the file.
+On several machines give `keras.distribution.initialize` the address of the first machine; nothing else changes. Only
+the first process writes the log file.
 
 pip install ".[jax]"
 python examples/distributed_jax.py
@@ -17,8 +17,8 @@ import time
 PROCESSES = 2
 
 
-def train(index, address, folder):
-    """Train as one of the processes, and print what it scored."""
+def train(index: int, address: str, folder: str) -> None:
+    """Train as one of the processes and print its scores."""
     import keras
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -41,18 +41,18 @@ def train(index, address, folder):
         x_train[mine],
         y_train[mine],
         validation_data=(x_val[mine], y_val[mine]),
-        batch_size=32,  # of this process, and divisible by its two devices, as the last batch must be
+        batch_size=32,  # per process; like the last batch it must be divisible by its two devices
         epochs=4,
         verbose=0,
         callbacks=[metrics],
     )
     scores = ", ".join(f"{f1:.6f}" for f1 in metrics.f1s)
     rows = int(metrics.confusion[-1].sum())
-    print(f"process {index} fed {len(y_val[mine])} validation rows and scored {rows}; macro F1 {scores}", flush=True)
+    print(f"process {index} has {len(y_val[mine])} validation rows and scored {rows}; macro F1 {scores}", flush=True)
 
 
-def start_all(folder):
-    """Start the processes and wait for them; if one fails, end the others."""
+def start_all(folder: str) -> None:
+    """Start the processes and wait for them. If one fails, stop the others."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
@@ -71,7 +71,7 @@ def start_all(folder):
             process.kill()
             process.wait()
     if any(codes):
-        sys.exit("a process failed, so the others were ended")
+        sys.exit("a process failed, so the others were stopped")
     print("files:", *os.listdir(folder))
 
 

@@ -1,7 +1,7 @@
-"""Three positives in a hundred: why F1 and not accuracy, and which threshold to take.
+"""Three in a hundred rows are positive: why F1 and not accuracy, and which threshold to use.
 
-Accuracy hardly moves while the model learns to find the rare class, F1 does. Saves two pictures in examples/pictures:
-the scores over the epochs, and precision, recall and F1 of the best epoch against the threshold.
+While the model learns to find the rare class, accuracy hardly changes and F1 rises. Saves two pictures in
+examples/pictures: scores by epoch, and precision, recall and F1 of the best epoch by threshold.
 
 python examples/imbalanced.py      (needs the extra "plot")
 """
@@ -42,14 +42,14 @@ model.fit(
 
 history = metrics.history
 print(
-    f"{y_val.mean():.1%} of {len(y_val)} validation rows are rare: to call none so is {1 - y_val.mean():.4f} right.\n"
+    f"{y_val.mean():.1%} of {len(y_val)} validation rows are rare: without them accuracy is {1 - y_val.mean():.4f}.\n"
 )
 print("epoch" + "".join(f"{name:>19}" for name in history))
-for place in range(0, len(history.epochs), 2):
-    print(f"{history.epochs[place]:5d}" + "".join(f"{values[place]:19.4f}" for values in history.values()))
+for index in range(0, len(history.epochs), 2):
+    print(f"{history.epochs[index]:5d}" + "".join(f"{values[index]:19.4f}" for values in history.values()))
 
 best, f1 = history.best("f1")
-print(f"\nbest F1 {f1:.4f}, in epoch {best}:\n\n{history.report(best)}")
+print(f"\nbest F1 {f1:.4f} in epoch {best}:\n\n{history.report(best)}")
 
 pictures = Path(__file__).parent / "pictures"
 pictures.mkdir(exist_ok=True)
@@ -57,5 +57,5 @@ history.plot().figure_.savefig(pictures / "scores.png", dpi=90)
 threshold = history.plot_threshold("best")
 threshold.figure_.savefig(pictures / "threshold.png", dpi=110)
 cut, highest = threshold.best
-print(f"with a threshold of {cut:.3f} instead of 0.5 that epoch's F1 would be {highest:.4f}")
+print(f"with a threshold of {cut:.3f} instead of 0.5, F1 of that epoch would be {highest:.4f}")
 print(f"pictures: {pictures}/scores.png, threshold.png")

@@ -1,9 +1,10 @@
-"""One model, two outputs: which digit it is, and whether it is even. Each output has its own task, scores and report.
+"""One model with two outputs: the digit, and whether it is even. Each output has its own task, scores and report.
 
 python examples/multi_output.py
 """
 
 import keras
+import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -14,8 +15,8 @@ x, digits = load_digits(return_X_y=True)
 x_train, x_val, train, val = train_test_split(x / 16, digits, test_size=0.4, stratify=digits, random_state=0)
 
 
-def targets(digits):
-    """Return the targets of both outputs, by name."""
+def targets(digits: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the targets of both outputs by name."""
     return {"digit": digits, "even": (digits % 2 == 0)[:, None].astype("float32")}
 
 
@@ -49,8 +50,8 @@ model.fit(
 
 names = [name for name in metrics.history if name != "digit_confusion"]
 print("epoch" + "".join(f"{name:>16}" for name in names))
-for place, epoch in enumerate(metrics.history.epochs):
-    print(f"{epoch + 1:5d}" + "".join(f"{metrics.history[name][place]:16.4f}" for name in names))
+for index, epoch in enumerate(metrics.history.epochs):
+    print(f"{epoch + 1:5d}" + "".join(f"{metrics.history[name][index]:16.4f}" for name in names))
 
 for output in ("digit", "even"):
     best, value = metrics.history.best(f"{output}_f1")

@@ -1,4 +1,4 @@
-"""Handwritten digits: F1 of each class at every epoch, and scikit-learn's report of the best one.
+"""Handwritten digits: F1 of each class in every epoch, and scikit-learn's report of the best epoch.
 
 python examples/multiclass_digits.py
 """
@@ -28,9 +28,9 @@ model.fit(
 )
 
 print("epoch  macro F1    " + "".join(f"{digit:>7}" for digit in range(10)))
-for place, epoch in enumerate(metrics.history.epochs):
-    classes = "".join(f"{value:7.3f}" for value in by_class.history["f1_digit"][place])
-    print(f"{epoch + 1:5d}{metrics.f1s[place]:10.4f}    {classes}")
+for index, epoch in enumerate(metrics.history.epochs):
+    classes = "".join(f"{value:7.3f}" for value in by_class.history["f1_digit"][index])
+    print(f"{epoch + 1:5d}{metrics.f1s[index]:10.4f}    {classes}")
 
 best, value = metrics.history.best("f1")
 print(f"\nbest macro F1 {value:.4f} in epoch {best + 1}:\n\n{metrics.history.report(best)}")

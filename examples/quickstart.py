@@ -1,4 +1,4 @@
-"""Breast cancer, real data: F1, kappa and AUC over the whole validation set at every epoch, and early stopping on F1.
+"""Breast cancer, real data: F1, kappa and AUC of the whole validation set in every epoch, and early stopping on F1.
 
 python examples/quickstart.py
 """
@@ -33,8 +33,8 @@ model.fit(
 names = ("f1", "precision", "recall", "kappa", "auc")
 best, _ = metrics.history.best("f1")
 print("epoch" + "".join(f"{name:>11}" for name in names))
-for place, epoch in enumerate(metrics.history.epochs):
-    row = "".join(f"{metrics.history[name][place]:11.4f}" for name in names)
+for index, epoch in enumerate(metrics.history.epochs):
+    row = "".join(f"{metrics.history[name][index]:11.4f}" for name in names)
     print(f"{epoch + 1:5d}{row}{'   <- best F1' if epoch == best else ''}")
 
 (tn, fp), (fn, tp) = metrics.confusion[-1]

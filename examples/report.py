@@ -1,4 +1,4 @@
-"""One HTML page of a whole fit: handwritten digits, with a slider over the epochs and one over the thresholds.
+"""One HTML page of a whole fit: handwritten digits, with a slider for the epoch and one for the threshold.
 
 python examples/report.py [folder]
 """
@@ -31,4 +31,4 @@ path = folder / "report.html"
 metrics.history.save_report(path, title="Handwritten digits")
 best, f1 = metrics.history.best("f1")
 print(f"best macro F1 {f1:.4f} in epoch {best} of {len(metrics.f1s)}, counted from 0")
-print(f"open {path} in a browser: {path.stat().st_size / 1e6:.2f} MB, which load nothing")
+print(f"open {path} in a browser: {path.stat().st_size / 1e6:.2f} MB; it works offline")

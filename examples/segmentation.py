@@ -1,7 +1,7 @@
-"""Segmentation: a class for each pixel, the pixels on the edges left out by the loss's `ignore_class`.
+"""Segmentation: one class per pixel; the `ignore_class` of the loss leaves out the pixels on edges.
 
-Small images are drawn here: discs and squares on a noisy ground. Each pixel that the loss counts is one row of the
-confusion matrix, which is saved in examples/pictures.
+The images are small: discs and squares on a noisy background. Each pixel that the loss counts is one row of the
+confusion matrix, which is saved as a picture in examples/pictures.
 
 python examples/segmentation.py      (needs the extra "plot")
 """
@@ -18,7 +18,7 @@ SIZE, EDGE = 24, 255
 NAMES = ["ground", "disc", "square"]
 
 
-def draw(images, rng):
+def draw(images: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return images (N, 24, 24, 1) and the class of each pixel (N, 24, 24), edges as 255."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
     classes = np.zeros((images, SIZE, SIZE), int)
@@ -57,7 +57,7 @@ for epoch, f1, iou in zip(history.epochs, history["f1"], history["iou"], strict=
     print(f"{epoch:5d}{f1:11.4f}{iou:11.4f}")
 
 counted = int(history.tally().matrix().sum())
-print(f"\n{counted} of {y[450:].size} validation pixels count, the others lie on edges.\n\n{history.report('best')}")
+print(f"\n{counted} of {y[450:].size} validation pixels count; the others are on edges.\n\n{history.report('best')}")
 
 pictures = Path(__file__).parent / "pictures"
 pictures.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
-"""Two hundred million pixels are scored without being kept: `memory="bounded"`.
+"""Two hundred million pixels are scored without being kept in memory: `memory="bounded"`.
 
-Each validation image is made when it is asked for. F1 and the confusion matrix are exact, ROC AUC is known to within
-the interval that is printed. RowStore, targets and outputs of all these pixels would take 1.7 GB, and the scoring more.
+Each validation image is made when it is needed. F1 and the confusion matrix are exact; the exact ROC AUC is within the
+printed interval. Targets and outputs of all pixels would take 1.7 GB of memory, and scoring them more.
 
 python examples/segmentation_bounded.py
 """
@@ -18,21 +18,21 @@ SIZE, BATCH, IMAGES = 1024, 4, 200
 
 
 class Discs(keras.utils.PyDataset):
-    """Noisy pictures of a bright disc on dark ground, and which pixels are the disc's; always the same ones."""
+    """Noisy pictures of a bright disc on a dark background, and masks of the disc; always the same."""
 
-    def __init__(self, images):
+    def __init__(self, images: int) -> None:
         super().__init__()
         self.images = images
         self.noise = np.random.default_rng(0).normal(0, 0.4, (2 * SIZE, SIZE)).astype("float32")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.images // BATCH
 
-    def __getitem__(self, place):
-        pairs = [self.picture(number) for number in range(BATCH * place, BATCH * (place + 1))]
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        pairs = [self.picture(number) for number in range(BATCH * index, BATCH * (index + 1))]
         return tuple(np.stack(arrays)[..., None] for arrays in zip(*pairs, strict=True))
 
-    def picture(self, number):
+    def picture(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return an image and its mask, both (1024, 1024) float32."""
         rng = np.random.default_rng(number)
         row, column, radius = rng.uniform((0.3, 0.3, 0.05), (0.7, 0.7, 0.25))
@@ -42,8 +42,8 @@ class Discs(keras.utils.PyDataset):
         return disc + self.noise[start : start + SIZE], disc.astype("float32")
 
 
-def peak():
-    """Most memory that this process has had, in MB."""
+def peak() -> float:
+    """Return the peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -53,7 +53,7 @@ model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy")
 few, some, many = Discs(8), Discs(40), Discs(IMAGES)
 model.fit(few, epochs=25, verbose=0)
 model.fit(few, validation_data=some, epochs=1, verbose=0, callbacks=[Metrics(memory="bounded", verbose=False)])
-before = peak()  # with Keras, the backend and a pass over some images
+before = peak()  # includes Keras, the backend and a pass over some images
 
 metrics = Metrics(memory="bounded")
 began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""MLflow's autologging records every score of every epoch; the store is a file of its own.
+"""MLflow's autologging records every score of every epoch, here in a local file.
 
 pip install mlflow
 python examples/tools_mlflow.py

@@ -1,4 +1,4 @@
-"""Optuna searches for the highest F1 of a rare class, and prunes trials whose F1 falls behind on the way.
+"""Optuna searches for the highest F1 of a rare class and stops trials whose F1 is too low.
 
 pip install optuna optuna-integration
 python examples/tools_optuna.py
@@ -13,12 +13,12 @@ from sklearn.model_selection import train_test_split
 from kerascb_metrics import Metrics
 
 x, digits = load_digits(return_X_y=True)
-y = (digits == 8).astype(int)  # one row in ten is an eight
+y = (digits == 8).astype(int)  # one in ten rows is an eight
 x_train, x_val, y_train, y_val = train_test_split(x / 16, y, test_size=0.4, stratify=y, random_state=0)
 
 
-def best_f1(trial):
-    """Train one network; Optuna asks for its score after every epoch."""
+def best_f1(trial: optuna.Trial) -> float:
+    """Train one network; Optuna reads its score after every epoch."""
     keras.utils.set_random_seed(0)
     units = trial.suggest_int("units", 4, 64, log=True)
     model = keras.Sequential(

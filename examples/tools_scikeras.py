@@ -1,4 +1,4 @@
-"""scikeras puts a Keras model into scikit-learn: each fold of a cross-validation has a `Metrics` of its own.
+"""scikeras makes a scikit-learn estimator of a Keras model; each fold of a cross-validation has its own `Metrics`.
 
 pip install scikeras
 python examples/tools_scikeras.py
@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from kerascb_metrics import Metrics
 
 
-def network(units):
-    """Build a compiled model."""
+def network(units: int) -> keras.Model:
+    """Return a compiled model."""
     model = keras.Sequential([keras.Input((30,)), keras.layers.Dense(units, "relu"), keras.layers.Dense(1, "sigmoid")])
     model.compile("adam", "binary_crossentropy")
     return model
@@ -37,6 +37,6 @@ folds = cross_validate(
 
 print("fold  F1 on its test rows   best validation F1")
 for fold, (pipeline, score) in enumerate(zip(folds["estimator"], folds["test_score"], strict=True)):
-    metrics = pipeline[-1].callbacks[0]  # scikit-learn clones the estimator for each fold, and the callbacks with it
+    metrics = pipeline[-1].callbacks[0]  # scikit-learn clones estimator and callbacks for each fold
     epoch, value = metrics.history.best("f1")
     print(f"{fold + 1:4d}{score:21.4f}{value:21.4f} in epoch {epoch + 1}")

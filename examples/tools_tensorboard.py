@@ -32,7 +32,7 @@ model.fit(
     callbacks=[metrics, keras.callbacks.TensorBoard(log_dir), ConfusionImages(metrics, log_dir)],
 )
 
-# TensorBoard itself shows ten images of a tag unless it is told to show all.
+# By default TensorBoard shows ten images per tag; samples_per_plugin shows all.
 print(f"tensorboard --logdir {log_dir} --samples_per_plugin images=0\n")
 written = EventAccumulator(f"{log_dir}/validation", size_guidance={"images": 0}).Reload()
 print("scalars:", *written.Tags()["tensors"])

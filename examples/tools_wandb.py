@@ -1,4 +1,4 @@
-"""Weights & Biases logs every score of every epoch; here offline, without an account.
+"""Weights & Biases logs every score of every epoch, here offline, without an account.
 
 pip install wandb
 python examples/tools_wandb.py
@@ -22,7 +22,7 @@ model.compile("adam", "binary_crossentropy")
 metrics = Metrics()
 with wandb.init(project="breast cancer", mode="offline", dir=tempfile.mkdtemp()) as run:
     model.fit(scale(x), y, validation_split=0.3, epochs=6, verbose=0, callbacks=[metrics, WandbMetricsLogger()])
-    # WandbMetricsLogger needs TensorFlow. On JAX and PyTorch alone, in its place:
+    # WandbMetricsLogger needs TensorFlow. With only JAX or PyTorch use instead:
     # keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: run.log(logs, step=epoch))
     run.log({"confusion": wandb.Image(metrics.history.plot_confusion("best").figure_)})
     summary = dict(run.summary)

@@ -1,35 +1,36 @@
-"""KerasTuner searches for the highest F1 of a rare class: the objective is a key of `logs`, as any other.
+"""KerasTuner searches for the highest F1 of a rare class; the objective is a key of `logs`, like any other.
 
-For the ranking alone, `tuner.search(…, callbacks=[Metrics()])` does. KerasTuner copies its callbacks for each trial and
-keeps no copy, so to have the history of each trial a `HyperModel.fit` makes a `Metrics` of its own.
+`tuner.search(…, callbacks=[Metrics()])` is enough to rank the trials. KerasTuner copies its callbacks for each trial
+and does not keep the copies, so `HyperModel.fit` makes a new `Metrics` here, to keep the history of each trial.
 
 pip install keras-tuner
 python examples/tuner.py
 """
 
 import tempfile
+from typing import Any
 
 import keras
 import keras_tuner
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from kerascb_metrics import Metrics
+from kerascb_metrics import Metrics, ScoreHistory
 
 x, digits = load_digits(return_X_y=True)
-y = (digits == 8).astype(int)  # one row in ten is an eight
+y = (digits == 8).astype(int)  # one in ten rows is an eight
 x_train, x_val, y_train, y_val = train_test_split(x / 16, y, test_size=0.4, stratify=y, random_state=0)
 
 
 class EightOrNot(keras_tuner.HyperModel):
-    """A small network, and the scores of every trial of it."""
+    """A small network, and the scores of every trial."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.trials = []
+        self.trials: list[tuple[int, float, ScoreHistory]] = []
 
-    def build(self, hp):
-        """Build a network of one trial."""
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """Return the network of one trial."""
         keras.utils.set_random_seed(0)
         units = hp.Choice("units", [8, 32, 128])
         model = keras.Sequential(
@@ -39,8 +40,10 @@ class EightOrNot(keras_tuner.HyperModel):
         model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
         return model
 
-    def fit(self, hp, model, *args, callbacks, **options):
-        """Train it, and keep what it scored."""
+    def fit(
+        self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, callbacks: list[Any], **options: Any
+    ) -> Any:
+        """Train the network and keep its scores."""
         metrics = Metrics(["f1", "auc"])
         run = model.fit(*args, callbacks=[metrics, *callbacks], **options)
         self.trials.append((hp["units"], hp["learning_rate"], metrics.history))

@@ -1,26 +1,33 @@
-"""scikit-learn's scores at the end of every epoch, over the whole validation set, without an extra forward pass.
+"""scikit-learn's scores at the end of every Keras epoch, over the whole validation set, without an extra forward pass.
 
-The way the data goes, one module a step, each ignorant of the later ones::
+The data flows through six steps, one folder each. A step imports the steps above it in this drawing, none below it::
 
-    collect     capture/        fit's own validation pass, tapped: batches of NumPy arrays, of all devices and processes
-                predictions.py  Predictions(y_true, y_pred, sample_weight, mask)
-    interpret   tasks.py        what the outputs mean: Binary, Multiclass, Multilabel, Regression (inference.py: which)
-                reader.py       reads rows when the pass has ended; or, if they are not kept, part by part
-    tally       evidence.py     labels, scores and their weighted counts; ranking.py: their order
-                counting.py     the same of rows that are gone; binned.py: between which bounds they can have stood
-    score       panel.py, scorers.py, scoring.py, plan.py: names → values, as scikit-learn has them
-    record      records.py, recorder.py, history.py: logs for every callback, lists for the user
-                tally.py, files.py, log_file.py: what is kept; tables.py, display/, page.py: how it is shown
+    fit's validation pass, or validation_data=
+        │
+    collect/    captures the batches of all devices and processes, on any backend
+        │       Predictions: targets, outputs, sample weights, mask
+    interpret/  decides what they mean: the task, the loss, several outputs, positions, masks
+        │       LabeledRows: labels and scores of each row
+    tally/      counts and ranks them, exactly from the rows or streamed into bins
+        │       Tally: count tables and rankings
+    score/      computes the values, as scikit-learn does
+        │       name → number or array
+    record/     adds them to the logs of the epoch; keeps and saves them
+        │       the record of each epoch
+    show/       draws them: tables, plots, the HTML report
 
-`callback.py` conducts. `batchwise.py` stands apart: the older recipes' in-graph functions.
+`callback.py` (`Metrics`) and the other modules of this folder stand above the steps and connect them, with the help of
+`pipeline/`. `exceptions.py` and `_blocks.py` lie beneath the steps. `batchwise.py` stands alone: metrics that are
+averaged over batches, for comparison.
+
+Importing the package imports neither Keras nor NumPy nor scikit-learn: each public name is imported when it is first
+used (PEP 562).
 """
 
-from kerascb_metrics._version import __version__
-from kerascb_metrics.callback import Metrics
-from kerascb_metrics.exceptions import CaptureError, DataError, ScoringError, UndefinedScoreWarning
-from kerascb_metrics.history import ScoreHistory
-from kerascb_metrics.interpret.tasks import Binary, Multiclass, Multilabel, Regression
-from kerascb_metrics.predictions import Predictions
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Binary",
@@ -36,3 +43,39 @@ __all__ = [
     "UndefinedScoreWarning",
     "__version__",
 ]
+
+# The module of each public name. A test compares this table, `__all__` and the imports for type checkers below.
+_MODULES = {
+    "Binary": "kerascb_metrics.interpret.tasks",
+    "CaptureError": "kerascb_metrics.exceptions",
+    "DataError": "kerascb_metrics.exceptions",
+    "Metrics": "kerascb_metrics.callback",
+    "Multiclass": "kerascb_metrics.interpret.tasks",
+    "Multilabel": "kerascb_metrics.interpret.tasks",
+    "Predictions": "kerascb_metrics.predictions",
+    "Regression": "kerascb_metrics.interpret.tasks",
+    "ScoreHistory": "kerascb_metrics.history",
+    "ScoringError": "kerascb_metrics.exceptions",
+    "UndefinedScoreWarning": "kerascb_metrics.exceptions",
+}
+
+if TYPE_CHECKING:
+    from kerascb_metrics.callback import Metrics
+    from kerascb_metrics.exceptions import CaptureError, DataError, ScoringError, UndefinedScoreWarning
+    from kerascb_metrics.history import ScoreHistory
+    from kerascb_metrics.interpret.tasks import Binary, Multiclass, Multilabel, Regression
+    from kerascb_metrics.predictions import Predictions
+else:
+    # Hidden from type checkers: a module with `__getattr__` would have every name that a user mistypes.
+
+    def __getattr__(name):
+        """Return a public name, imported from its module when first used."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value = getattr(import_module(_MODULES[name]), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, also those that are not imported yet."""
+    return sorted({*globals(), *__all__})

@@ -1,30 +1,32 @@
-"""The in-graph F1 functions of the older recipes, for `compile(metrics=[…])`.
+"""The in-graph F1 functions of older recipes, for `compile(metrics=[…])`.
 
 Keras calls such a function on one batch at a time and averages the results. The F1 of an epoch is NOT the average of
-its batches' F1, so neither function gives it, whatever the progress bar says; `Metrics` does. They are here for those
-who have results made with them to reproduce, on any backend.
+the F1 of its batches, so neither function computes it, whatever the progress bar shows; `Metrics` does. The functions
+are here to reproduce results that were made with them, on any backend.
 """
+
+from typing import Any
 
 from keras import ops
 
 _EPSILON = 1e-7
 
 
-def batchwise_f1(y_true, y_pred):
-    """F1 of one batch, from sums of rounded outputs: `2 P R / (P + R + ε)`.
+def batchwise_f1(y_true: Any, y_pred: Any) -> Any:
+    """Return the F1 of one batch from sums of rounded outputs: `2 P R / (P + R + ε)`.
 
-    The recipe of 2016 to 2017: `P = Σ round(clip(y·p, 0, 1)) / (Σ round(clip(p, 0, 1)) + ε)` and R likewise over the
-    targets, ε = 1e-7, sums over the whole batch and all columns. So it is the MICRO average over columns, a little
-    low because of ε, 0 where nothing is predicted, and it takes every output above 0.5 for positive.
+    This is the recipe of 2016 and 2017: `P = Σ round(clip(y·p, 0, 1)) / (Σ round(clip(p, 0, 1)) + ε)`, and R likewise
+    with the targets, ε = 1e-7, with sums over the whole batch and all columns. So it is the MICRO average over the
+    columns, slightly low because of ε, and 0 if nothing is predicted. Every output above 0.5 counts as positive.
 
     Args:
-        y_true: 0/1 targets, any shape, any dtype.
+        y_true: 0/1 targets of any shape and dtype.
         y_pred: probabilities of the same shape, or one that broadcasts.
 
     Returns:
-        A scalar tensor in the outputs' dtype.
+        A scalar tensor in the dtype of the outputs.
 
-    Source: keras-team/keras#5794 removed Keras's own for being batchwise.
+    Source: keras-team/keras#5794 removed Keras's own function because it worked on batches.
 
     >>> y, p = [[0, 1, 0], [0, 0, 1]], [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
     >>> round(float(batchwise_f1(y, p)), 6)
@@ -38,18 +40,18 @@ def batchwise_f1(y_true, y_pred):
     return 2 * precision * recall / (precision + recall + _EPSILON)
 
 
-def batchwise_f1_counts(y_true, y_pred):
-    """F1 of one batch of a binary task, from counted TP, FP and FN; nan where the batch has none of them.
+def batchwise_f1_counts(y_true: Any, y_pred: Any) -> Any:
+    """Return the F1 of one batch of a binary task from counts of TP, FP and FN; nan if all three are 0.
 
-    The second recipe: `2 TP / (2 TP + FP + FN)` with logical columns. One batch without positives, true or predicted,
-    makes Keras's average over the epoch nan.
+    This is the second recipe: `2 TP / (2 TP + FP + FN)` with logical columns. A single batch without true or predicted
+    positives makes Keras's average over the epoch nan.
 
     Args:
-        y_true: 0/1 targets, (N, 1) or (N,), any dtype.
-        y_pred: probabilities of the same shape; positive above 0.5.
+        y_true: 0/1 targets, (N, 1) or (N,), of any dtype.
+        y_pred: probabilities of the same shape; a row is positive above 0.5.
 
     Returns:
-        A scalar tensor in the outputs' dtype.
+        A scalar tensor in the dtype of the outputs.
 
     >>> float(batchwise_f1_counts([[1], [0], [1]], [[0.9], [0.8], [0.7]]))
     0.800000011920929
@@ -63,5 +65,5 @@ def batchwise_f1_counts(y_true, y_pred):
     return hits / (hits + _count(ops.logical_xor(true, predicted), y_pred.dtype))
 
 
-def _count(which, dtype):
-    return ops.sum(ops.cast(which, dtype))
+def _count(is_counted: Any, dtype: Any) -> Any:
+    return ops.sum(ops.cast(is_counted, dtype))

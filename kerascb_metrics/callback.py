@@ -1,83 +1,89 @@
-"""`Metrics`: wires collect, interpret, tally, score and record to Keras's hooks. It computes nothing."""
+"""`Metrics`: connects the steps (collect, interpret, tally, score, record) to Keras's hooks. It computes nothing."""
 
 import os
-from html import escape
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
 
 from kerascb_metrics.collect import validation_hook
-from kerascb_metrics.collect.callback_order import callbacks_beside, move_callback
+from kerascb_metrics.collect.batches import Pass
+from kerascb_metrics.collect.callback_order import callbacks_of_fit, move_callback
 from kerascb_metrics.collect.claims import Claim
 from kerascb_metrics.collect.given_data import GivenData, is_due
-from kerascb_metrics.collect.keras_internals import fit_list_holds, fit_validates, model_of
+from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
-from kerascb_metrics.collect.processes import broadcast_from_first_process, processes_apart
+from kerascb_metrics.collect.processes import broadcast_from_first_process
+from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
-from kerascb_metrics.history import ScoreHistory
-from kerascb_metrics.interpret.outputs import Outputs
-from kerascb_metrics.options import check_choice, check_error_score, check_given, check_log_file
+from kerascb_metrics.options import Average, ErrorScore, Memory, Option, Options, Scoring, Task, Verbose
 from kerascb_metrics.pipeline.fit_recorder import Recorder
-from kerascb_metrics.predictions import Predictions
-from kerascb_metrics.record.log_file import LogFile, open_log, place_before_savers
-from kerascb_metrics.record.log_keys import Keys
+from kerascb_metrics.pipeline.fit_start import (
+    check_outputs,
+    refuse_listed_twice,
+    warn_if_idle,
+    warn_if_not_gathered,
+)
+from kerascb_metrics.pipeline.results import Results
+from kerascb_metrics.record.log_file import LogFile, index_of_saver_before, open_log
+from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
-from kerascb_metrics.record.run_settings import score_names, settings_of
 from kerascb_metrics.score.plan import Plan
-from kerascb_metrics.show.tables import printable
 
 
-class Metrics(PassListener, keras.callbacks.Callback):
-    """Scores the validation data at the end of every epoch, with scikit-learn, over the whole set.
+class Metrics(Results, PassListener, keras.callbacks.Callback):
+    """Scores the whole validation set at the end of every epoch, with scikit-learn.
 
-    The rows are those of fit's own validation pass: no extra forward pass, no argument needed. Each score goes into
-    a list, and as a float into `logs` under `val_<name>`, where every other callback sees it.
+    The rows are those of fit's own validation pass, so it needs no extra forward pass and no argument. Each score goes
+    into a list, and as a float into `logs` under `val_<name>`, where every other callback can use it.
 
     Args:
         scoring: None for the panel `f1, precision, recall, kappa, auc, confusion`. Or a name (of the panel, or of
             `sklearn.metrics.get_scorer_names()`), a scorer, a metric function `(y_true, y_pred)` of labels, a list of
-            them, or a dict name → one.
+            them, or a dict name → one of them.
         task: "auto", "binary", "multiclass", "multilabel", "regression", or an object such as
-            `Binary(threshold=0.3)`. "auto" asks the compiled loss, then shapes and values.
+            `Binary(threshold=0.3)`. "auto" reads the compiled loss, then shapes and values.
         average: how the panel averages over classes: "auto" is "binary" for a binary task, else "macro"; or any of
-            scikit-learn's. None gives a value a class, in `logs` as `val_f1_<class>`.
+            scikit-learn's averages. None gives one value per class, in `logs` as `val_f1_<class>`.
         zero_division: 0.0, 1.0 or nan, as in scikit-learn.
-        use_sample_weight: honour validation sample weights when there are any.
-        output: which output of a model of several; None: every one that has targets. Their keys are
+        use_sample_weight: whether to use the sample weights of the validation data, if there are any.
+        output: the output to score if the model has several; None: every one that has targets. Their keys are
             `val_<output>_<score>`, and `scoring` and `task` may be dicts by output.
-        validation_data: None: score the pass that `fit` makes. Else data of its own, with targets, that one
-            `model.predict` a scored epoch goes over: `(x, y)` or `(x, y, sample_weight)` of arrays, or a dataset,
+        validation_data: None: score the pass that `fit` makes. Otherwise separate data with targets; each scored epoch
+            makes one `model.predict` pass over it. `(x, y)` or `(x, y, sample_weight)` of arrays, or a dataset,
             PyDataset, DataLoader or generator of such tuples.
         validation_batch_size, validation_steps, validation_freq: as in `fit`, for `validation_data`.
-        prefix: how its keys in `logs` begin, as in "test_"; None: "val_".
+        prefix: how the keys in `logs` begin, such as "test_"; None: "val_". It needs `validation_data`.
         error_score: "raise_first" raises in the first scored epoch, and later records nan with one warning;
             "raise" always raises; a number is recorded with one warning.
         memory: "exact" keeps the rows of a pass until it is scored. "bounded" keeps counts only: label scores are the
-            same, ROC AUC and average precision the middle of an interval that holds the exact value, in
-            `history.bounds`; `predictions` is None, and scores that need the rows are refused. "auto" keeps up to
-            4 GiB of targets, outputs and weights, and past them changes over, with a warning, if no score needs them.
-        log_file: a path, "scores.jsonl", to which each scored epoch is written, and is on the disk before the next
+            same; ROC AUC and average precision are the middle of an interval that holds the exact value (see
+            `history.bounds`); `predictions` is None; scores that need the rows are refused. "auto" keeps up to 4 GiB of
+            targets, outputs and weights. Beyond that it switches to counts with a warning, if no score needs the rows.
+        log_file: a path such as "scores.jsonl". Each scored epoch is written to it, and is on the disk before the next
             one begins; `ScoreHistory.load` reads it. A fit that begins at a later epoch than 0 (`initial_epoch`,
-            `BackupAndRestore`) goes on with the file: `history` begins with its epochs before that one, and those
-            from it on are replaced. A fit that begins at 0 leaves an earlier file beside it, as "scores.1.jsonl",
-            and warns. With a log file `Metrics` is called before `BackupAndRestore` and `ModelCheckpoint`, wherever
-            it is listed, so that no fit resumes ahead of the file. Of processes that train together the first writes.
-        verbose: "auto" says once how the outputs are read, unless `fit` is silent; True or False.
+            `BackupAndRestore`) resumes the file: `history` begins with the earlier epochs in it, and the others are
+            replaced. A fit that begins at 0 renames an earlier file to "scores.1.jsonl" and warns. With a log file
+            Keras calls `Metrics` before `BackupAndRestore` and `ModelCheckpoint`, whatever its place in the list, so
+            that no fit resumes from an epoch that is not in the file. If several processes train together, the first
+            one writes.
+        verbose: "auto" prints once how the outputs are interpreted, unless `fit` is silent; True or False.
 
     Attributes:
-        history: a `ScoreHistory`, name → list of values, one a scored epoch; afresh in each fit.
+        options: the arguments, in one frozen object; each of them is an attribute too.
+        history: a `ScoreHistory`, name → list of values, one per scored epoch. Each fit starts a new one.
         f1s, precision, recall, kappa, auc, confusion: those lists, by name.
-        predictions: the last scored epoch's `Predictions`.
+        predictions: the `Predictions` of the last scored epoch.
 
     Raises:
-        ValueError: for an unknown name or value of an argument, here; for names that another `Metrics` of the same
-            fit also writes, or for a `Metrics` that another fit is using, when training starts.
-        OSError: when training starts, for a `log_file` that cannot be written. Later that is one warning, and the run
-            goes on.
-        CaptureError: at the start of training or the first validation, for what cannot be captured.
+        ValueError: for an unknown name or value of an argument; when training starts, for names that another `Metrics`
+            of the same fit also writes, or for a `Metrics` that another fit is using.
+        OSError: when training starts, for a `log_file` that cannot be written. A later failure is one warning, and
+            training continues.
+        CaptureError: when training starts or at the first validation, if the rows cannot be captured.
         DataError: at the first validation, for targets, outputs or weights that cannot be scored.
 
-    Source: scikit-learn's metrics, on the rows at hand.
+    Source: scikit-learn's metrics.
 
     >>> import numpy as np, keras
     >>> keras.utils.set_random_seed(0)
@@ -92,148 +98,95 @@ class Metrics(PassListener, keras.callbacks.Callback):
     100
     """
 
+    scoring, task, average, zero_division, use_sample_weight = Option(), Option(), Option(), Option(), Option()
+    output, prefix, error_score, memory, log_file, verbose = Option(), Option(), Option(), Option(), Option(), Option()
+    validation_data, validation_batch_size = Option(), Option()
+    validation_steps, validation_freq = Option(), Option()
+
     def __init__(
         self,
-        scoring: Any = None,
+        scoring: Scoring = None,
         *,
-        task: Any = "auto",
-        average: str | None = "auto",
+        task: Task | Mapping[str, Task] = "auto",
+        average: Average = "auto",
         zero_division: float = 0.0,
         use_sample_weight: bool = True,
         output: str | None = None,
         validation_data: Any = None,
         validation_batch_size: int | None = None,
         validation_steps: int | None = None,
-        validation_freq: int | list[int] = 1,
+        validation_freq: int | Collection[int] = 1,
         prefix: str | None = None,
-        error_score: str | float = "raise_first",
-        memory: str = "auto",
-        log_file: str | os.PathLike | None = None,
-        verbose: bool | str = "auto",
+        error_score: ErrorScore = "raise_first",
+        memory: Memory = "auto",
+        log_file: str | os.PathLike[str] | None = None,
+        verbose: Verbose = "auto",
     ) -> None:
         super().__init__()
-        check_choice("use_sample_weight", use_sample_weight, (True, False))
-        check_choice("verbose", verbose, ("auto", True, False))
-        check_error_score(error_score)
-        check_choice("memory", memory, ("auto", "exact", "bounded"))
-        check_log_file(log_file)
-        if not isinstance(output, str | None):
-            raise ValueError(f"Metrics: output must be the name of an output, or None; received {output!r}.")
-        self.scoring = scoring
-        self.task = task
-        self.average = average
-        self.zero_division = zero_division
-        self.use_sample_weight = use_sample_weight
-        self.output = output
-        self.error_score = error_score
-        self.memory = memory
-        self.log_file = log_file
-        self.verbose = verbose
-        self.validation_data = validation_data
-        self.validation_batch_size = validation_batch_size
-        self.validation_steps = validation_steps
-        self.validation_freq = validation_freq
-        self.prefix = prefix
-        self.uses_fit_validation = validation_data is None
-        check_given(self)
+        self.options = Options(
+            scoring=scoring,
+            task=task,
+            average=average,
+            zero_division=zero_division,
+            use_sample_weight=use_sample_weight,
+            output=output,
+            validation_data=validation_data,
+            validation_batch_size=validation_batch_size,
+            validation_steps=validation_steps,
+            validation_freq=validation_freq,
+            prefix=prefix,
+            error_score=error_score,
+            memory=memory,
+            log_file=log_file,
+            verbose=verbose,
+        )
+        self.uses_fit_validation = self.options.uses_fit_validation
         self._plan = Plan(scoring, task, average, zero_division, output, memory)
-        self._keys = Keys("val_" if prefix is None else prefix, self._plan)
-        self._given_modes: list = []
+        self._keys = LogKeys(self.options.log_prefix, self._plan)
+        self._changed_modes: list[Any] = []
         self._claim = Claim()
-        self._start_afresh()
+        self._reset()
 
-    def _start_afresh(self):
+    def _reset(self) -> None:
         self._epoch = 0
-        self._own: dict[str, float] = {}
-        self._given: Any = None
-        self._place: int | None = None
+        self._logged: set[str] = set()
+        self._given: GivenData | None = None
+        self._index: int | None = None
         self._log: LogFile | None = None
-        self._recorder = Recorder(self._plan, self.use_sample_weight, self.error_score, self._tell)
-        self.history.settings.update(settings_of(self))
+        options = self.options
+        self._recorder = Recorder(self._plan, options.use_sample_weight, options.error_score, self._print)
+        self.history.settings.update(options.run_settings())
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         """A copy, or a pickle, has the scores, and nothing of a fit: neither its model nor its other callbacks."""
         copy: Any = object.__new__(type(self))
-        vars(copy).update(vars(self), _given=None, _log=None, _place=None, _given_modes=[], _claim=Claim())
+        state: dict[str, Any] = vars(copy)
+        state.update(vars(self), _given=None, _log=None, _index=None, _changed_modes=[], _claim=Claim())
         copy.set_model(None)
-        return vars(copy)
-
-    # What a user reads.
-
-    def __repr__(self):
-        names = ", ".join(self.history or score_names(self._plan, self._outputs or ())) or "scores by output"
-        return printable(f"Metrics({self._keys.prefix}…: {names}; {len(self.history.epochs)} epochs)")
-
-    def __str__(self):
-        return str(self.history) if self.history.epochs else repr(self)
-
-    def _repr_html_(self):
-        return self.history._repr_html_() if self.history.epochs else f"<code>{escape(repr(self))}</code>"
-
-    @property
-    def history(self) -> ScoreHistory:
-        """The `ScoreHistory`: name → list of values, one a scored epoch; afresh in each fit."""
-        return self._recorder.history
-
-    @property
-    def predictions(self) -> Predictions | dict[str, Predictions] | None:
-        """The last scored epoch's `Predictions`, in a dict by output where there are several; None before."""
-        return self._recorder.predictions
-
-    @property
-    def f1s(self) -> list:
-        """F1 of each scored epoch."""
-        return self._values("f1")
-
-    @property
-    def precision(self) -> list:
-        """Precision of each scored epoch."""
-        return self._values("precision")
-
-    @property
-    def recall(self) -> list:
-        """Recall of each scored epoch."""
-        return self._values("recall")
-
-    @property
-    def kappa(self) -> list:
-        """Cohen's kappa of each scored epoch."""
-        return self._values("kappa")
-
-    @property
-    def auc(self) -> list:
-        """Area under the ROC curve of each scored epoch."""
-        return self._values("auc")
-
-    @property
-    def confusion(self) -> list:
-        """Confusion matrix of each scored epoch, C × C, rows true, columns predicted."""
-        return self._values("confusion")
-
-    def monitor(self, name: str) -> dict[str, str]:
-        """Return `{"monitor": …, "mode": …}` for a score, to unpack into any Keras callback or tuner.
-
-        >>> Metrics().monitor("f1")
-        {'monitor': 'val_f1', 'mode': 'max'}
-        """
-        return self._keys.monitor(name, self._outputs)
+        return state
 
     def evaluate(
         self, model: keras.Model, data: Any, *, batch_size: int | None = None, steps: int | None = None
     ) -> dict[str, Any]:
         """Score a model on other data, such as a test set, with the same scores.
 
-        Other threads may predict with the model at the same time, but not train it; on JAX Keras allows neither. In a
-        process of several, what is scored is the data that this one is given.
+        Other threads may predict with the model at the same time, but not train it; on JAX Keras allows neither. If
+        several processes train together, each one scores the data that it is given.
 
         Args:
             model: a Keras model, compiled or not.
             data: as `validation_data`.
             batch_size: for arrays.
-            steps: batches to read of data without end.
+            steps: the number of batches to read from data without end.
 
         Returns:
-            A dict, name → float, or an array: the confusion matrix, or a value a class.
+            A dict, name → float or array: the confusion matrix, or one value per class.
+
+        Raises:
+            TypeError: if the first argument is not a Keras model.
+            CaptureError: if the model cannot predict the data.
+            DataError: for targets, outputs or weights that cannot be scored.
+            ScoringError: if a score fails.
 
         >>> import numpy as np, keras
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
@@ -245,160 +198,114 @@ class Metrics(PassListener, keras.callbacks.Callback):
             raise TypeError(
                 f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
             )
-        recorder = Recorder(self._plan, self.use_sample_weight, "raise", tell=lambda message: None)
+        recorder = Recorder(self._plan, self.options.use_sample_weight, "raise", describe=lambda message: None)
         recorder.begin(0, loss_and_output_names(model))
         recorder.record(lambda: GivenData(data, batch_size, steps).predict(model, recorder.reader))
         return {name: values[0] for name, values in recorder.history.items()}
 
     # Keras's hooks.
 
-    def set_model(self, model):
-        """Note the model that the next fit trains; raise where a fit that has not ended trains another."""
+    def set_model(self, model: keras.Model | None) -> None:
+        """Note the model that the next fit trains; raise if a fit that has not ended trains another one."""
         if model is not model_of(self):
             self._claim.refuse_use()
         super().set_model(model)
 
-    def on_train_begin(self, logs=None):
-        """Reset the lists, and install what collects the rows for the length of the fit."""
-        peers = callbacks_beside(self)
-        self._claim_fit(peers)
-        restore_auto_mode(self._given_modes)  # of an interrupted fit
-        self._start_afresh()
-        if (outputs := self._known_outputs()) is not None:
-            self._plan.check(outputs, self._scored(outputs))
-            outputs.refuse_axes(loss_and_output_names(self.model).structure)
-        others = [peer for peer in peers if isinstance(peer, Metrics) and peer is not self]
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Reset the lists, check the fit, and install the validation hook."""
+        callbacks = callbacks_of_fit(self)
+        refuse_listed_twice(self, callbacks)
+        self._claim.take()
+        restore_auto_mode(self._changed_modes)  # of an interrupted fit
+        self._reset()
+        check_outputs(self._plan, model_of(self), None if self.uses_fit_validation else self.options.validation_data)
+        others = [other for other in callbacks if isinstance(other, Metrics) and other is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
-        self._log = open_log(self, others, self._recorder.troubles.say)
+        self._log = open_log(self.options.log_file, [other.options.log_file for other in others], self._warn_once)
         if self.uses_fit_validation:
             if self._log is not None:
-                self._place = move_callback(place_before_savers(self, peers), self)
+                self._index = move_callback(index_of_saver_before(self, callbacks), self)
             validation_hook.install(self.model)
-            self._warn_if_idle()
+            warn_if_idle(self, self.model, self._warn_once)
         else:
-            self._given = GivenData(self.validation_data, self.validation_batch_size, self.validation_steps)
+            self._given = self.options.given_data()
             self._given.refuse(self.model)
-            self._place = move_callback(0, self)
-        self._warn_if_apart()
-        self._given_modes = give_modes(peers, lambda key: self._keys.mode_of(key, self._outputs))
+            self._index = move_callback(0, self)
+        warn_if_not_gathered(self._warn_once)
+        self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Note the epoch, take up what is on file before the first, and see that the seam is still in place."""
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the epoch, resume the log file before the first one, and install the validation hook if it is gone."""
         self._epoch = epoch
-        if self._log is not None:
-            self._log.resume(self._recorder, epoch)  # not known before: BackupAndRestore sets it in on_train_begin
+        self._resume(epoch)  # not before: BackupAndRestore sets the first epoch in its on_train_begin
         if self.uses_fit_validation:
             validation_hook.install(self.model)
 
-    def on_validation_begin(self):
-        """Take the rows of fit's own pass, where they are not to be kept."""
+    def on_validation_begin(self) -> RowConsumer:
+        """Return the consumer of the rows of fit's own pass, for the case that they are not kept."""
         return self._begin()
 
-    def on_validation_pass(self, collect, logs):
-        """Score and record the rows of fit's own pass; return what joins its logs."""
-        # `fit` puts "val_" before every key that `evaluate` returns.
-        entries = self._record(collect, {self._keys.prefix + key for key in logs})
-        return {key.removeprefix(self._keys.prefix): value for key, value in entries.items()}
+    def on_validation_pass(self, collect: Callable[[], Pass], logs: Mapping[str, float]) -> dict[str, float]:
+        """Score and record the rows of fit's own pass; return what is added to its logs."""
+        return self._score(collect, used=set(logs))  # without prefix, as `fit` puts it before each of these keys
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Score the given data, if there is any and its turn has come; note what else was logged; write to the file."""
-        if not self.uses_fit_validation and is_due(epoch, self.validation_freq):
-            taker = self._begin()
-            collect = lambda: self._given.predict(self.model, taker, show_progress=not self._silent)  # noqa: E731
-            logs.update(self._record(collect, logs))
-        self._recorder.note(epoch, {key: value for key, value in logs.items() if key not in self._own})
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Score the given data if the epoch is due, note what else was logged, and write to the log file."""
+        logs = {} if logs is None else logs
+        given = self._given
+        if given is not None and is_due(epoch, self.options.validation_freq):
+            reader = self._begin()
+            entries = self._score(
+                lambda: given.predict(self.model, reader, show_progress=not self._is_silent),
+                used=self._keys.without_prefix(logs),
+            )
+            logs.update(self._keys.with_prefix(entries))
+        self._recorder.note(epoch, {key: value for key, value in logs.items() if key not in self._logged})
         if self._log is not None and epoch in self.history.epochs[-1:]:
             self._log.write(self.history)
 
-    def on_train_end(self, logs=None):
-        """Leave the model and the other callbacks as they were found."""
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Leave the model and the other callbacks as they were."""
         if self.uses_fit_validation:
             validation_hook.remove(self.model)
-        move_callback(self._place, self)
-        restore_auto_mode(self._given_modes)
-        self._given_modes = []
+        move_callback(self._index, self)
+        restore_auto_mode(self._changed_modes)
+        self._changed_modes = []
         self._given = None
         self._claim.release()
+        self._resume(None)  # for a fit that had no epoch to train
+        if len(self.history.epochs) == self._recorder.resumed_epochs:
+            self._warn_once("idle", "no epoch of this fit was scored. See validation_freq.")
+
+    def _resume(self, epoch: int | None) -> None:
         if self._log is not None:
-            self._log.resume(self._recorder)  # of a fit that had no epoch left to train
-        if len(self.history.epochs) == self._recorder.taken_up:
-            self._say_idle("no epoch of this fit was scored. See validation_freq.")
+            self._recorder.continue_from(self._log.resume(epoch, self.history.settings))
 
-    def _scored(self, outputs: Outputs) -> list[str | None] | None:
-        """The outputs that data of our own have targets for, None for those of fit; a dataset is not read for it."""
-        if self.uses_fit_validation or not outputs.names:
-            return None
-        data = self.validation_data
-        return outputs.with_targets(data[1]) if isinstance(data, tuple | list) else []
-
-    def _claim_fit(self, peers):
-        if sum(peer is self for peer in peers) > 1:
-            raise ValueError(
-                "Metrics: the same Metrics is in callbacks=[…] twice. List it once; for other scores, or data of their "
-                "own, list another Metrics()."
-            )
-        self._claim.take()
-
-    def _begin(self):
+    def _begin(self) -> RowConsumer:
         self._recorder.begin(self._epoch, loss_and_output_names(self.model))
         return self._recorder.reader
 
-    def _record(self, collect, taken):
-        entries = broadcast_from_first_process(lambda: self._recorder.record(collect))
-        self._own = self._keys.apart(entries, taken, self._recorder.troubles.say)
-        renamed = {self._keys.prefix + name for name in entries} - set(self._own)
-        restore_auto_mode(
-            [callback for callback in self._given_modes if callback.monitor in renamed]
-        )  # Keras's own names
-        return self._own
-
-    def _warn_if_idle(self):
-        if not fit_validates(self.model):
-            self._say_idle("fit() has no validation data, so nothing is scored. Pass it validation_data=….")
-        elif not fit_list_holds(self, self.model):
-            self._say_idle("nothing is scored inside another callback. List Metrics itself in fit(callbacks=[…]).")
-
-    def _warn_if_apart(self):
-        if (count := processes_apart()) > 1:
-            self._recorder.troubles.say(
-                "processes",
-                f"torch.distributed has {count} processes. Each scores the validation rows that it is given, and "
-                "nothing is gathered: unless each is given all of them, these are scores of a part.",
-            )
-
-    def _say_idle(self, message):
-        self._recorder.troubles.say("idle", message)
-
-    # Names and directions.
-
-    def _values(self, name):
-        known = self.history or dict.fromkeys(self._plan.directions(self._outputs or ()))
-        if self.output is not None and f"{self.output}_{name}" in known:
-            name = f"{self.output}_{name}"
-        if name not in known:
-            raise AttributeError(f"this Metrics has no score {name!r}; it has: {', '.join(known)}")
-        return self.history.get(name, [])
+    def _score(self, collect: Callable[[], Pass], used: Collection[str]) -> dict[str, float]:
+        """Score and record one pass; return name → float for `logs`, without prefix."""
+        scores = broadcast_from_first_process(lambda: self._recorder.record(collect))
+        entries = self._keys.renamed(scores, used, self._warn_once)
+        self._logged = set(self._keys.with_prefix(entries))
+        not_ours = self._keys.with_prefix(scores).keys() - self._logged  # of compiled metrics, which Keras knows
+        restore_auto_mode([callback for callback in self._changed_modes if callback.monitor in not_ours])
+        return entries
 
     @property
-    def _outputs(self):
-        """The names of the model's outputs where there are several, () for one, None where they are not known."""
-        outputs = self._known_outputs()
-        return None if outputs is None else outputs.names
-
-    def _known_outputs(self) -> Outputs | None:
-        """The `Outputs` of the model, where they are known without a batch."""
-        facts = loss_and_output_names(model_of(self))
-        return None if facts.structure is None else Outputs.of(facts.structure, facts.loss, facts.layer_names)
-
-    @property
-    def _silent(self):
-        if self.verbose != "auto":
-            return not self.verbose
+    def _is_silent(self) -> bool:
+        if self.options.verbose != "auto":
+            return not self.options.verbose
         return not (self.params or {}).get("verbose", 1)
 
-    def _tell(self, message):
-        """Say it as Keras's own callbacks do, on a line of its own below the progress bar."""
-        if not self._silent:
-            which = "" if self.uses_fit_validation else f" ({self._keys.prefix}…)"
-            print(f"\nMetrics{which}: {message}")
+    def _print(self, message: str) -> None:
+        """Print as Keras's own callbacks do, on a separate line below the progress bar."""
+        if not self._is_silent:
+            prefix = "" if self.uses_fit_validation else f" ({self._keys.prefix}…)"
+            print(f"\nMetrics{prefix}: {message}")
+
+    def _warn_once(self, topic: object, message: str) -> None:
+        self._recorder.troubles.warn_once(topic, message)

@@ -1,28 +1,31 @@
-"""What can go wrong, and when each is raised."""
+"""The errors and warnings of this package, and when each is raised."""
 
 import contextlib
 from collections.abc import Iterator
 
 
 class CaptureError(RuntimeError):
-    """fit's validation pass cannot be captured: raised when training starts, or at the first validation."""
+    """The rows of a validation pass cannot be captured. Raised when training starts, or at the first validation."""
 
 
 class DataError(ValueError):
-    """Targets, outputs or weights cannot be scored as the task says: raised by the first pass that shows it."""
+    """Targets, outputs or weights cannot be scored as the task needs. Raised by the first pass that shows it."""
 
 
 class ScoringError(ValueError):
-    """A score failed on a pass: the message has the score's name, the epoch, the shapes and the error."""
+    """A score failed in a pass. The message contains its name, the epoch, the shapes and the original error."""
 
 
 class UndefinedScoreWarning(UserWarning):
-    """A score has no value in some epoch (one class only, NaN outputs, a pass cut short …)."""
+    """A score has no value in some epoch, because of a single class, NaN outputs or a pass that was cut short."""
 
 
 @contextlib.contextmanager
 def naming_output(output: str | None) -> Iterator[None]:
-    """Have our own errors name the output, where there are several.
+    """Make our own errors name the output if the model has several.
+
+    Args:
+        output: its name; None if the model has a single output.
 
     >>> with naming_output("a"):
     ...     raise DataError("Metrics: the targets hold NaN.")

@@ -1,16 +1,23 @@
 """Batches on their way from the device to NumPy."""
 
 import functools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from keras import tree
 
 from kerascb_metrics.collect import row_store
-from kerascb_metrics.collect.backend import backend
-from kerascb_metrics.collect.processes import is_multi_process, own_share
-from kerascb_metrics.collect.row_store import RowStore
+from kerascb_metrics.collect.backend import Array, Captured, Tensor, backend
+from kerascb_metrics.collect.processes import is_multi_process, rows_to_count
+from kerascb_metrics.collect.row_store import Batch, Leaves, RowConsumer, RowStore
 from kerascb_metrics.exceptions import DataError
+
+# The name at the head of a leaf's path, and the leaf's shape.
+_Shape = tuple[str, tuple[int, ...]]
+# As `Leaves`, before the tensors are arrays.
+_TensorLeaves = Sequence[tuple[tuple[Any, ...], Tensor]]
 
 
 @dataclass(frozen=True)
@@ -18,114 +25,116 @@ class Pass:
     """The rows of one pass over the data.
 
     Attributes:
-        batches: in order, each a dict `y_true, y_pred, sample_weight, mask` of NumPy arrays or None; batches alike are
-            one. Those that were handed on to a `RowConsumer` are not among them.
-        complete: False where the pass was cut short.
+        batches: in order, each a dict `y_true, y_pred, sample_weight, mask` of NumPy arrays or None. Batches of the
+            same kind are joined; those that a `RowConsumer` has consumed are not included.
+        complete: False if the pass was cut short.
     """
 
-    batches: list
+    batches: list[Batch]
     complete: bool = True
 
 
 class Batches:
     """Collects captured parts, in order, as NumPy arrays.
 
-    A part is copied to its place when the next one arrives: that holds two on the device at most, and stalls nothing.
-    Parts that cannot be scored are an error of the scores, not of the validation pass, so it is kept for `finish`.
+    A part is copied when the next one arrives, so that at most two are on the device and nothing waits. An error of a
+    part is raised by `finish`, because it concerns the scores, not the validation pass.
 
     Args:
-        expected: how many rows will come, where that is known.
-        takers: those that the rows are for; without any they are row_store.
+        expected: how many rows will come; None if that is not known.
+        consumers: who gets the rows; without any, all rows are kept.
     """
 
-    def __init__(self, expected=None, takers=()):
+    def __init__(self, expected: int | None = None, consumers: Sequence[RowConsumer] = ()) -> None:
         self.rows = 0
-        self._counters = [taker for taker in takers if taker.memory == "bounded"]
-        keepers = [taker for taker in takers if taker.memory != "bounded"]
-        self._places = _places(expected, self._counters, keepers)
-        self._pending = []
-        self._error = None
+        self._counting = [consumer for consumer in consumers if consumer.memory == "bounded"]
+        keeping = [consumer for consumer in consumers if consumer.memory != "bounded"]
+        self._stores = _stores(expected, self._counting, keeping)
+        self._pending: list[tuple[Captured, _TensorLeaves]] = []
+        self._error: DataError | None = None
 
-    def add(self, parts):
-        """Take the parts of one call of the test function, in row order."""
+    def add(self, parts: Iterable[Captured]) -> None:
+        """Add the parts of one call of the test function, in row order."""
         self._flush()
         self._pending = [(part, _with_paths(part)) for part in parts]
         leaves = [leaf for _, with_paths in self._pending for _, leaf in with_paths if leaf is not None]
-        # What is in the host's memory already may be the user's own, which the next batch overwrites.
+        # What is in the host's memory may be the user's own array, which the next batch overwrites.
         if any(isinstance(leaf, np.ndarray) or backend().is_host_memory(leaf) for leaf in leaves):
             self._flush()
         else:
             for leaf in leaves:
                 backend().start_copy(leaf)
 
-    def finish(self):
-        """Return the parts as the batches of a `Pass`; raise `DataError` if one of them could not be one."""
+    def finish(self) -> list[Batch]:
+        """Return the batches of the `Pass`; raise `DataError` if a part was not a valid batch."""
         self._flush()
         if self._error is not None:
             raise self._error
-        return [batch for place in self._places for batch in place.finish()]
+        return [batch for store in self._stores for batch in store.finish()]
 
-    def _flush(self):
+    def _flush(self) -> None:
         pending, self._pending = self._pending, []
         for part, with_paths in pending if self._error is None else []:
             try:
-                self._take(part, with_paths)
+                self._store(part, with_paths)
             except DataError as error:
                 self._error = error
 
-    def _take(self, part, with_paths):
-        if self._counters and is_multi_process():
-            self.rows += self._share_out(part, with_paths)
+    def _store(self, part: Captured, with_paths: _TensorLeaves) -> None:
+        if self._counting and is_multi_process():
+            self.rows += self._store_of_several_processes(part, with_paths)
             return
         leaves = [(path, _as_array(leaf)) for path, leaf in with_paths]
         count = row_count(leaves)
-        for place in self._places:
-            place.add(part, leaves, count)
+        for store in self._stores:
+            store.add(part, leaves, count)
         self.rows += count
 
-    def _share_out(self, part, with_paths):
-        """Of several processes each counts its own rows; what keeps rows gets them all."""
-        whole = functools.cache(lambda: tree.map_structure(_as_array, part))
+    def _store_of_several_processes(self, part: Captured, with_paths: _TensorLeaves) -> int:
+        """Store the rows of this process if rows are counted, and all rows if they are kept."""
+        whole: Callable[[], Batch] = functools.cache(lambda: tree.map_structure(_as_array, part))
         if not self.rows:
-            for taker in self._counters:
-                taker.look([whole()])
+            for consumer in self._counting:
+                consumer.inspect([whole()])
         count = row_count([(path, leaf) for path, leaf in with_paths if leaf is not None])
-        for place in self._places:
-            share = own_share(part, whole) if place.counts else whole()
-            leaves = _with_paths(share)
-            place.add(share, leaves, row_count(leaves))
+        for store in self._stores:
+            rows = rows_to_count(part, whole) if store.keeps_none else whole()
+            leaves = _with_paths(rows)
+            store.add(rows, leaves, row_count(leaves))
         return count
 
 
-def _places(expected, counters, keepers):
-    """Where rows go: kept once for all that want them kept; and on to those that count them."""
-    places = [RowStore(takers=counters, limit=0)] if counters else []
-    if keepers or not counters:
-        all_auto = keepers and all(taker.memory == "auto" for taker in keepers)
-        places.append(RowStore(expected, keepers, row_store.LIMIT if all_auto else None))
-    return places
+def _stores(expected: int | None, counting: Sequence[RowConsumer], keeping: Sequence[RowConsumer]) -> list[RowStore]:
+    """Return the stores: one that keeps nothing, if rows are counted, and one for all that want rows kept."""
+    stores = [RowStore(consumers=counting, limit=0)] if counting else []
+    if keeping or not counting:
+        all_auto = keeping and all(consumer.memory == "auto" for consumer in keeping)
+        stores.append(RowStore(expected, keeping, row_store.LIMIT if all_auto else None))
+    return stores
 
 
-def _with_paths(part):
-    """The leaves of a part in the order of `tree`, with their paths; `tree` itself costs ten times as much."""
+def _with_paths(part: Captured) -> _TensorLeaves:
+    """Return the leaves of a part in the order of `tree`, with their paths; `tree` itself takes ten times as long."""
     if any(isinstance(value, dict | list | tuple) for value in part.values()):
-        return tree.flatten_with_path(part)
+        leaves: _TensorLeaves = tree.flatten_with_path(part)
+        return leaves
     return [((name,), part[name]) for name in sorted(part)]
 
 
-def _as_array(leaf):
+def _as_array(leaf: Tensor) -> Array | None:
     return leaf if leaf is None or isinstance(leaf, np.ndarray) else backend().to_numpy(leaf)
 
 
-def row_count(leaves):
-    """The rows of a part, given as (path, array); raises where its targets, outputs, weights and mask disagree."""
-    lengths = {leaf.shape[:1] for _, leaf in leaves if leaf is not None}
-    if len(lengths) != 1 or () in lengths or not any(leaf is not None and path[0] == "y_true" for path, leaf in leaves):
-        raise _refusal([(path[0], leaf.shape) for path, leaf in leaves if leaf is not None])
+def row_count(leaves: Leaves) -> int:
+    """Return how many rows a part has; raise `DataError` if its targets, outputs, weights and mask disagree."""
+    shapes: list[_Shape] = [(path[0], leaf.shape) for path, leaf in leaves if leaf is not None]
+    lengths = {shape[:1] for _, shape in shapes}
+    if len(lengths) != 1 or () in lengths or not any(name == "y_true" for name, _ in shapes):
+        raise _refusal(shapes)
     return lengths.pop()[0]
 
 
-def _refusal(shapes):
+def _refusal(shapes: Sequence[_Shape]) -> DataError:
     if not any(name == "y_true" for name, _ in shapes):
         return DataError(
             "Metrics: there are no validation targets to score against (received y=None). Pass "

@@ -1,11 +1,13 @@
-"""Which fit a callback is in: it serves one at a time, in all threads.
+"""Which fit a callback is in: it serves one at a time, across all threads.
 
-After a `fit` that raised, Keras calls no hook. So a claim alone does not tell a fit that goes on from an interrupted
-one; the stacks do: a fit that goes on is on the stack of a thread.
+Keras calls no hook after a `fit` that raised. So a claim does not show whether its fit is running or was interrupted.
+The stacks do: a running fit is on the stack of a thread.
 """
 
 import threading
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 from kerascb_metrics.collect import keras_internals
 
@@ -13,36 +15,36 @@ _LOCK = threading.Lock()
 
 
 class Claim:
-    """What a callback holds of the fit that it is in; nothing that would keep the fit's model alive."""
+    """The fit that a callback is in. It holds a weak reference only, so it does not keep the fit's model alive."""
 
-    def __init__(self):
-        self._list = _nothing
+    def __init__(self) -> None:
+        self._list: Callable[[], Any] = _no_list
 
-    def take(self):
-        """Claim the callback for the innermost fit of this thread; raise `ValueError` if another one has it."""
+    def take(self) -> None:
+        """Claim the callback for the innermost fit of this thread; raise `ValueError` if another fit has it."""
         with _LOCK:
             own = keras_internals.list_of_innermost_fit()
             self._refuse_others(own)
-            self._list = _nothing if own is None else weakref.ref(own)
+            self._list = _no_list if own is None else weakref.ref(own)
 
-    def release(self):
-        """Let the next fit have the callback."""
-        self._list = _nothing
+    def release(self) -> None:
+        """Allow the next fit to have the callback."""
+        self._list = _no_list
 
-    def refuse_use(self):
+    def refuse_use(self) -> None:
         """Raise `ValueError` if another fit than the innermost one of this thread has the callback."""
         with _LOCK:
             self._refuse_others(keras_internals.list_of_innermost_fit())
 
-    def _refuse_others(self, own):
+    def _refuse_others(self, own: Any) -> None:
         held = self._list()
-        going_on = 0 if held is None else sum(listed is held for listed in keras_internals.lists_of_all_fits())
-        if going_on > (held is own):
+        running = 0 if held is None else sum(listed is held for listed in keras_internals.lists_of_all_fits())
+        if running > (held is own):
             raise ValueError(
-                "Metrics: this Metrics is in use: another fit, which has not ended, calls it. Give each fit a Metrics "
-                "of its own."
+                "Metrics: this Metrics is in use: another fit, which has not ended, calls it. Give each fit its own "
+                "Metrics."
             )
 
 
-def _nothing():
+def _no_list() -> None:
     return None

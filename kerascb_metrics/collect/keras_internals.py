@@ -1,10 +1,10 @@
 """Everything of Keras that has no public way, in one place.
 
 Nothing private is imported here: each part is looked up when it is first needed, so importing this package never fails
-because of Keras. A part that is not found raises `CaptureError`, which names Keras's version and a way out; nothing is
-guessed in its place. Where a caller's stack frame is read, each function says what it answers when there is none.
+because of Keras. A part that is not found raises `CaptureError`, which names Keras's version and a workaround; nothing
+is guessed in its place. Functions that read the stack frame of a caller document what they return if there is none.
 
-Tried on the releases of `TRIED`; tests/collect/test_keras_internals.py fails by name when one of the parts moves.
+Tried on the releases in `TRIED`; tests/collect/test_keras_parts.py fails with the part's name when one of them moves.
 """
 
 import functools
@@ -13,8 +13,9 @@ import inspect
 import math
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
+from typing import Any
 
 import keras
 
@@ -40,14 +41,15 @@ __all__ = [
     "put_in_order",
     "refuse_unknown_trainer",
     "state_variables",
-    "sync_state",
+    "stop_tracking",
+    "sync_jax_state",
     "trained_by_another_thread",
     "unstacked_batches",
 ]
 
 TRIED = "3.12 to 3.16"
 
-# What of a trainer the capture reads or replaces.
+# The parts of a trainer that are read or replaced.
 _TRAINER = (
     "evaluate",
     "make_test_function",
@@ -65,19 +67,19 @@ _FIT_PASS = f"Leave out Metrics(validation_data=…), so that fit's own pass is 
 _FIT_CODE = getattr(inspect.unwrap(keras.Model.fit), "__code__", None)
 
 
-def get_keras_mask(outputs):
+def get_keras_mask(outputs: Any) -> Any:
     """Return the mask that Keras holds for a tensor, or None. On JAX it is in a side table, not on the array."""
     return _mask_getter()(outputs)
 
 
-def get_data_adapter(*args, **kwargs):
-    """Make the adapter of arrays and targets that `predict` takes in place of data; it has no argument for targets."""
+def get_data_adapter(*args: Any, **kwargs: Any) -> Any:
+    """Return an adapter of arrays and targets, to pass to `predict` as data: it has no argument for targets."""
     remedy = "Pass validation_data as a dataset or a keras.utils.PyDataset of (x, y) batches"
     return _imported("get_data_adapter", ("keras.src.trainers.data_adapters",), remedy)(*args, **kwargs)
 
 
-def unstacked_batches():
-    """Return the class of the batches that Keras could not stack; None where it stacks none.
+def unstacked_batches() -> type[list[Any]] | None:
+    """Return the class of the batches that Keras could not stack; None if Keras does not stack batches.
 
     With `steps_per_execution > 1` Keras on JAX, from 3.16 on, stacks that many batches along a new first axis. What
     does not stack (the last batches, or batches of different shapes) comes as a list of this class.
@@ -85,98 +87,107 @@ def unstacked_batches():
     if _release() < (3, 16):
         return None
     remedy = f"Pass compile(steps_per_execution=1), or install one of Keras {TRIED}"
-    return _imported("PartialBatchList", ("keras.src.trainers.data_adapters.data_adapter_utils",), remedy)
+    found: type[list[Any]] = _imported(
+        "PartialBatchList", ("keras.src.trainers.data_adapters.data_adapter_utils",), remedy
+    )
+    return found
 
 
-def refuse_unknown_trainer(model):
-    """Raise `CaptureError`, before training, where Keras lacks a part that the capture of fit's own pass rests on."""
+def refuse_unknown_trainer(model: Any) -> None:
+    """Raise `CaptureError`, before training, if Keras lacks a part that is needed to capture fit's own pass."""
     for name in _TRAINER:
         _part(model, name, _ANOTHER_KERAS)
     _mask_getter()
 
 
-def made_by_keras(function):
-    """Tell whether a `test_function` was built by Keras's own `make_test_function`."""
-    return getattr(inspect.unwrap(function), "__module__", "").partition(".")[0] == "keras"
+def made_by_keras(function: Callable[..., Any]) -> bool:
+    """Return whether a `test_function` was built by Keras's own `make_test_function`."""
+    module: str = getattr(inspect.unwrap(function), "__module__", "")
+    return module.partition(".")[0] == "keras"
 
 
-def axis_of(loss):
-    """Return the axis of the classes that a loss object was made with; −1, Keras's own default, where it has none.
+def axis_of(loss: Any) -> int:
+    """Return the axis of the classes that a loss object was made with; −1, Keras's own default, if it has none.
 
     `SparseCategoricalCrossentropy` has it neither in its configuration nor as an attribute.
     """
     options = getattr(loss, "_fn_kwargs", None)
-    return options.get("axis", -1) if isinstance(options, dict) else -1
+    axis: int = options.get("axis", -1) if isinstance(options, dict) else -1
+    return axis
 
 
 # The state of a model.
 
 
-def state_variables(model):
-    """Return the variables that a forward pass outside training may change; frozen weights are not among them.
+def state_variables(model: Any) -> list[Any]:
+    """Return the variables that a forward pass outside training may change, without frozen weights.
 
-    The public `non_trainable_variables` makes no difference between a variable that was made not to be trained, a
-    state, and a weight that is frozen.
+    The public `non_trainable_variables` mixes states and frozen weights.
     """
-    state = []
+    state: list[Any] = []
     for layer in _part(model, "_flatten_layers", _FIT_PASS)():
         state += _part(layer, "_non_trainable_variables", _FIT_PASS)
         state += [generator.state for generator in _part(layer, "_seed_generators", _FIT_PASS)]
-        if getattr(layer, "stateful", False):  # an RNN's states are among no layer's variables
+        if getattr(layer, "stateful", False):  # no layer lists an RNN's states among its variables
             states = keras.tree.flatten(getattr(layer, "states", None))
             state += [variable for variable in states if isinstance(variable, keras.Variable)]
     return state
 
 
-def sync_state(model):
-    """Bring the model's variables up to date: during a pass on JAX they hold nothing."""
-    if keras.backend.backend() == "jax":
-        name = "state_sync" if hasattr(model, "state_sync") else "jax_state_sync"  # its name before Keras 3.16
-        _part(model, name, _FIT_PASS)()
+def sync_jax_state(model: Any) -> None:
+    """Bring the model's variables up to date on JAX: during a pass they are empty."""
+    name = "state_sync" if hasattr(model, "state_sync") else "jax_state_sync"  # its name before Keras 3.16
+    _part(model, name, _FIT_PASS)()
 
 
-def jax_state_setter(model):
-    """Return a function that has Keras take a state for the current one: `(trainable, non-trainable)` variables.
+def jax_state_setter(model: Any) -> Callable[[Sequence[Any]], None]:
+    """Return a function that sets the state of a JAX model, `(trainable, non-trainable)` variables.
 
-    Raises before the state is lost if that cannot be done.
+    Raises now, before the state is lost, if that cannot be done.
     """
     _part(model, "_jax_state_synced", _FIT_PASS)  # set in the constructor; `_jax_state` only during a pass
 
-    def take(state):
+    def set_state(state: Sequence[Any]) -> None:
         model._jax_state = dict(zip(("trainable_variables", "non_trainable_variables"), state, strict=True))
 
-    return take
+    return set_state
 
 
-def joins_torch_processes():
-    """Tell whether Keras's own trainer joins the processes of torch.distributed, without `keras.distribution` too."""
+def stop_tracking(model: Any) -> None:
+    """Stop TensorFlow from recording the attributes that are set on an object."""
+    vars(model)["_self_setattr_tracking"] = False
+
+
+def joins_torch_processes() -> bool:
+    """Return whether Keras's own trainer joins the processes of torch.distributed, even without a distribution."""
     return _release() >= (3, 16)
 
 
 # Callbacks and their list.
 
 
-def model_of(callback):
-    """Return a callback's model without what the public `callback.model` does on JAX: it syncs the state."""
+def model_of(callback: keras.callbacks.Callback) -> Any:
+    """Return a callback's model without syncing the state, as the public `callback.model` does on JAX."""
     try:
         return callback._model
     except AttributeError:
         return callback.model
 
 
-def callbacks_in(callback_list):
-    """Return the list that a `CallbackList` calls; what is appended there is called too."""
-    return _part(callback_list, "callbacks", _ANOTHER_KERAS)
+def callbacks_in(callback_list: keras.callbacks.CallbackList) -> list[Any]:
+    """Return the list that a `CallbackList` calls; a callback that is appended to it is called too."""
+    listed: list[Any] = _part(callback_list, "callbacks", _ANOTHER_KERAS)
+    return listed
 
 
-def put_in_order(callback_list, callbacks):
-    """Have a `CallbackList` call these from the next hook on. A new list, because Keras iterates over the old one."""
+def put_in_order(callback_list: keras.callbacks.CallbackList, callbacks: list[Any]) -> None:
+    """Let a `CallbackList` call these from the next hook on. A new list, because Keras iterates over the old one."""
     callbacks_in(callback_list)
     callback_list.callbacks = callbacks
 
 
-def calling_list(callback):
-    """Return the `CallbackList` whose hook is calling `callback`, or None where it is not seen.
+def calling_list(callback: keras.callbacks.Callback) -> keras.callbacks.CallbackList | None:
+    """Return the `CallbackList` whose hook is calling `callback`; None if it is not on the stack.
 
     Keras gives callbacks their model and params, never the list that they are in.
     """
@@ -190,67 +201,66 @@ def calling_list(callback):
 # The call of `fit` that is under way.
 
 
-def fits_under_way(model):
-    """Count the calls of `fit` on `model` that this thread is in; 0 where they are not seen.
+def fits_under_way(model: Any) -> int:
+    """Return how many calls of `fit` on `model` this thread is in; 0 if none is on the stack.
 
-    After a `fit` that raised, Keras calls no hook, so nothing but the stack can tell an outer fit that goes on
-    from an earlier, interrupted one.
+    Keras calls no hook after a `fit` that raised, so only the stack shows whether an outer fit is still running or
+    was interrupted.
     """
     return sum(1 for _ in _fits(model))
 
 
-def fit_validates(model):
-    """Tell whether the innermost `fit` of `model` has validation data; True where that is not seen."""
+def fit_validates(model: Any) -> bool:
+    """Return whether the innermost `fit` of `model` has validation data; True if no `fit` is on the stack."""
     frame = next(_fits(model), None)
     return frame is None or frame.f_locals.get("validation_data", model) is not None
 
 
-def fit_list_holds(callback, model):
-    """Tell whether `callback` stands in the list of the innermost `fit` of `model`; True where that is not seen."""
+def fit_list_holds(callback: keras.callbacks.Callback, model: Any) -> bool:
+    """Return whether `callback` is in the list of the innermost `fit` of `model`; True if no `fit` is on the stack."""
     frame = next(_fits(model), None)
     listed = None if frame is None else frame.f_locals.get("callbacks")
     return not isinstance(listed, keras.callbacks.CallbackList) or callback in callbacks_in(listed)
 
 
-def list_of_innermost_fit():
-    """Return the `CallbackList` of the innermost `fit` of this thread; None where it has none yet, or is not seen."""
+def list_of_innermost_fit() -> keras.callbacks.CallbackList | None:
+    """Return the `CallbackList` of the innermost `fit` of this thread; None if there is none, or none yet."""
     return next(_lists_of_fits(_frames()), None)
 
 
-def lists_of_all_fits():
-    """Return the `CallbackList` of each `fit` that any thread is in; of none where they are not seen.
+def lists_of_all_fits() -> list[keras.callbacks.CallbackList]:
+    """Return the `CallbackList` of each `fit` that any thread is in; an empty list if none is on a stack.
 
-    A fit that ended in an exception is on no stack, however long its frames are kept for the traceback.
+    A fit that ended in an exception is not on a stack, even while the traceback keeps its frames.
     """
     found = (_lists_of_fits(_frames(frame)) for frame in sys._current_frames().values())
     return [own for lists in found for own in lists if own is not None]
 
 
-def trained_by_another_thread(model):
-    """Tell whether another thread is in a `fit` of `model`; False where that is not seen."""
+def trained_by_another_thread(model: Any) -> bool:
+    """Return whether another thread is in a `fit` of `model`; False if no `fit` is on a stack."""
     others = (frame for thread, frame in sys._current_frames().items() if thread != threading.get_ident())
     return any(
         frame.f_code is _FIT_CODE and frame.f_locals.get("self") is model for top in others for frame in _frames(top)
     )
 
 
-def first_validation_batch(model):
-    """Return the rows of the first batch that the innermost `fit` of `model` validates; None where that is not known.
+def first_validation_batch(model: Any) -> int | None:
+    """Return how many rows are in the first batch that the innermost `fit` of `model` validates.
 
-    For arrays it is; a dataset would have to be read.
+    None if that is not known: it is for arrays; a dataset would have to be read.
     """
     frame = next(_fits(model), None)
-    asked = {} if frame is None else frame.f_locals
+    asked: dict[str, Any] = {} if frame is None else frame.f_locals
     data, freq = asked.get("validation_data"), asked.get("validation_freq")
     targets = data[1] if isinstance(data, tuple | list) and len(data) > 1 else None
     shapes = [leaf.shape for leaf in keras.tree.flatten(targets) if getattr(leaf, "shape", ())]
     if not shapes or (isinstance(freq, int) and freq > asked["epochs"]):
         return None
     rows, steps = int(shapes[0][0]), asked["validation_steps"]
-    # As Keras's array adapter has it.
-    return min(
-        rows, asked["validation_batch_size"] or asked["batch_size"] or (math.ceil(rows / steps) if steps else 32)
-    )
+    # The same rule as in Keras's array adapter.
+    size: int = asked["validation_batch_size"] or asked["batch_size"] or (math.ceil(rows / steps) if steps else 32)
+    return min(rows, size)
 
 
 def _frames(frame: FrameType | None = None) -> Iterator[FrameType]:
@@ -260,12 +270,12 @@ def _frames(frame: FrameType | None = None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _fits(model):
+def _fits(model: Any) -> Iterator[FrameType]:
     return (frame for frame in _frames() if frame.f_code is _FIT_CODE and frame.f_locals.get("self") is model)
 
 
-def _lists_of_fits(frames):
-    """Yield the `CallbackList` of each `fit` on a stack, innermost first, or None for one that is yet to make it."""
+def _lists_of_fits(frames: Iterable[FrameType]) -> Iterator[keras.callbacks.CallbackList | None]:
+    """Yield the `CallbackList` of each `fit` on a stack, innermost first; None for a fit that has not made it yet."""
     listed = (frame.f_locals.get("callbacks") for frame in frames if frame.f_code is _FIT_CODE)
     return (own if isinstance(own, keras.callbacks.CallbackList) else None for own in listed)
 
@@ -273,15 +283,15 @@ def _lists_of_fits(frames):
 # How a part is looked up.
 
 
-def _release():
-    """Keras's version as (major, minor)."""
+def _release() -> tuple[int, int]:
+    """Return Keras's version as (major, minor)."""
     major, minor, *_ = keras.__version__.split(".")
     return int(major), int(minor)
 
 
 @functools.cache
-def _imported(name, places, remedy):
-    """Look a private name up in the modules that have it in one Keras release or another."""
+def _imported(name: str, places: tuple[str, ...], remedy: str) -> Any:
+    """Return a private name, from the first module that has it: releases of Keras differ."""
     for place in places:
         try:
             return getattr(importlib.import_module(place), name)
@@ -290,20 +300,23 @@ def _imported(name, places, remedy):
     raise _not_found(f"`{name}` in {' or '.join(places)}", remedy)
 
 
-def _mask_getter():
+def _mask_getter() -> Callable[[Any], Any]:
     # In both up to Keras 3.15, from 3.16 on in the first alone.
-    return _imported("get_keras_mask", ("keras.src.backend.common.masking", "keras.src.backend"), _ANOTHER_KERAS)
+    getter: Callable[[Any], Any] = _imported(
+        "get_keras_mask", ("keras.src.backend.common.masking", "keras.src.backend"), _ANOTHER_KERAS
+    )
+    return getter
 
 
-def _part(owner, name, remedy):
-    """Look an attribute up that is not promised to be there."""
+def _part(owner: Any, name: str, remedy: str) -> Any:
+    """Return an attribute that another release of Keras may not have."""
     try:
         return getattr(owner, name)
     except AttributeError:
         raise _not_found(f"`{name}` on a {type(owner).__name__}", remedy) from None
 
 
-def _not_found(what, remedy):
+def _not_found(what: str, remedy: str) -> CaptureError:
     return CaptureError(
         f"Metrics: Keras {keras.__version__} has no {what}, which kerascb_metrics needs here (it was tried on Keras "
         f"{TRIED}). {remedy}."

@@ -1,4 +1,4 @@
-"""What a model says about its outputs before it has made any."""
+"""What is known about a model's outputs before a batch has run."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from keras import tree
 
 @dataclass(frozen=True, eq=False)
 class ModelFacts:
-    """A model's compiled loss and outputs, as far as they are known without a batch. Nothing here leads to the model.
+    """A model's compiled loss and outputs, as far as they are known without a batch. It holds no part of the model.
 
     Attributes:
-        loss: the compiled loss, in the structure it was given in; None where there is none.
-        layer_names: the names that Keras gives to the outputs, in flattened order; None where it gives none (Sequential
+        loss: the compiled loss, in the structure that was passed to `compile`; None if there is none.
+        layer_names: the names that Keras gives to the outputs, in flattened order; None if it gives none (Sequential
             and subclassed models).
-        structure: the structure of the outputs, each of them replaced by its static shape in a `Shape`; None where it
-            is not known.
+        structure: the structure of the outputs, each replaced by its static shape in a `Shape`; None if it is not
+            known.
     """
 
     loss: Any = None
@@ -27,13 +27,13 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Shape:
-    """The static shape of an output; None is an axis of unknown length. A plain tuple would count as a structure."""
+    """The static shape of an output. None is an axis of unknown length. A plain tuple would count as a structure."""
 
     axes: tuple[int | None, ...]
 
 
 def loss_and_output_names(model: Any) -> ModelFacts:
-    """Return what a model says about its outputs, in containers of our own."""
+    """Return the loss of a model and the names and shapes of its outputs, in new containers."""
     names = getattr(model, "output_names", None)
     return ModelFacts(
         _own_containers(getattr(model, "loss", None)), None if names is None else tuple(names), _structure_of(model)
@@ -51,8 +51,8 @@ def _structure_of(model: Any) -> Any:
 
 
 def _own_containers(value: Any) -> Any:
-    """Nested containers anew: those of a model lead back to it."""
-    if isinstance(value, OrderedDict):  # flattened in its own order, a dict in that of its keys
+    """Return a copy of nested containers: a model's own containers hold references to the model."""
+    if isinstance(value, OrderedDict):  # `tree` flattens it in its own order, a dict in the order of its keys
         return OrderedDict((key, _own_containers(item)) for key, item in value.items())
     if isinstance(value, dict):
         return {key: _own_containers(item) for key, item in value.items()}

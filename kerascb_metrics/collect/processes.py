@@ -1,49 +1,55 @@
-"""Processes that train one model together: `keras.distribution`, on JAX alone (on PyTorch it is refused).
+"""Processes that train one model together: `keras.distribution` on JAX. On PyTorch this is refused.
 
-Every process feeds its own part of a batch. What is captured is the whole of it, in every process, so that all come to
-the same scores and the same decisions. On another backend there is one process.
+Every process feeds its own part of a batch. Each captures the whole batch, so that all get the same scores and make the
+same decisions. On the other backends there is one process.
 """
 
-import keras
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 from keras import tree
 
-from kerascb_metrics.collect.backend import backend
+from kerascb_metrics.collect.backend import Array, Captured, backend
 from kerascb_metrics.exceptions import CaptureError
 
 
-def is_multi_process():
-    """Tell whether this process has others beside it."""
-    return keras.backend.backend() == "jax" and backend().spans_processes()
+def is_multi_process() -> bool:
+    """Return whether several processes train the model together."""
+    return backend().spans_processes()
 
 
-def processes_apart():
-    """Return how many processes of torch.distributed train beside each other, each with scores of its own; or 1.
+def separate_processes() -> int:
+    """Return how many processes of torch.distributed run side by side, each with its own scores; 1 without any.
 
-    In a loop of the user's own, as with DistributedDataParallel: Keras does not know whether each process validates all
-    rows or a part of them.
+    They run the user's own loop, as with DistributedDataParallel: Keras does not know whether each process validates
+    all rows or a part of them.
     """
-    return backend().process_count() if keras.backend.backend() == "torch" else 1
+    return backend().separate_processes()
 
 
-def is_first_process():
-    """Tell whether this process is the one that writes files: of those that train together, the first."""
+def is_first_process() -> bool:
+    """Return whether this process writes files: the first one of those that train together does."""
     return not is_multi_process() or backend().process_index() == 0
 
 
-def broadcast_from_first_process(score):
-    """Call `score` and return what it returned in the first process: name → float, the same names in all of them.
+def broadcast_from_first_process(score: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Call `score` and return what it returned in the first process.
 
-    A score that failed in one process, or draws random numbers, must not have callbacks stop one process and not the
-    others. One that has raised takes no part in the next exchange, for which the others would wait until a time-out: so
-    all of them raise.
+    A score may fail in one process, or draw random numbers. Callbacks must not stop one process and not the others, so
+    all use the same values. A process that has raised takes no part in the next exchange, and the others would wait for
+    it until a time-out. So if one raises, all of them raise.
+
+    Args:
+        score: returns name → float, with the same names in all processes.
 
     Raises:
-        CaptureError: where `score` went well here, and raised in another process.
+        CaptureError: if `score` succeeded here and raised in another process.
     """
     if not is_multi_process():
         return score()
-    error, entries = None, {}
+    error: Exception | None = None
+    entries: dict[str, float] = {}
     try:
         entries = score()
     except Exception as caught:
@@ -54,8 +60,8 @@ def broadcast_from_first_process(score):
     failed = np.flatnonzero(counts < 0)
     if failed.size:
         raise CaptureError(
-            f"Metrics: scoring this pass failed in process {', '.join(map(str, failed))} of those that train together; "
-            "what went wrong is told there."
+            f"Metrics: scoring this pass failed in process {', '.join(map(str, failed))} of those that train together. "
+            "See the error that was raised there."
         )
     if np.ptp(counts):
         return entries  # a failed score that does not know its classes has fewer
@@ -65,62 +71,60 @@ def broadcast_from_first_process(score):
     return {name: first[name] for name in entries}
 
 
-def sum_over_processes(arrays):
+def sum_over_processes(arrays: Sequence[Array]) -> list[Array]:
     """Add up arrays over all processes, exactly, and return the sums in each of them.
 
     Args:
-        arrays: a list of int64 or float64 NumPy arrays, in every process of the same shapes and dtypes. All processes
-            must call this, in the same order. Floats are added in the order of the processes, so that all get the
-            same.
+        arrays: int64 or float64 arrays, with the same shapes and dtypes in every process. All processes must call this,
+            in the same order. Floats are added in the order of the processes, so that all get the same sums.
     """
     if not is_multi_process():
-        return arrays
+        return list(arrays)
     return [np.asarray(backend().from_processes(array).sum(axis=0, dtype=array.dtype)) for array in arrays]
 
 
-def joined_over_processes(vectors):
-    """Put the vectors of all processes one after the other, in their order; every one of them gets all.
+def joined_over_processes(vectors: Sequence[Array]) -> list[Array]:
+    """Concatenate the vectors of all processes, in the order of the processes; every process gets all values.
 
     Args:
-        vectors: a list of int64 or float64 NumPy arrays, (N,), of the same length; it may differ between processes.
+        vectors: int64 or float64 arrays, (N,), of the same length; it may differ between processes.
     """
     if not is_multi_process():
-        return vectors
+        return list(vectors)
     lengths = backend().from_processes(np.array([len(vectors[0])], np.int64))[:, 0]
     padded = [np.pad(vector, (0, lengths.max() - len(vector))) for vector in vectors]
     gathered = [backend().from_processes(vector) for vector in padded]
     return [np.concatenate([own[:length] for own, length in zip(rows, lengths, strict=True)]) for rows in gathered]
 
 
-def own_share(part, whole):
-    """Return the rows of a captured batch that are this process's to count, as NumPy; each row is one process's.
+def rows_to_count(part: Captured, whole: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the rows of a captured batch that this process must count, as NumPy; each row is counted once.
 
     Args:
-        part: as in `local_part`.
-        whole: called for the whole of it, as NumPy, where the leaves do not lie alike: the first process has it then.
+        part: as in `local_rows`.
+        whole: returns the whole batch as NumPy; called if the leaves have different shardings. Then the first process
+            counts all rows.
     """
-    local = local_part(part)
+    local = local_rows(part)
     if local is not None:
         return local
     rows = slice(None) if is_first_process() else slice(0)
-    return tree.map_structure(lambda leaf: None if leaf is None else leaf[rows], whole())
+    counted: dict[str, Any] = tree.map_structure(lambda leaf: None if leaf is None else leaf[rows], whole())
+    return counted
 
 
-def local_part(part):
-    """Return the rows of a captured batch that lie in this process, as NumPy; each row lies in one process.
+def local_rows(part: Captured) -> dict[str, Any] | None:
+    """Return the rows of a captured batch that are on this process, as NumPy; each row is on one process.
 
     Args:
         part: the captured dict `y_true, y_pred, sample_weight, mask`, of leaves, of dicts and lists of them, or None.
 
     Returns:
-        The same structure; or None, in every process, where the leaves do not lie alike.
+        The same structure; or None, in every process, if the leaves have different shardings.
     """
-    leaves = [leaf for leaf in tree.flatten(part) if leaf is not None]
-    if is_multi_process():
-        held = backend().own_rows(leaves)
-    else:
-        held = [leaf if isinstance(leaf, np.ndarray) else backend().to_numpy(leaf) for leaf in leaves]
+    held = backend().own_rows([leaf for leaf in tree.flatten(part) if leaf is not None])
     if held is None:
         return None
     rows = iter(held)
-    return tree.map_structure(lambda leaf: None if leaf is None else next(rows), part)
+    local: dict[str, Any] = tree.map_structure(lambda leaf: None if leaf is None else next(rows), part)
+    return local

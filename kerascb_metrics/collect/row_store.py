@@ -1,152 +1,173 @@
-"""Where captured rows go: joined as they come, or, where they are too many, handed on in parts and forgotten."""
+"""Where captured rows are kept: joined as they come or, if there are too many, passed on in parts and forgotten."""
 
 import math
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from keras import tree
 
-# `memory="auto"` keeps so many bytes of targets, outputs, weights and masks, and a part handed on has about so many.
+from kerascb_metrics.collect.backend import Array
+
+# A batch in NumPy: `y_true`, `y_pred`, `sample_weight` and `mask`, each an array, a structure of arrays, or None.
+Batch = dict[str, Any]
+# The arrays of a batch, each with its path in the batch; the first item of the path is the name.
+Leaves = Sequence[tuple[tuple[Any, ...], Array | None]]
+
+# `memory="auto"` keeps at most this many bytes of targets, outputs, weights and masks.
 LIMIT = 4 << 30
+# Rows that are not kept are passed on in parts of about this many bytes.
 PART = 16 << 20
 
 
-class RowConsumer:
-    """What takes the rows of a pass in parts, where they are not kept.
+class RowConsumer(Protocol):
+    """Consumes the rows of a pass in parts, if they are not kept.
 
     Attributes:
-        memory: "exact": rows are kept for it; "bounded": all are handed on; "auto": they are handed on once they are
+        memory: "exact": its rows are kept; "bounded": all rows are passed on; "auto": they are passed on once they take
             more than `LIMIT` bytes.
     """
 
-    memory = "exact"
+    memory: Literal["auto", "exact", "bounded"]
 
-    def counts_suffice_for(self, batches):
-        """Tell whether it needs no rows to be kept; asked once, with the batches so far."""
-        raise NotImplementedError
+    def counts_suffice(self, batches: Sequence[Batch]) -> bool:
+        """Return whether it can do without kept rows; asked once, with the batches so far."""
+        ...
 
-    def decide(self, kept):
-        """Hear whether the rows are kept all the same, or handed on from here."""
-        raise NotImplementedError
+    def notify_kept(self, kept: bool) -> None:
+        """Learn, once the limit is reached, whether rows are kept anyway or passed on from now on."""
+        ...
 
-    def look(self, batches):
-        """See the first batch, all of it; of the others it takes a share where several processes train together."""
-        raise NotImplementedError
+    def inspect(self, batches: Sequence[Batch]) -> None:
+        """Look at all rows of the first batch, before `consume`; called only if several processes share the rows."""
+        ...
 
-    def take(self, batches):
-        """Take some batches. An error must wait until the pass has ended."""
-        raise NotImplementedError
+    def consume(self, batches: Sequence[Batch]) -> None:
+        """Process some batches. An error must wait until the pass has ended."""
+        ...
 
 
 class RowStore:
-    """The rows of a pass, for some takers with the same limit.
+    """The rows of a pass, for some consumers with the same limit.
 
     Args:
-        expected: how many rows will come, where that is known.
-        takers: those that take the rows past the limit.
-        limit: in bytes; None: all rows are kept; 0: none.
+        expected: how many rows will come; None if that is not known.
+        consumers: they get the rows that are not kept.
+        limit: how many bytes to keep; None: all rows; 0: none.
 
     Attributes:
-        counts: whether no row was to be kept, from the start.
+        keeps_none: whether no row is kept, from the start.
     """
 
-    def __init__(self, expected=None, takers=(), limit=None):
-        self._expected, self._takers, self._limit = expected or 0, takers, limit
-        self.counts = self._handed_on = limit == 0
-        self._runs: list = []
+    def __init__(
+        self, expected: int | None = None, consumers: Sequence[RowConsumer] = (), limit: int | None = None
+    ) -> None:
+        self._expected, self._consumers, self._limit = expected or 0, consumers, limit
+        self.keeps_none = limit == 0
+        self._passes_on = self.keeps_none
+        self._runs: list[_Run] = []
         self._bytes = 0
 
-    def add(self, part, leaves, count):
-        """Take a batch: its structure, its leaves as (path, array or None), and how many rows it has."""
-        limit = PART if self._handed_on else self._limit
-        if not (self._runs and self._runs[-1].takes(leaves)):
-            # Room for all is made once, but for no more than the limit: where batches differ, most runs are short.
+    def add(self, part: Batch, leaves: Leaves, count: int) -> None:
+        """Add a batch.
+
+        Args:
+            part: the batch, for its structure.
+            leaves: its arrays.
+            count: how many rows it has.
+        """
+        limit = PART if self._passes_on else self._limit
+        if not (self._runs and self._runs[-1].accepts(leaves)):
+            # Memory for all rows is allocated once, but not above the limit: if batches differ, most runs are short.
             expected = 0 if self._runs else self._expected
-            most = expected if limit is None else count + limit // max(1, _bytes_a_row(leaves))
+            most = expected if limit is None else count + limit // max(1, _row_bytes(leaves))
             self._runs.append(_Run(part, leaves, max(count, min(expected, most))))
         run = self._runs[-1]
         run.add(leaves, count)
-        self._bytes += count * run.bytes_a_row
+        self._bytes += count * run.row_bytes
         if limit is not None and self._bytes > limit:
-            self._hand_on()
+            self._flush()
 
-    def finish(self):
-        """Return the batches, joined where they are alike; none where they were handed on."""
-        if self._handed_on:
-            self._hand_on()
+    def finish(self) -> list[Batch]:
+        """Return the batches, with those of the same kind joined; an empty list if they were passed on."""
+        if self._passes_on:
+            self._flush()
         return [run.joined() for run in self._runs]
 
-    def _hand_on(self):
+    def _flush(self) -> None:
+        """Pass on the rows so far, unless a consumer needs them kept."""
         batches = [run.joined() for run in self._runs]
-        if not self._handed_on and self._must_keep(batches):
+        if not self._passes_on and self._must_keep(batches):
             self._limit = None
             return
-        self._handed_on, self._bytes = True, 0
+        self._passes_on, self._bytes = True, 0
         self._expected, self._runs = self._runs[0].rows if len(self._runs) == 1 else 0, []
         for part in _parts(batches):
-            for taker in self._takers:
-                taker.take(part)
+            for consumer in self._consumers:
+                consumer.consume(part)
 
-    def _must_keep(self, batches):
-        keep = not all([taker.counts_suffice_for(batches) for taker in self._takers])  # noqa: C419  each is asked
-        for taker in self._takers:
-            taker.decide(keep)
-        return keep
+    def _must_keep(self, batches: Sequence[Batch]) -> bool:
+        kept = not all([consumer.counts_suffice(batches) for consumer in self._consumers])  # noqa: C419  ask each
+        for consumer in self._consumers:
+            consumer.notify_kept(kept)
+        return kept
 
 
 class _Run:
-    """Batches alike in structure, dtypes and all axes but the first, joined as they come.
+    """Batches with the same structure, dtypes and row shapes, joined as they come.
 
-    Where the number of rows is not known the arrays grow in place, by a quarter: what is added is filled with zeros,
-    and so takes memory before rows come.
+    If the number of rows is not known the arrays grow in place, by a quarter. The new part is filled with zeros, so it
+    takes memory before its rows come.
     """
 
-    def __init__(self, part, leaves, expected):
+    def __init__(self, part: Batch, leaves: Leaves, expected: int) -> None:
         self._structure, self._kinds = tree.map_structure(lambda leaf: None, part), _kinds(leaves)
-        self.bytes_a_row = _bytes_a_row(leaves)
-        self._columns: Any = [
+        self.row_bytes = _row_bytes(leaves)
+        self._columns: list[Array | None] = [
             None if leaf is None else np.empty((expected, *leaf.shape[1:]), leaf.dtype) for _, leaf in leaves
         ]
-        self.rows, self._room = 0, expected
+        self.rows, self._capacity = 0, expected
 
-    def takes(self, leaves):
-        """Tell whether a batch is like the others."""
+    def accepts(self, leaves: Leaves) -> bool:
+        """Return whether a batch has the same kinds of arrays."""
         return _kinds(leaves) == self._kinds
 
-    def add(self, leaves, count):
-        """Copy a batch to its place."""
+    def add(self, leaves: Leaves, count: int) -> None:
+        """Copy a batch to the end."""
         start, self.rows = self.rows, self.rows + count
-        if self.rows > self._room:
-            self._resize(max(self.rows, self._room + self._room // 4))
+        if self.rows > self._capacity:
+            self._resize(max(self.rows, self._capacity + self._capacity // 4))
         for column, (_, leaf) in zip(self._columns, leaves, strict=True):
-            if leaf is not None:
+            if column is not None and leaf is not None:
                 column[start : self.rows] = leaf
 
-    def joined(self):
-        """Return the batches as one; who holds on to it takes no more in."""
-        if self._room > self.rows:
+    def joined(self) -> Batch:
+        """Return the batches as one. Add no more while somebody uses it: the arrays are not copied."""
+        if self._capacity > self.rows:
             self._resize(self.rows)
-        return tree.pack_sequence_as(self._structure, self._columns)
+        batch: Batch = tree.pack_sequence_as(self._structure, self._columns)
+        return batch
 
-    def _resize(self, rows):
-        self._room = rows
+    def _resize(self, rows: int) -> None:
+        self._capacity = rows
         for column in self._columns:
             if column is not None:
                 column.resize((rows, *column.shape[1:]), refcheck=False)  # nobody else has it yet
 
 
-def _bytes_a_row(leaves):
+def _row_bytes(leaves: Leaves) -> int:
     return sum(math.prod(leaf.shape[1:]) * leaf.itemsize for _, leaf in leaves if leaf is not None)
 
 
-def _kinds(leaves):
-    """What batches must have in common to be joined: the structure, the dtypes, the shapes of a row."""
+def _kinds(leaves: Leaves) -> list[Any]:
+    """Return what must be equal for batches to be joined: the structure, the dtypes, the shapes of a row."""
     return [(path, None if leaf is None else (leaf.dtype, leaf.shape[1:])) for path, leaf in leaves]
 
 
-def _parts(batches):
-    """Lists of batches of about `PART` bytes each: small batches together, large ones cut."""
-    part, room = [], PART
+def _parts(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """Yield lists of batches of about `PART` bytes each: small batches together, large ones cut."""
+    part: list[Batch] = []
+    room = PART
     for batch in batches:
         for piece in _cut(batch):
             part.append(piece)
@@ -158,11 +179,11 @@ def _parts(batches):
         yield part
 
 
-def _size(batch):
+def _size(batch: Batch) -> int:
     return sum(leaf.nbytes for leaf in tree.flatten(batch) if leaf is not None)
 
 
-def _cut(batch):
+def _cut(batch: Batch) -> Iterator[Batch]:
     rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
     step = max(1, rows * PART // max(1, _size(batch)))
     if not rows:

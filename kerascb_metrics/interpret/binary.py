@@ -1,78 +1,83 @@
 """Two classes with one score per row: `Binary`."""
 
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import logit
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.columns import one_score, refuse_single_class
+from kerascb_metrics.interpret.join import Rows
+from kerascb_metrics.interpret.kinds import FromLogits, Kind, Scale
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
-from kerascb_metrics.interpret.positions import flatten
-from kerascb_metrics.interpret.task_arguments import check_from_logits, keep_own, scale_of
-from kerascb_metrics.interpret.validation import (
-    binary_targets,
-    check_threshold,
-    check_two_shares,
-    checked_outputs,
-    class_of,
-    names_of,
-    one_score,
-    refuse_single_class,
-    some,
-)
+from kerascb_metrics.interpret.losses import LossReading
+from kerascb_metrics.interpret.positions import Flat, flatten
+from kerascb_metrics.interpret.targets import binary_targets, one_hot_to_index
+from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
+from kerascb_metrics.interpret.validation import check_threshold, check_two_shares, checked_outputs, some
 
 
 @dataclass(frozen=True)
 class Binary:
-    """Two classes, one score a row.
+    """Two classes with one score per row.
 
-    Outputs (N,), (N, 1) or two columns (N, 2), of which the second is the positive class; targets 0/1 of any dtype,
-    or −1/1, or one-hot for two columns. More axes are positions, each a sample. Rows of the loss's `ignore_class` are
-    left out.
+    Outputs are (N,), (N, 1), or two columns (N, 2), where the second is the positive class. Targets are 0/1 of any
+    dtype, or −1/1, or one-hot for two columns. Extra axes (pixels, time steps) are flattened: each position is a
+    sample. Rows of the loss's `ignore_class` are left out.
 
     Args:
-        threshold: a row is positive when its probability is GREATER than this; for hinge losses, its margin.
-            None: 0.5, or 0 for margins. (`np.round` puts exactly 0.5 in class 0; so do we.)
-        from_logits: "auto" (as the loss says), True or False.
-        pos_label: the target value whose precision, recall and F1 are meant. One other than −1, 0 and 1 is the class of
-            high outputs, and whatever other value the targets hold is the other class. (Strings can come from a step
-            of your own only: Keras's losses take numbers.)
-        class_names: names of class 0 and class 1 in pictures and reports.
+        threshold: a row is positive when its probability is GREATER than this; for hinge losses, when its margin is.
+            None: 0.5, or 0 for margins. (`np.round` puts exactly 0.5 in class 0, and so does this task.)
+        from_logits: "auto" (as the loss has it), True or False.
+        pos_label: the label whose precision, recall and F1 are scored. If it is not −1, 0 or 1, it is the class of
+            high outputs, and the one other value among the targets is the other class. (Strings are possible only with
+            a custom `test_step`: Keras's losses take numbers.)
+        class_names: names of class 0 and class 1 in keys, plots and reports.
 
     >>> Binary(threshold=0.3)
     Binary(threshold=0.3, from_logits='auto', pos_label=1, class_names=None)
     """
 
     threshold: float | None = None
-    from_logits: bool | str = "auto"
+    from_logits: FromLogits = "auto"
     pos_label: int | str = 1
-    class_names: tuple | None = None
-    kind: ClassVar[str] = "binary"
+    class_names: Sequence[str] | None = None
+    kind: ClassVar[Kind] = "binary"
 
-    def __post_init__(self):
-        check_from_logits(self)
-        keep_own(self, "class_names")
+    def __post_init__(self) -> None:
+        check_from_logits("Binary", self.from_logits)
+        copy_arguments(self, "class_names")
         if self.threshold is not None and not isinstance(self.threshold, numbers.Real):
             raise ValueError(
-                f"Binary: threshold must be one number; received {self.threshold!r}. One threshold a label goes with "
-                "Multilabel(threshold=[…])."
+                f"Binary: threshold must be one number; received {self.threshold!r}. For one threshold per label "
+                "pass Multilabel(threshold=[…])."
             )
 
-    def read(self, rows, loss):
-        """Read `Predictions` as binary `LabeledRows`."""
-        scale = scale_of(self, loss)
+    def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
+        """Return the rows as binary `LabeledRows`.
+
+        Args:
+            rows: the rows of one pass.
+            loss: what the compiled loss tells about the output.
+
+        Raises:
+            DataError: if the rows do not fit a binary task.
+        """
+        scale = self._scale(loss)
         columns = rows.columns
         two_columns = columns == 2
         if columns > 2 and rows.y_true.size != rows.y_pred.size:
             raise DataError(
-                f"Metrics: a binary task needs outputs of one column, or two; received outputs {rows.y_pred.shape} "
+                f"Metrics: a binary task needs outputs with one or two columns; received outputs {rows.y_pred.shape} "
                 f"and targets {rows.y_true.shape}. Pass task='multiclass' or task='multilabel'."
             )
         flat = flatten(rows, columns=2 if two_columns else 1)
-        labels = class_of(flat.y_true) if flat.y_true.ndim == 2 else flat.y_true
-        labels, flat = self._not_ignored(labels, flat, loss.ignore_class)
+        labels = one_hot_to_index(flat.y_true) if flat.y_true.ndim == 2 else flat.y_true
+        labels, flat = self._drop_ignored(labels, flat, loss.ignore_class)
         y_true, classes = self._targets(labels)
         outputs, undefined = checked_outputs(flat.y_pred, scale)
         y_score = outputs
@@ -86,19 +91,21 @@ class Binary:
             scale=scale,
             threshold=self._cut(scale),
             classes=classes,
-            class_names=names_of(self.class_names, classes),
+            class_names=class_names_for(self.class_names, classes),
             pos_index=list(classes).index(self.pos_label),
         )
         return LabeledRows(labeling, y_true, y_score, flat.sample_weight, undefined)
 
-    def describe(self, loss):
-        """Say in words what makes a row positive."""
-        scale = scale_of(self, loss)
-        if scale == "margin":
+    def describe(self, loss: LossReading) -> str:
+        """Return what makes a row positive, in words."""
+        if self._scale(loss) == "margin":
             return f"positive when output > {self.threshold or 0}"
         return f"positive when probability > {0.5 if self.threshold is None else self.threshold}"
 
-    def _not_ignored(self, labels, flat, ignore_class):
+    def _scale(self, loss: LossReading) -> Scale:
+        return scale_of("Binary", self.from_logits, loss)
+
+    def _drop_ignored(self, labels: np.ndarray, flat: Flat, ignore_class: float | None) -> tuple[np.ndarray, Flat]:
         if ignore_class is None:
             return labels, flat
         if ignore_class in ((0, 1) if self.pos_label in (-1, 0, 1) else (self.pos_label,)):
@@ -106,29 +113,31 @@ class Binary:
         keep = labels != ignore_class
         return labels[keep], flat.keep(keep)
 
-    def _cut(self, scale):
+    def _cut(self, scale: Scale) -> float:
         if scale == "margin":
             return float(self.threshold or 0)
-        # A Python float compares with float32 outputs as float32, which NumPy's own scalars do not.
+        # NumPy compares a Python float with float32 outputs in float32, but its own scalars in float64.
         threshold = 0.5 if self.threshold is None else float(self.threshold)
         check_threshold(threshold)
         return float(logit(threshold)) if scale == "logit" else threshold
 
-    def _targets(self, y_true):
+    def _targets(self, y_true: np.ndarray) -> tuple[npt.NDArray[np.bool_], np.ndarray]:
+        """Return which targets are the higher class, and the labels of both classes."""
         if self.pos_label in (-1, 0, 1):
             indices, classes = binary_targets(y_true)
             if self.pos_label == -1 and indices.all():
-                return indices, np.array([-1, 1])  # as the user says, though none is here
+                return indices, np.array([-1, 1])  # the user names it, although it does not occur here
             if self.pos_label not in classes:
                 raise DataError(
-                    f"Metrics: Binary(pos_label={self.pos_label!r}) is none of the target labels {some(classes)}."
+                    f"Metrics: Binary(pos_label={self.pos_label!r}) is not one of the target labels {some(classes)}. "
+                    "Pass one of them as pos_label."
                 )
             return indices, classes
         others = np.unique(y_true[y_true != self.pos_label])
         if len(others) > 1:
             raise DataError(
-                f"Metrics: with Binary(pos_label={self.pos_label!r}) there may be one other target value; received "
-                f"{some(others)}. Pass task='multiclass' if there are more than two classes."
+                f"Metrics: with Binary(pos_label={self.pos_label!r}) the targets may have only one other value; "
+                f"received {some(others)}. Pass task='multiclass' if there are more than two classes."
             )
         unseen = f"not {self.pos_label}" if isinstance(self.pos_label, str) else self.pos_label - 1
         other = others[0] if len(others) else unseen

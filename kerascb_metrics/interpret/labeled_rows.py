@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kerascb_metrics._blocks import blocks
+from kerascb_metrics.interpret.columns import argmax_columns
 from kerascb_metrics.interpret.kinds import Kind, Scale
 
 
@@ -75,15 +75,3 @@ class LabeledRows:
 
     def __len__(self) -> int:
         return len(self.y_true)
-
-
-def argmax_columns(outputs: np.ndarray) -> np.ndarray:
-    """Return the column of the highest output of each row, ties to the first; one byte per row for up to 256 columns.
-
-    >>> argmax_columns(np.array([[0.1, 0.9], [0.5, 0.5]])).tolist()
-    [1, 0]
-    """
-    columns = np.empty(len(outputs), np.min_scalar_type(outputs.shape[1] - 1))
-    for block in blocks(outputs):
-        columns[block] = outputs[block].argmax(axis=1)
-    return columns

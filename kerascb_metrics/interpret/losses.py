@@ -1,4 +1,4 @@
-"""What a compiled loss says about an output: which task, whether the output is logits, which class is left out."""
+"""What a compiled loss tells about an output: the task, whether the output is logits, which class is left out."""
 
 import functools
 import numbers
@@ -9,9 +9,10 @@ from typing import Any
 import keras
 
 from kerascb_metrics.collect.keras_internals import axis_of
+from kerascb_metrics.interpret.kinds import LossFamily
 
-# The loss functions of Keras by family, and the options of each that change what its output means.
-_FAMILIES: dict[str, dict[str, tuple[str, ...]]] = {
+# The loss functions of Keras by family, with the options that change what the output means. One line per loss.
+_FAMILIES: dict[LossFamily, dict[str, tuple[str, ...]]] = {
     "binary": {
         "binary_crossentropy": ("from_logits",),
         "binary_focal_crossentropy": ("from_logits",),
@@ -36,9 +37,9 @@ _FAMILIES: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 _OPTIONS = {"from_logits": False, "ignore_class": None, "axis": -1}
-# Losses of Keras's that are made for other things than classes in columns or numbers.
+# Keras's losses for outputs that are neither classes in columns nor numbers.
 _OTHERS = ("circle", "Circle", "ctc", "CTC")
-# Keras chooses the binary, the sparse or the categorical crossentropy by the shapes.
+# Names for which Keras chooses the binary, the sparse or the categorical crossentropy by the shapes.
 _BY_SHAPE = ("crossentropy", "ce")
 
 
@@ -48,24 +49,26 @@ class LossReading:
 
     Attributes:
         name: the name of the loss function, for messages.
-        family: "binary", "categorical", "crossentropy" (one of these two, by the shapes), "hinge",
-            "categorical_hinge", "regression", or None where the loss is unknown.
-        from_logits: whether the loss takes logits. An unknown loss counts as taking probabilities.
+        family: the family; None if the loss is unknown.
+        from_logits: whether the loss takes logits. An unknown loss is assumed to take probabilities.
         ignore_class: the class that the loss leaves out, or None.
-        problem: why the loss cannot be read; empty where it can.
+        problem: why the loss cannot be read; empty if it can.
         axis: the axis of the outputs that holds the classes.
     """
 
     name: str = "unknown"
-    family: str | None = None
+    family: LossFamily | None = None
     from_logits: bool = False
-    ignore_class: int | None = None
+    ignore_class: float | None = None
     problem: str = ""
     axis: int = -1
 
 
 def read_losses(losses: Sequence[Any]) -> LossReading:
-    """Read the losses of one output, of which Keras adds up several.
+    """Read the losses of one output. If there are several, Keras adds them up.
+
+    Args:
+        losses: compiled losses, each as `read_loss` takes it.
 
     >>> read_losses([])
     LossReading(name='none', family=None, from_logits=False, ignore_class=None, problem='', axis=-1)
@@ -77,18 +80,24 @@ def read_losses(losses: Sequence[Any]) -> LossReading:
         return readings[0]
     name = " + ".join(reading.name for reading in readings)
     problem = next((reading.problem for reading in readings if reading.problem), "")
-    # A loss of the user's own says nothing; the others must say the same.
+    # A custom loss tells nothing. The others must agree.
     meanings = {(reading.family, reading.from_logits, reading.ignore_class) for reading in readings}
     meanings.discard((None, False, None))
     if len(meanings) > 1 and not problem:
-        problem = f"the losses {name} of this output mean different things"
+        problem = f"the losses {name} of this output contradict each other"
     family, from_logits, ignore_class = meanings.pop() if len(meanings) == 1 else (None, False, None)
     axis = next((reading.axis for reading in readings if reading.axis != -1), -1)
     return LossReading(name, family, from_logits, ignore_class, problem, axis)
 
 
 def read_loss(loss: Any) -> LossReading:
-    """Read one compiled loss: a name, a function, a partial of one, a `keras.losses.Loss`, or None.
+    """Read one compiled loss.
+
+    Args:
+        loss: a name, a function, a `functools.partial` of one, a `keras.losses.Loss` (object or class), or None.
+
+    Returns:
+        The reading. It never raises for a loss that Keras accepts: `problem` tells why a loss cannot be read.
 
     >>> read_loss("binary_crossentropy").family
     'binary'
@@ -104,12 +113,12 @@ def read_loss(loss: Any) -> LossReading:
             return LossReading(loss, "crossentropy")
         loss = keras.losses.get(loss)
     if isinstance(loss, type) and issubclass(loss, keras.losses.Loss):
-        loss = keras.losses.get(loss)  # which makes one, as `compile` does
+        loss = keras.losses.get(loss)  # makes an object of it, as `compile` does
     if isinstance(loss, keras.losses.Loss):
         return _read_object(loss)
     options = loss.keywords if isinstance(loss, functools.partial) else {}
     function = loss.func if isinstance(loss, functools.partial) else loss
-    function = getattr(function, "__self__", function)  # a loss object's own method
+    function = getattr(function, "__self__", function)  # the method of a loss object
     if isinstance(function, keras.losses.Loss):
         return _read_object(function)
     name, (family, _) = _name_of(function), _known_function(function)
@@ -119,7 +128,7 @@ def read_loss(loss: Any) -> LossReading:
 
 
 def _read_object(loss: keras.losses.Loss) -> LossReading:
-    """Read a loss object of Keras's, of a class derived from one, or of the user's own."""
+    """Read a loss object of one of Keras's classes, of a subclass, or of a custom class."""
     options = _options_of(loss)
     if any(map(_is_other, type(loss).__mro__)):
         return _other(_name_of(loss))
@@ -132,27 +141,31 @@ def _read_object(loss: keras.losses.Loss) -> LossReading:
         name = known or _name_of(loss)
     missing = [option for option in needed if option not in options]
     if missing:
-        of_keras = f" (Keras {keras.__version__})"
         problem = (
-            f"{' and '.join(missing)} of the loss {type(loss).__name__}{of_keras} cannot be read: neither its "
-            "get_config() nor an attribute has it"
+            f"{' and '.join(missing)} of the loss {type(loss).__name__} (Keras {keras.__version__}) cannot be read: "
+            "neither its get_config() nor an attribute has it"
         )
         return LossReading(name, problem=problem)
     return _reading(name, family, {**_OPTIONS, **options})
 
 
 def _wraps_a_function(loss: keras.losses.Loss) -> bool:
-    """Tell whether it is Keras's wrapper of a function itself, which has no public name, and not one of its losses."""
+    """Return whether the loss is Keras's wrapper of a function (it has no public name), not of a subclass."""
     return type(loss).__name__ == "LossFunctionWrapper" and callable(getattr(loss, "fn", None))
 
 
-def _reading(name: str, family: str | None, options: dict[str, Any]) -> LossReading:
-    ignored = options["ignore_class"]
-    if not isinstance(ignored, int | float | numbers.Real | None):
-        return LossReading(name, problem=f"ignore_class of the loss {name} must be one class; received {ignored!r}")
+def _reading(name: str, family: LossFamily | None, options: dict[str, Any]) -> LossReading:
+    ignore_class = options["ignore_class"]
+    if ignore_class is not None and not _is_number(ignore_class):
+        return LossReading(
+            name, problem=f"ignore_class of the loss {name} must be one class; received {ignore_class!r}"
+        )
     axis = int(options["axis"]) if family == "categorical" else -1
-    ignore_class: Any = ignored
     return LossReading(name, family, bool(options["from_logits"]), ignore_class, axis=axis)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real)  # NumPy's scalars too
 
 
 def _is_other(value: Any) -> bool:
@@ -160,37 +173,37 @@ def _is_other(value: Any) -> bool:
 
 
 def _other(name: str) -> LossReading:
-    return LossReading(name, problem=f"the loss {name} does not say what the outputs are")
+    return LossReading(name, problem=f"the loss {name} does not tell what the outputs are")
 
 
 def _options_of(loss: keras.losses.Loss) -> dict[str, Any]:
-    """The options of a loss object that its configuration holds (the public way), or else its attributes."""
+    """Return the options of a loss object from its configuration (the public way), else from its attributes."""
     try:
         config = loss.get_config()
-    except Exception:  # a class of the user's own need not have one, and may raise anything
+    except Exception:  # a custom class may lack it, and may raise anything
         config = {}
     config = config if isinstance(config, dict) else {}
-    # The wrapper's configuration holds all options that differ from those of its function.
+    # The wrapper's configuration holds all options that differ from the defaults of its function.
     defaults = _OPTIONS if _wraps_a_function(loss) and "fn" in config else {}
     found = {"axis": axis_of(loss), **defaults, **vars(loss), **config}
     return {option: found[option] for option in _OPTIONS if option in found}
 
 
-def _known_function(function: Any) -> tuple[str | None, tuple[str, ...]]:
-    """The family of a function of Keras's, by identity: one of the user's own may have the same name."""
+def _known_function(function: Any) -> tuple[LossFamily | None, tuple[str, ...]]:
+    """Return the family and the options of one of Keras's functions, by identity: a custom one may have its name."""
     name = getattr(function, "__name__", None)
     if name is None or getattr(keras.losses, name, None) is not function:
         return None, ()
     return _known_name(name)
 
 
-def _known_name(name: str) -> tuple[str | None, tuple[str, ...]]:
+def _known_name(name: str) -> tuple[LossFamily | None, tuple[str, ...]]:
     return next(((family, known[name]) for family, known in _FAMILIES.items() if name in known), (None, ()))
 
 
 @functools.cache
 def _classes() -> dict[type, str]:
-    """The loss classes of Keras → the names of their functions."""
+    """Return the loss classes of Keras → the names of their functions."""
     names = [name for known in _FAMILIES.values() for name in known]
     by_class = {"".join(word.capitalize() for word in name.split("_")): name for name in names}
     return {getattr(keras.losses, cls): name for cls, name in by_class.items() if hasattr(keras.losses, cls)}

@@ -1,7 +1,7 @@
-"""A model's outputs: each gets its own name, targets, weights, mask and losses, paired in this one place.
+"""The outputs of a model, each paired with its name, targets, weights, mask and losses.
 
-The rule is Keras's own (`CompileLoss` in `keras/src/trainers/compile_utils.py`): the flattened order of the structure
-that the model returns, and names where there are names. tests/interpret/test_pairing.py compares the two.
+The rule is Keras's own (`CompileLoss` in `keras/src/trainers/compile_utils.py`): names if there are names, else the
+flattened order of the structure that the model returns. tests/interpret/test_pairing.py compares the two.
 """
 
 from collections import OrderedDict
@@ -12,20 +12,21 @@ from typing import Any
 from keras import tree
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.losses import LossReading, read_losses
 
-_ARRAYS = ("y_true", "y_pred", "sample_weight", "mask")
-
 Path = tuple[Any, ...]
+# A batch of all outputs: `y_true, y_pred, sample_weight, mask`, each an array, a structure of arrays, or None.
+NestedBatch = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """The outputs of a model, in flattened order, with what the compiled loss says about each.
+    """The outputs of a model, in flattened order, with what the compiled loss tells about each.
 
     Attributes:
-        paths: where each output is in the structure: `()` for an output by itself.
-        all_names: the name of each output, None for an unnamed output by itself.
+        paths: where each output is in the structure; `()` for a single output without one.
+        all_names: the name of each output; None for a single output without a name.
         readings: the `LossReading` of each output.
         trained: whether each output has a loss.
         layer_names: the names that Keras gives to the outputs, or None.
@@ -46,9 +47,9 @@ class Outputs:
         """Name the outputs and find their losses.
 
         Args:
-            structure: what the model returns: an output, or lists, tuples and dicts of outputs, nested as they like.
+            structure: what the model returns: an output, or lists, tuples and dicts of outputs, nested in any way.
             loss: the compiled loss.
-            layer_names: the names that Keras gives to the outputs, in flattened order; None where it gives none.
+            layer_names: the names that Keras gives to the outputs, in flattened order; None if it gives none.
         """
         paths = _paths(structure)
         known = tuple(layer_names) if layer_names and len(layer_names) == len(paths) else None
@@ -57,96 +58,130 @@ class Outputs:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names where there are several outputs; empty for one output."""
+        """The names of several outputs; empty if there is only one output."""
         return tuple(name for name in self.all_names if name is not None) if len(self.paths) > 1 else ()
 
     @property
     def keys(self) -> tuple[str | None, ...]:
-        """What each output is known by in a `Plan`: its name; None for the only output."""
+        """The key of each output in a `Plan`: its name; None for a single output."""
         return self.names or (None,)
 
     def loss_of(self, name: str | None) -> LossReading:
-        """Return what the compiled loss says about an output (None: the only one)."""
+        """Return what the compiled loss tells about an output (None: the single one)."""
         return self.readings[self.keys.index(name)]
 
     def axes_of(self, name: str | None, structure: Any) -> tuple[int | None, ...] | None:
-        """Return the static shape of an output, from `ModelFacts.structure`; None where it is not known."""
+        """Return the static shape of an output; None if it is not known.
+
+        Args:
+            name: the name of the output; None for a single output.
+            structure: `ModelFacts.structure`.
+        """
         shapes = tree.flatten(structure)
-        return shapes[self.keys.index(name)].axes if len(shapes) == len(self.paths) and structure is not None else None
+        if structure is None or len(shapes) != len(self.paths):
+            return None
+        axes: tuple[int | None, ...] = shapes[self.keys.index(name)].axes
+        return axes
 
     def refuse_axis(self, name: str | None, ndim: int) -> None:
-        """Raise `DataError` where the loss of an output has classes on another axis than the last of `ndim`."""
+        """Raise `DataError` if the loss of an output has the classes on another axis than the last.
+
+        Args:
+            name: the name of the output; None for a single output.
+            ndim: how many axes the output has.
+        """
         reading = self.loss_of(name)
         if reading.axis not in (-1, ndim - 1):
             of_output = "" if name is None else f"output {name!r}: "
             raise DataError(
-                f"Metrics: {of_output}the loss {reading.name} has the classes on axis {reading.axis}, and scores are "
-                "of classes on the last axis. Move them there, as with keras.layers.Permute and axis=-1."
+                f"Metrics: {of_output}the loss {reading.name} has the classes on axis {reading.axis}, but scores need "
+                "them on the last axis. Move them there (keras.layers.Permute does) and pass axis=-1 to the loss."
             )
 
     def refuse_axes(self, structure: Any) -> None:
-        """Do so for each output whose static shape is known, see `axes_of`."""
+        """Call `refuse_axis` for each output whose static shape is known.
+
+        Args:
+            structure: `ModelFacts.structure`.
+        """
         for name in self.keys:
             axes = self.axes_of(name, structure)
             if axes is not None:
                 self.refuse_axis(name, len(axes))
 
     def with_targets(self, y_true: Any) -> list[str | None]:
-        """Return the outputs that a structure of targets has targets for; raise `DataError` if they do not fit."""
+        """Return the keys of the outputs that have targets.
+
+        Args:
+            y_true: the targets, in any structure that Keras accepts.
+
+        Raises:
+            DataError: if the targets cannot be paired with the outputs.
+        """
         found = self._by_output(y_true, "y_true")
         return [key for key, leaf in zip(self.keys, found, strict=True) if leaf is not None]
 
-    def split(self, batches: Sequence[dict], only: str | None = None) -> dict[str | None, list[dict]]:
-        """Return output name → its batches; for a model of one output, None → the batches.
-
-        Outputs without targets are left out.
+    def split(self, batches: Sequence[NestedBatch], only: str | None = None) -> dict[str | None, list[Batch]]:
+        """Return the batches of each output that has targets.
 
         Args:
-            batches: dicts `y_true, y_pred, sample_weight, mask` of arrays, or of nested arrays by output.
+            batches: batches of all outputs.
             only: the name of one output, or None for all.
+
+        Returns:
+            Key of an output → its batches. The key is its name; None for a single output.
+
+        Raises:
+            DataError: if no output has targets, or arrays cannot be paired with the outputs.
         """
         by_batch = [self._split(batch) for batch in batches]
         wanted = [key for key in self.keys if only in (None, key) or key is None]
         scored = [key for key in wanted if key is None or any(batch[key]["y_true"] is not None for batch in by_batch)]
         if not scored:
             raise DataError(
-                f"Metrics: output {', '.join(map(repr, wanted))} has no targets to score against. Give targets by "
-                f"output, as in a dict with the keys {', '.join(map(repr, self.names))}."
+                f"Metrics: output {_listed(wanted)} has no targets to score against. Pass the targets as a dict with "
+                f"the keys {_listed(self.names)}."
             )
         return {key: [batch[key] for batch in by_batch] for key in scored}
 
-    def _split(self, batch: dict) -> dict[str | None, dict]:
+    def _split(self, batch: NestedBatch) -> dict[str | None, Batch]:
         if _paths(batch["y_pred"]) != self.paths:
             raise DataError(
-                f"Metrics: the model returned {_shown(batch['y_pred'])} for one validation batch, where it returned "
-                f"the outputs {', '.join(map(str, self.all_names))} before. Let it return one structure."
+                f"Metrics: the model returned {_shown(batch['y_pred'])} for one validation batch, but the outputs "
+                f"{', '.join(map(str, self.all_names))} for the first one. Return the same structure for every batch."
             )
-        columns = {name: self._by_output(batch[name], name) for name in _ARRAYS}
-        return {key: {name: columns[name][i] for name in _ARRAYS} for i, key in enumerate(self.keys)}
+        y_true = self._by_output(batch["y_true"], "y_true")
+        y_pred = self._by_output(batch["y_pred"], "y_pred")
+        sample_weight = self._by_output(batch["sample_weight"], "sample_weight")
+        mask = self._by_output(batch["mask"], "mask")
+        arrays = zip(y_true, y_pred, sample_weight, mask, strict=True)
+        parts = (Batch(y_true=y, y_pred=p, sample_weight=w, mask=m) for y, p, w, m in arrays)
+        return dict(zip(self.keys, parts, strict=True))
 
     # How Keras pairs a structure of targets or weights with that of the outputs.
 
-    def _by_output(self, values: Any, what: str) -> list:
-        """One value per output, None where there is none."""
-        leaves, paths = tree.flatten(values), _paths(values)
+    def _by_output(self, values: Any, name: str) -> list[Any]:
+        """Return one value per output; None for an output without one."""
+        leaves: list[Any] = tree.flatten(values)
+        paths = _paths(values)
         if values is None:
             return [None] * len(self.paths)
         if paths == self.paths or (len(leaves) == len(self.paths) and (len(leaves) == 1 or _is_flat(values))):
             return leaves
-        if what == "sample_weight" and len(leaves) == 1 and not isinstance(values, dict):
-            return leaves * len(self.paths)  # Keras weighs the rows of every output alike
-        # What is named goes by its name, also where Keras would go by the number of losses.
+        if name == "sample_weight" and len(leaves) == 1 and not isinstance(values, dict):
+            return leaves * len(self.paths)  # as Keras does: the same weights for every output
+        # Names come first, even if Keras would go by the number of losses.
         by_output = self._by_key(values, paths, leaves) or self._by_loss(values, leaves)
         if by_output is None:
-            names = ", ".join(map(str, self.names)) or "one output only"
+            names = ", ".join(self.names) or "a single output"
             raise DataError(
-                f"Metrics: {what} cannot be paired with the outputs ({names}): received {_shown(values)}. Give it as a "
-                "dict by output name, or in the structure that the model returns."
+                f"Metrics: {name} cannot be paired with the outputs ({names}): received {_shown(values)}. Pass a dict "
+                "by output name, or the structure that the model returns."
             )
         return by_output
 
-    def _by_key(self, values: Any, paths: tuple[Path, ...], leaves: list) -> list | None:
-        """By key: of a dict of outputs, or of the names that Keras gives to a list of outputs."""
+    def _by_key(self, values: Any, paths: tuple[Path, ...], leaves: list[Any]) -> list[Any] | None:
+        """Pair by key: a key of a dict of outputs, or a name that Keras gives to one in a list of outputs."""
         if not isinstance(values, dict):
             return None
         own = self.paths
@@ -158,8 +193,8 @@ class Outputs:
         by_path = dict(zip(paths, leaves, strict=True))
         return [by_path.get(path) for path in own]
 
-    def _by_loss(self, values: Any, leaves: list) -> list | None:
-        """In order to the outputs that have a loss, where only those have a value."""
+    def _by_loss(self, values: Any, leaves: list[Any]) -> list[Any] | None:
+        """Pair in order with the outputs that have a loss, if there are as many values as losses."""
         if isinstance(values, dict) and len(leaves) > 1:
             return None
         if len(leaves) != sum(self.trained):
@@ -172,7 +207,7 @@ class Outputs:
 
 
 def _names(paths: tuple[Path, ...], layer_names: tuple[str, ...] | None) -> tuple[str | None, ...]:
-    """One name per output: keys where there are keys, else the names that Keras gives, else output_1, output_2 and on.
+    """Return one name per output: its key, else the name that Keras gives, else output_1, output_2 and so on.
 
     Nested keys are joined by "/", as in the names of Keras's own losses.
     """
@@ -182,7 +217,7 @@ def _names(paths: tuple[Path, ...], layer_names: tuple[str, ...] | None) -> tupl
         names = tuple(_name(path, None if last is None else last[i]) for i, path in enumerate(paths))
         if _are_distinct(names):
             return names
-    # A key that looks like a position: tell all of them apart by their full path.
+    # A key looks like such a default name: use the full path of every output.
     return tuple("/".join(map(repr, path)) for path in paths)
 
 
@@ -197,7 +232,7 @@ def _name(path: Path, layer_name: str | None) -> str:
 
 
 class _UnpairedError(Exception):
-    """A compiled loss that does not fit the outputs; Keras would refuse it when it first computes it."""
+    """A compiled loss does not fit the outputs; Keras would raise when it first computes the loss."""
 
 
 def _readings(
@@ -212,16 +247,16 @@ def _readings(
     return tuple(map(read_losses, losses)), tuple(map(bool, losses))
 
 
-def _losses(loss: Any, structure: Any, layer_names: tuple[str, ...] | None) -> list[list]:
-    """The losses of each output, in flattened order: none, one, or several that Keras adds up."""
+def _losses(loss: Any, structure: Any, layer_names: tuple[str, ...] | None) -> list[list[Any]]:
+    """Return the losses of each output, in flattened order: none, one, or several that Keras adds up."""
     if isinstance(loss, dict) and layer_names and not isinstance(structure, Mapping):
         if set(loss) != set(layer_names):
             raise _UnpairedError(f"it has the keys {_listed(loss)}, the outputs are {_listed(layer_names)}")
         loss = [loss[name] for name in layer_names]
     given = [own for own in tree.flatten(loss) if own is not None]
     if not tree.is_nested(structure) and isinstance(loss, dict) and len(given) == 1:
-        return [given]  # a step of the user's own may hand over the only trained output
-    found: dict[Path, list] = {path: [] for path in _paths(structure)}
+        return [given]  # a custom step may pass only the output that is trained
+    found: dict[Path, list[Any]] = {path: [] for path in _paths(structure)}
     for path, own in _assigned(loss, structure, ()):
         found[path].append(own)
     return list(found.values())
@@ -243,7 +278,7 @@ def _assigned(loss: Any, structure: Any, path: Path) -> Iterator[tuple[Path, Any
         yield from _assigned_by_key(dict(enumerate(loss)), dict(enumerate(structure)), path)
 
 
-def _assigned_by_key(loss: dict, structure: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def _assigned_by_key(loss: dict[Any, Any], structure: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     if not isinstance(structure, Mapping):
         raise _UnpairedError(f"it has the keys {_listed(loss)}, the outputs have none")
     for key, own in loss.items():
@@ -264,10 +299,10 @@ def _paths(structure: Any) -> tuple[Path, ...]:
 
 
 def _placeholders(structure: Any) -> Any:
-    """The structure with 0 for each leaf.
+    """Return the structure with 0 for each leaf.
 
-    `flatten_with_path` leaves a circle that would hold the arrays until it is collected, and mixes up the fields of a
-    named tuple.
+    `flatten_with_path` of the arrays themselves would leave a reference cycle that keeps them alive until it is
+    collected, and it mixes up the fields of a named tuple.
     """
     if isinstance(structure, dict):
         items = [(key, _placeholders(item)) for key, item in structure.items()]
@@ -288,7 +323,7 @@ def _listed(names: Any) -> str:
 
 
 def _shown(values: Any) -> str:
-    """A structure in a message, with the shape of each array.
+    """Return a structure as text, with the shape of each array.
 
     >>> import numpy as np
     >>> _shown({"a": np.zeros((2, 1)), "b": None})

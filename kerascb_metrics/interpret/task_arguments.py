@@ -1,20 +1,32 @@
 """The arguments that tasks share."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.kinds import FromLogits, Scale
+from kerascb_metrics.interpret.losses import LossReading
 
 
-def check_from_logits(task):
-    """Raise if `from_logits` is not one of its three values."""
-    if task.from_logits not in ("auto", True, False):
-        raise ValueError(
-            f"{type(task).__name__}: from_logits must be 'auto', True or False; received {task.from_logits!r}."
-        )
+def check_from_logits(task: str, from_logits: object) -> None:
+    """Raise `ValueError` if `from_logits` is not one of its three values.
+
+    Args:
+        task: the name of the task's class, for the message.
+        from_logits: what the user passed.
+    """
+    if from_logits not in ("auto", True, False):
+        raise ValueError(f"{task}: from_logits must be 'auto', True or False; received {from_logits!r}.")
 
 
-def keep_own(task, *names):
-    """Keep lists of the user's as tuples, and arrays as copies: the user may change theirs later."""
+def copy_arguments(task: object, *names: str) -> None:
+    """Replace lists by tuples and arrays by copies, because the user may change the originals later.
+
+    Args:
+        task: a frozen task.
+        names: the attributes to replace.
+    """
     for name in names:
         value = getattr(task, name)
         if isinstance(value, np.ndarray):
@@ -22,15 +34,48 @@ def keep_own(task, *names):
         object.__setattr__(task, name, tuple(value) if isinstance(value, list) else value)
 
 
-def scale_of(task, loss):
-    """Return what the outputs are: "probability", "logit" or "margin"."""
-    if task.from_logits != "auto":
-        return "logit" if task.from_logits else "probability"
+def scale_of(task: str, from_logits: FromLogits, loss: LossReading) -> Scale:
+    """Return what the outputs are.
+
+    Args:
+        task: the name of the task's class, for the message.
+        from_logits: the task's argument. "auto": as the loss has it.
+        loss: what the compiled loss tells.
+
+    Raises:
+        DataError: if the loss is needed and cannot be read.
+
+    >>> scale_of("Binary", "auto", LossReading(family="hinge")), scale_of("Binary", True, LossReading())
+    ('margin', 'logit')
+    """
+    if from_logits != "auto":
+        return "logit" if from_logits else "probability"
     if loss.problem:
-        raise DataError(
-            f"Metrics: {loss.problem}. Say whether the outputs are logits, as in "
-            f"task={type(task).__name__}(from_logits=True)."
-        )
+        raise DataError(f"Metrics: {loss.problem}. Pass from_logits to the task, as in task={task}(from_logits=True).")
     if loss.family in ("hinge", "categorical_hinge"):
         return "margin"
     return "logit" if loss.from_logits else "probability"
+
+
+def class_names_for(class_names: Sequence[object] | None, classes: Iterable[object]) -> tuple[str, ...]:
+    """Return the name of each class; its label if the user names none.
+
+    Args:
+        class_names: the task's argument.
+        classes: the label of each class.
+
+    Raises:
+        DataError: if the names are not distinct, or not as many as the classes.
+
+    >>> class_names_for(None, [0, 1]), class_names_for(["cat", "dog"], [0, 1])
+    (('0', '1'), ('cat', 'dog'))
+    """
+    labels = tuple(str(label) for label in classes)
+    if class_names is None:
+        return labels
+    names = tuple(str(name) for name in class_names)
+    if len(set(names)) < len(names):
+        raise DataError(f"Metrics: class_names must differ from each other; received {list(class_names)}.")
+    if len(names) != len(labels):
+        raise DataError(f"Metrics: there are {len(labels)} classes; received {len(names)} class_names.")
+    return names

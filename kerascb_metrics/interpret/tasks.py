@@ -1,8 +1,10 @@
-"""The tasks that `task=` can name. A new one is a file of its own and one entry in `TASKS`."""
+"""The tasks that `task=` can name. A new task is one file and one entry in `TASKS`."""
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from kerascb_metrics.interpret.binary import Binary
+from kerascb_metrics.interpret.join import Rows
+from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.multiclass import Multiclass
@@ -11,28 +13,37 @@ from kerascb_metrics.interpret.regression import Regression
 
 
 class Task(Protocol):
-    """What a model output means."""
+    """What a model output means. A task is a frozen dataclass of its options."""
 
-    kind: ClassVar[str]
+    kind: ClassVar[Kind]
 
-    def read(self, rows: Any, loss: LossReading) -> LabeledRows:
-        """Return the rows as `LabeledRows`."""
+    def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
+        """Return the rows as `LabeledRows`; raise `DataError` if they do not fit the task."""
 
     def describe(self, loss: LossReading) -> str:
         """Return how a row gets its label, in words."""
 
 
-TASKS = {task.kind: task for task in (Binary, Multiclass, Multilabel, Regression)}
+_CLASSES: tuple[type[Task], ...] = (Binary, Multiclass, Multilabel, Regression)
+TASKS: dict[str, type[Task]] = {task.kind: task for task in _CLASSES}
 
 
-def as_task(task):
-    """Turn `task=` into a task object, or "auto"; raise for anything else.
+def as_task(task: Any) -> Task | Literal["auto"]:
+    """Return the task object that `task=` names, or "auto".
+
+    Args:
+        task: what the user passed: a task object, the kind of one, or "auto".
+
+    Raises:
+        ValueError: if it is anything else.
 
     >>> as_task("binary")
     Binary(threshold=None, from_logits='auto', pos_label=1, class_names=None)
     """
-    if isinstance(task, tuple(TASKS.values())) or task == "auto":
+    if isinstance(task, _CLASSES):
         return task
+    if task == "auto":
+        return "auto"
     if isinstance(task, str) and task in TASKS:
         return TASKS[task]()
     raise ValueError(
@@ -42,7 +53,7 @@ def as_task(task):
 
 
 def needs_loss(task: Any) -> bool:
-    """Tell whether a task takes from the loss what its outputs are.
+    """Return whether a task needs the loss to know what its outputs are.
 
     >>> needs_loss(Binary()), needs_loss(Binary(from_logits=True)), needs_loss(Regression())
     (True, False, False)

@@ -15,6 +15,7 @@ from kerascb_metrics.pipeline.pass_reader import Reader, Reading
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.error_policy import ErrorPolicy
 from kerascb_metrics.record.run_settings import score_names
+from kerascb_metrics.record.saved_run import SavedRun
 from kerascb_metrics.score.plan import Plan, full_name
 from kerascb_metrics.score.score import Value
 
@@ -26,33 +27,41 @@ class Recorder:
         plan: the `Plan`: what to score on which output, and whether to keep the rows.
         use_sample_weight: whether weights count.
         error_score: what becomes of errors, see `ErrorPolicy`.
-        tell: called with a sentence for each output that says how it is read.
+        describe: called with a sentence for each output that says how it is read.
 
     Attributes:
         history: the `ScoreHistory`.
         reader: the `Reader`, which takes what rows are not kept.
         troubles: the `ErrorPolicy`.
-        taken_up: how many epochs of the history are those of an earlier fit, from a file.
+        resumed_epochs: how many epochs of the history are those of an earlier fit, from a log file.
     """
 
     def __init__(
-        self, plan: Plan, use_sample_weight: bool, error_score: str | float, tell: Callable[[str], None]
+        self, plan: Plan, use_sample_weight: bool, error_score: str | float, describe: Callable[[str], None]
     ) -> None:
         self.history = ScoreHistory()
         self.troubles = ErrorPolicy(error_score)
         # Nothing of the recorder itself, which would then live until the next round of the garbage collector.
-        self.reader = Reader(plan, use_sample_weight, partial(_say_how, self.history, tell), self.troubles.say)
-        self.taken_up = 0
-        self._plan, self._tell = plan, tell
+        self.reader = Reader(
+            plan, use_sample_weight, partial(_describe_output, self.history, describe), self.troubles.warn_once
+        )
+        self.resumed_epochs = 0
+        self._plan, self._describe = plan, describe
         self._epoch = 0
         self._keys: tuple[str, ...] = ()  # of what goes to `logs`, the same in every epoch
         self._shapes: dict[str | None, Shapes] = {}  # of the scores of each output
-        self._width_said = False
+        self._width_described = False
 
     @property
     def predictions(self) -> Predictions | dict[str, Predictions] | None:
         """The last scored pass's `Predictions`, by output where there are several; None where rows are not kept."""
         return self.reader.predictions
+
+    def continue_from(self, run: SavedRun | None) -> None:
+        """Begin the history with the epochs of an earlier fit; None: there are none."""
+        if run is not None:
+            self.history.restore(run)
+            self.resumed_epochs = len(run.epochs)
 
     def begin(self, epoch: int, facts: ModelFacts) -> None:
         """Begin a pass, see `Reader.begin`."""
@@ -93,7 +102,7 @@ class Recorder:
         result = EpochResult()
         for output, reading in readings.items():
             result.add(output, self._scored_output(output, reading, seen.complete))
-        self._say_width(result.bounds)
+        self._describe_width(result.bounds)
         scored = tuple(readings)
         self.history.set_directions(self._plan.directions(self.reader.output_names, scored=scored))
         self.history.settings["scoring"] = score_names(self._plan, self.reader.output_names, scored=scored)
@@ -113,37 +122,37 @@ class Recorder:
         values: dict[str, Value] = {name: value for name, past in self.history.items() if not np.ndim(past[-1])}
         return EpochResult(values, dict.fromkeys(self._keys, value))
 
-    def _say_width(self, bounds: Bounds) -> None:
+    def _describe_width(self, bounds: Bounds) -> None:
         known = {name: pair for name, pair in bounds.items() if np.isfinite(pair).any()}
-        if known and not self._width_said:
-            self._width_said = True
-            self._tell(
+        if known and not self._width_described:
+            self._width_described = True
+            self._describe(
                 f"{', '.join(known)}: the middle of an interval (history.bounds), which holds the exact value; in "
                 f"epoch {self._epoch + 1} at most {widest(known):.1e} wide."
             )
 
     def _score_failed(self, name: str, error: Exception, shapes: str) -> float:
-        told = ScoringError(
+        named = ScoringError(
             f"Metrics: the score {name!r} failed in epoch {self._epoch + 1} (counted from 1), on {shapes}: "
             f"{type(error).__name__}: {error}"
         )
-        told.__cause__ = error
-        return self._settle(told)
+        named.__cause__ = error
+        return self._settle(named)
 
     def _settle(self, error: Exception) -> float:
         """Raise, or return what stands for the error; a first pass that cannot be scored at all always raises."""
-        first = len(self.history.epochs) == self.taken_up
+        first = len(self.history.epochs) == self.resumed_epochs
         if first and not isinstance(error, ScoringError):
             raise error
         return self.troubles.settle(error, self._epoch, first)
 
 
-def _say_how(history: ScoreHistory, tell: Callable[[str], None], output: str | None, sentence: str) -> None:
+def _describe_output(history: ScoreHistory, describe: Callable[[str], None], output: str | None, sentence: str) -> None:
     sentence = sentence if output is None else f"output {output!r}: {sentence}"
     history.settings["task"] = " ".join(filter(None, [history.settings.get("task"), sentence]))
-    tell(sentence)
+    describe(sentence)
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether a single real number was logged: callbacks may log anything."""
+    """Return whether a single real number was logged, because callbacks may log anything."""
     return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biuf"

@@ -97,7 +97,7 @@ class Reader(RowConsumer):
 
     # As a `RowConsumer`. An error waits for the end of the pass, and so does a warning, which may be an error.
 
-    def counts_suffice_for(self, batches: list[Batch]) -> bool:
+    def counts_suffice(self, batches: list[Batch]) -> bool:
         """Tell whether counts are enough for every score, and take less memory."""
         try:
             rows = self._rows_of(batches, counted=True)
@@ -106,7 +106,7 @@ class Reader(RowConsumer):
             self._error = error
         return not self._why_kept
 
-    def decide(self, kept: bool) -> None:
+    def notify_kept(self, kept: bool) -> None:
         """Note whether the rows are kept, for the warning at the end of the pass."""
         begun = f"epoch {self._epoch + 1}: the rows of the validation pass take more than memory='auto' keeps"
         if not kept:
@@ -118,14 +118,14 @@ class Reader(RowConsumer):
         elif self._why_kept:
             self._warning = f"{begun}, and were kept all the same: {self._why_kept}."
 
-    def look(self, batches: list[Batch]) -> None:
+    def inspect(self, batches: list[Batch]) -> None:
         """Settle the tasks, so that all processes agree."""
         try:
             self._plans_of(self._rows_of(batches, counted=True))
         except Exception as error:
             self._error = error
 
-    def take(self, batches: list[Batch]) -> None:
+    def consume(self, batches: list[Batch]) -> None:
         """Count some rows of the pass."""
         if self._error is not None:
             return

@@ -1,57 +1,74 @@
-"""What becomes of errors and undefined scores: raised, or recorded with one warning a fit."""
+"""What happens to errors and undefined scores: raised, or recorded with one warning per fit."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 
 from kerascb_metrics.exceptions import UndefinedScoreWarning
 
 
 class ErrorPolicy:
-    """The `error_score` policy of one fit, and the memory of what was said in it.
+    """The `error_score` policy of one fit; it remembers what it has warned about.
 
     Args:
         error_score: "raise_first", "raise", or the number to record.
     """
 
-    def __init__(self, error_score):
+    def __init__(self, error_score: str | float) -> None:
         self._error_score = error_score
-        self._said = set()
+        self._warned: set[object] = set()
 
-    def settle(self, error, epoch, first):
-        """Raise `error`, or warn once and return the value that stands for it.
+    def settle(self, error: Exception, epoch: int, first: bool) -> float:
+        """Raise `error`, or warn once and return the value to record in its place.
 
         Args:
             error: the exception.
             epoch: the epoch, counted from 0.
             first: whether this is the first scored epoch of the fit.
+
+        Returns:
+            The number that `error_score` gives, or nan.
         """
         if self._error_score == "raise" or (self._error_score == "raise_first" and first):
             raise error
         value = float("nan") if self._error_score == "raise_first" else float(self._error_score)
-        self.say(f"{type(error).__name__}", f"epoch {epoch + 1}: recorded {value}, for the pass failed: {error}")
+        self.warn_once(type(error).__name__, f"epoch {epoch + 1}: recorded {value}, because the pass failed: {error}")
         return value
 
-    def report(self, undefined, unweighted, epoch):
-        """Warn, once a fit for each score, of what is undefined, name → cause; and of names that ignore weights."""
-        news = {name: cause for name, cause in undefined.items() if ("undefined", name) not in self._said}
+    def report(self, undefined: Mapping[str, str], unweighted: Sequence[str], epoch: int) -> None:
+        """Warn about undefined scores and about scores that ignore weights, once per fit for each score.
+
+        Args:
+            undefined: score name → cause.
+            unweighted: the names of the scores that take no sample weights.
+            epoch: the epoch, counted from 0.
+        """
+        news = {name: cause for name, cause in undefined.items() if ("undefined", name) not in self._warned}
         if news:
-            self._said.update(("undefined", name) for name in news)
-            causes = {cause: [name for name, of in news.items() if of == cause] for cause in news.values()}
-            told = "; ".join(f"{', '.join(names)}: {cause}" for cause, names in causes.items())
+            self._warned.update(("undefined", name) for name in news)
+            names = {cause: [name for name, of in news.items() if of == cause] for cause in news.values()}
+            listed = "; ".join(f"{', '.join(names[cause])}: {cause}" for cause in names)
             _warn(
-                f"undefined in epoch {epoch + 1} (counted from 1): {told}. Recorded as nan, or as `zero_division` "
-                "where scikit-learn does so. Said once a fit for each score.",
+                f"undefined in epoch {epoch + 1} (counted from 1): {listed}. Recorded as nan, or as `zero_division` "
+                "where scikit-learn does that. This warning appears once per fit for each score.",
                 UndefinedScoreWarning,
             )
         if unweighted:
-            names = ", ".join(unweighted)
-            self.say("unweighted", f"scores that take no sample weights are scored without them: {names}.")
+            self.warn_once(
+                "unweighted", f"scores that take no sample weights are scored without them: {', '.join(unweighted)}."
+            )
 
-    def say(self, topic, message, category=UserWarning):
-        """Warn, if nothing was said on the topic in this fit."""
-        if topic not in self._said:
-            self._said.add(topic)
+    def warn_once(self, topic: object, message: str, category: type[Warning] = UserWarning) -> None:
+        """Warn, unless this fit has warned about the topic already.
+
+        Args:
+            topic: anything hashable.
+            message: the sentence.
+            category: the kind of warning.
+        """
+        if topic not in self._warned:
+            self._warned.add(topic)
             _warn(message, category)
 
 
-def _warn(message, category):
+def _warn(message: str, category: type[Warning]) -> None:
     warnings.warn(f"Metrics: {message}", category, stacklevel=2)

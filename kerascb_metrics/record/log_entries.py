@@ -1,21 +1,32 @@
-"""How scores are written: the keys and floats of `logs`, and the entries of the history."""
+"""What is written of the scores: the floats in `logs`, and the entries of the history."""
 
 import itertools
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from kerascb_metrics.record.values import Value, is_number
 from kerascb_metrics.score.panel import CELLS
 
 
-def history_entries(values, class_names):
-    """Return what the history keeps: every value, and a value a class under `<name>_<class>` too."""
+def history_entries(values: Mapping[str, Value], class_names: Sequence[str]) -> dict[str, Value]:
+    """Return what the history keeps: each value and, where there is one per class, each as `<name>_<class>` too."""
     return {**values, **_per_class(values, class_names)}
 
 
-def log_entries(values, class_names, kind, pos_index=1, matrices=("confusion",), all_cells=False):
-    """Return what goes to `logs`, name → float.
+def log_entries(
+    values: Mapping[str, Value],
+    class_names: Sequence[str],
+    kind: str,
+    pos_index: int = 1,
+    matrices: Container[str] = ("confusion",),
+    all_cells: bool = False,
+) -> dict[str, float]:
+    """Return what goes to `logs`, name → float, without prefix.
 
-    A matrix does not go as it is: Keras's TensorBoard dies of arrays, and the progress bar shows their mean.
+    A matrix is written as its cells: Keras's TensorBoard fails on arrays, and the progress bar shows their mean.
 
     Args:
         values: name → float or array.
@@ -23,7 +34,10 @@ def log_entries(values, class_names, kind, pos_index=1, matrices=("confusion",),
         kind: the kind of task.
         pos_index: the positive class of a binary task.
         matrices: the names that are confusion matrices.
-        all_cells: whether the cells of matrices of any size are written, not of binary ones only.
+        all_cells: whether to write the cells of every matrix, not of binary ones only.
+
+    Raises:
+        ValueError: if two entries would have the same name.
 
     >>> log_entries({"f1": 0.5, "confusion": np.array([[3, 1], [0, 2]])}, ("0", "1"), "binary")
     {'f1': 0.5, 'tn': 3.0, 'fp': 1.0, 'fn': 0.0, 'tp': 2.0}
@@ -31,45 +45,58 @@ def log_entries(values, class_names, kind, pos_index=1, matrices=("confusion",),
     entries: dict[str, float] = {}
     for name, value in values.items():
         if name in matrices:
-            own = _cells(name, value, class_names, kind, pos_index, all_cells)
+            added = _cells(name, value, class_names, kind, pos_index, all_cells)
         else:
-            own = {name: value} if np.ndim(value) == 0 else _per_class({name: value}, class_names)
-        double = sorted(entries.keys() & own.keys())
+            added = {name: value} if is_number(value) else _per_class({name: value}, class_names)
+        double = sorted(entries.keys() & added.keys())
         if double:
-            raise ValueError(f"Metrics: two scores would both write {', '.join(double)}. Give one another name.")
-        entries.update(own)
+            raise ValueError(f"Metrics: two scores would both write {', '.join(double)}. Give them different names.")
+        entries.update(added)
     return entries
 
 
-def _per_class(values, class_names):
+def _per_class(values: Mapping[str, Value], class_names: Sequence[str]) -> dict[str, float]:
+    vectors = {name: np.asarray(value) for name, value in values.items() if np.ndim(value) == 1}
     return {
         f"{name}_{of}": float(item)
-        for name, value in values.items()
-        if np.ndim(value) == 1
-        # A function of the user's own may return as many values as it likes: they are numbered then.
-        for of, item in zip(class_names if len(value) == len(class_names) else range(len(value)), value, strict=True)
+        for name, vector in vectors.items()
+        # A user's function may return any number of values. They are numbered if there is not one per class.
+        for of, item in zip(class_names if len(vector) == len(class_names) else range(len(vector)), vector, strict=True)
     }
 
 
-def _cells(name, matrix, class_names, kind, pos_index, all_cells):
-    if np.ndim(matrix) == 0:
-        return {}  # a matrix that could not be had
-    own = "" if name == "confusion" else f"{name}_"
+def _cells(
+    name: str, matrix: Value, class_names: Sequence[str], kind: str, pos_index: int, all_cells: bool
+) -> dict[str, float]:
+    if not isinstance(matrix, np.ndarray) or not matrix.ndim:
+        return {}  # the matrix is undefined
     if kind == "binary":
-        seen_from_positive = matrix if pos_index == 1 else matrix[::-1, ::-1]
-        return {f"{own}{cell}": float(count) for cell, count in zip(CELLS, seen_from_positive.ravel(), strict=True)}
+        return _binary_cells("" if name == "confusion" else f"{name}_", matrix, pos_index)
     if not all_cells:
         return {}
     if kind == "multilabel":
-        return {
-            f"{own}{cell}_{label}": float(count)
-            for label, table in zip(class_names, matrix, strict=True)
-            for cell, count in zip(CELLS, table.ravel(), strict=True)
-        }
-    cells = {}
+        return _cells_of_labels("" if name == "confusion" else f"{name}_", matrix, class_names)
+    return _cells_of_classes(name, matrix, class_names)
+
+
+def _binary_cells(prefix: str, matrix: npt.NDArray[Any], pos_index: int) -> dict[str, float]:
+    seen_from_positive = matrix if pos_index == 1 else matrix[::-1, ::-1]
+    return {f"{prefix}{cell}": float(count) for cell, count in zip(CELLS, seen_from_positive.ravel(), strict=True)}
+
+
+def _cells_of_labels(prefix: str, tables: npt.NDArray[Any], labels: Sequence[str]) -> dict[str, float]:
+    return {
+        f"{prefix}{cell}_{label}": float(count)
+        for label, table in zip(labels, tables, strict=True)
+        for cell, count in zip(CELLS, table.ravel(), strict=True)
+    }
+
+
+def _cells_of_classes(name: str, matrix: npt.NDArray[Any], class_names: Sequence[str]) -> dict[str, float]:
+    cells: dict[str, float] = {}
     for (row, true), (column, predicted) in itertools.product(enumerate(class_names), repeat=2):
         key = f"{name}_{true}_{predicted}"
-        if key in cells:  # as "a_b" for "c" and "a" for "b_c"
-            raise ValueError(f"Metrics: two cells of {name!r} would both be {key!r}. Give the classes other names.")
+        if key in cells:  # such as "a_b" for "c" and "a" for "b_c"
+            raise ValueError(f"Metrics: two cells of {name!r} would both be {key!r}. Give the classes different names.")
         cells[key] = float(matrix[row, column])
     return cells

@@ -1,168 +1,177 @@
-"""The file that a fit writes as it goes: each scored epoch on the disk before the next one begins."""
+"""The log file of a fit: each scored epoch is on the disk before the next one begins."""
 
 import codecs
 import os
 import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from io import RawIOBase
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from kerascb_metrics.collect.processes import is_first_process
-from kerascb_metrics.record.files import (
-    check_header,
-    jsonl_of,
-    line_of,
-    naming,
-    parse_jsonl,
-    refuse_special,
-    write_whole,
-    written_to,
-)
-from kerascb_metrics.record.json_format import epoch_of, fill, header_of, setting_out
+from kerascb_metrics.record.atomic_write import FilePath, naming_path, refuse_special, resolve_links, write_whole
+from kerascb_metrics.record.json_files import check_header, jsonl_of, line_of, parse_jsonl
+from kerascb_metrics.record.json_write import epoch_of, header_of, setting_out
+from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.record.saved_run import SavedRun
 
-# What a first line may be long before it is taken for something else.
-_HEADER = 1 << 24
-# Scores of one name mean the same only where these are the same.
+# A first line is read up to this length: a longer one is not a header.
+_LONGEST_HEADER = 1 << 24
+# Scores of the same name have the same meaning only if these settings are equal.
 _SAME = ("prefix", "average", "zero_division", "use_sample_weight")
+# Settings that each fit writes again when it scores.
+_OF_ONE_FIT = ("task", "scoring")
 
 
-def open_log(metrics, others, say):
-    """Return the `LogFile` of a `Metrics` at the start of a fit, or None; raise for a file that will not do.
+def open_log(
+    path: FilePath | None, others: Iterable[FilePath | None], warn: Callable[[object, str], None]
+) -> "LogFile | None":
+    """Return the `LogFile` of a fit that begins; None without a path.
 
     Args:
-        metrics: the `Metrics`.
-        others: the other `Metrics` of the fit.
-        say: called with (topic, sentence) for a warning.
+        path: the `log_file` of a `Metrics`.
+        others: the `log_file` of each other `Metrics` of the fit.
+        warn: called with (topic, sentence) for a warning.
+
+    Raises:
+        OSError: as `LogFile.check`.
+        ValueError: as `LogFile.check`, and if another `Metrics` writes the same file.
     """
-    if metrics.log_file is None:
+    if path is None:
         return None
-    log = LogFile(metrics.log_file, say)
+    log = LogFile(path, warn)
     log.check()
-    taken = [written_to(other.log_file) for other in others if other.log_file is not None]
-    if written_to(log.path) in taken:
+    if resolve_links(path) in [resolve_links(other) for other in others if other is not None]:
         raise ValueError(
-            f"Metrics: two callbacks of this fit have the log_file {os.fspath(log.path)!r}. Give each its own."
+            f"Metrics: two callbacks of this fit have the log_file {os.fspath(path)!r}. Give each its own file."
         )
     return log
 
 
-def place_before_savers(metrics, peers):
-    """Return the place of the first callback before `metrics` that saves the model, or None.
+def index_of_saver_before(callback: Any, callbacks: Sequence[Any]) -> int | None:
+    """Return the index of the first callback before `callback` that saves the model; None if there is none.
 
-    A process that is killed between the two would resume after an epoch that is not on file.
+    A process that is killed between the two would resume after an epoch that is not in the log file.
     """
     savers = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
-    before = peers[: peers.index(metrics)]
-    return next((place for place, peer in enumerate(before) if isinstance(peer, savers)), None)
+    before = callbacks[: callbacks.index(callback)]
+    return next((index for index, other in enumerate(before) if isinstance(other, savers)), None)
 
 
 class LogFile:
-    """Writes the history of one fit to a .jsonl file, an epoch at a time.
+    """Writes the record of one fit to a .jsonl file, one epoch at a time.
 
-    The first write of a fit replaces the file atomically, by one that begins with what was taken up of the old one.
-    Each later write appends, and waits for the disk. What a write that fails has left is cut off again, and the next
-    one makes up for it. Where several processes train together the first one writes; the others read, to go on.
+    The first write of a fit replaces the file atomically. The new file begins with the epochs of the old one that the
+    fit resumes. Each later write appends and waits for the disk. If a write fails, its incomplete part is removed, and
+    the next write includes what was missing. If several processes train together, the first one writes and the others
+    only read, to resume.
 
-    A symbolic link stays, and what it points to is written. A hard link cannot stay, as the first write makes a new
-    file: the old one's other names keep what they had. A relative path is resolved when the fit begins.
+    A symbolic link stays, and the file that it points to is written. A hard link cannot stay, because the first write
+    makes a new file: the other names of the old one keep its content. A relative path is resolved when the fit begins.
 
     Args:
         path: the file.
-        say: called with (topic, sentence) for a warning.
+        warn: called with (topic, sentence) for a warning.
     """
 
-    def __init__(self, path, say):
+    def __init__(self, path: FilePath, warn: Callable[[object, str], None]) -> None:
         self.path = path
-        self._file = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)  # which may change later
-        self._say = say
+        # Absolute, because the working directory may change during the fit.
+        self._file = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+        self._warn = warn
         self._writes = is_first_process()
         self._begun = False  # whether an epoch has begun
         self._resumed = False
         self._header = b""  # of the file, once this fit has written it
         self._size = self._epochs = 0
 
-    def check(self):
-        """Raise where the file cannot be written, or holds something else, before any epoch is trained.
+    def check(self) -> None:
+        """Raise before training if the file cannot be written, or holds something else.
 
-        In a process that does not write, only where it cannot be read.
+        A process that does not write raises only if the file cannot be read.
 
         Raises:
-            OSError: no such folder, not writable, no regular file.
-            ValueError: the file is there, and is no log of scores.
+            OSError: if there is no such directory, it is not writable, or the path is not a regular file.
+            ValueError: if the file exists and is not a score log.
         """
         try:
-            target = written_to(self.path)
+            target = resolve_links(self.path)
             if self._writes:
                 with tempfile.TemporaryFile(dir=os.path.dirname(target)):
-                    pass  # tried, for the rights of a folder do not tell all
+                    pass  # only a try shows it: the permissions of a directory are not the whole answer
             refuse_special(target)
             if os.path.exists(target):
                 with open(target, "r+b" if self._writes else "rb"):
                     pass
             first = self._first_line()
         except OSError as error:
-            raise naming(error, self.path) from error
+            raise naming_path(error, self.path) from error
         if first:
             _check_first(self.path, first)
 
-    def resume(self, recorder, epoch=None):
-        """Have a `Recorder` begin with what is on file of the epochs before the first one of its fit.
+    def resume(self, epoch: int | None, settings: Mapping[str, Any]) -> SavedRun | None:
+        """Return what the file holds of the epochs before this fit. Only the first call in a fit has a result.
 
         Args:
-            recorder: the `Recorder`.
-            epoch: the epoch that begins; None where the fit has none.
+            epoch: the epoch that begins; None if the fit has no epoch to train.
+            settings: the settings of this fit.
+
+        Returns:
+            The saved run; None if the fit starts at epoch 0, or there is no file.
+
+        Raises:
+            ValueError: if the file is damaged, or its scores have other settings than this fit.
         """
         if self._begun:
-            return
+            return None
         self._begun, self._resumed = True, epoch != 0
         if not self._resumed or not self._first_line():
-            return
-        header, epochs = parse_jsonl(self.path, Path(self._file).read_bytes())
-        settings, directions = header
-        own = recorder.history.settings
-        for name in _SAME:
-            # As in a file, where nan is a text, which is equal to itself.
-            if name in settings and setting_out(name, settings[name]) != setting_out(name, own.get(name)):
-                raise ValueError(
-                    f"Metrics: {os.fspath(self.path)} was written with {name}={settings[name]!r}, and this fit has "
-                    f"{name}={own.get(name)!r}: its scores do not go on. Pass another log_file."
-                )
-        if epoch is not None:  # the passes to come say these again
-            settings = {name: value for name, value in settings.items() if name not in ("task", "scoring")}
-        before = [each for each in epochs if epoch is None or each[0] < epoch]
-        fill(recorder.history, (settings | own, directions), before)
-        recorder.taken_up = len(before)
+            return None
+        run = parse_jsonl(self.path, Path(self._file).read_bytes())
+        _refuse_other_settings(self.path, run.settings, settings)
+        if epoch is None:
+            return run
+        kept = {name: value for name, value in run.settings.items() if name not in _OF_ONE_FIT}
+        return replace(run, settings=kept, epochs=tuple(saved for saved in run.epochs if saved.epoch < epoch))
 
-    def write(self, history):
-        """Bring the file up to date; an error becomes one warning a fit."""
+    def write(self, run: RunRecord) -> None:
+        """Bring the file up to date; an error becomes one warning per fit.
+
+        Args:
+            run: the record of the fit.
+        """
         if not self._writes:
             return
         try:
-            header = line_of(header_of(history))
+            header = line_of(header_of(run))
             if self._header != header or not os.path.exists(self._file):
-                self._write_whole(history, header)
+                self._write_whole(run, header)
             else:
-                self._append(history)
+                self._append(run)
         except (OSError, ValueError) as error:
-            self._say(
+            reason = str(error).removesuffix(".")
+            self._warn(
                 "log_file",
-                f"{os.fspath(self.path)} could not be written after epoch {history.epochs[-1] + 1} (counted from 1): "
-                f"{error}. Training goes on; the scores are in metrics.history, and the file gets what it lacks when "
-                "it can be written again. Said once a fit.",
+                f"cannot write {os.fspath(self.path)} after epoch {run.epochs[-1] + 1} (counted from 1): {reason}. "
+                "Training continues. The scores are in metrics.history, and the missing epochs are added as soon as "
+                "the file can be written again. This warning appears once per fit.",
             )
 
-    def _write_whole(self, history, header):
-        data = jsonl_of(history)
+    def _write_whole(self, run: RunRecord, header: bytes) -> None:
+        data = jsonl_of(run)
         if self._header and os.path.exists(self._file):
             _refuse_change(os.path.getsize(self._file), self._size)
         elif not self._header and not self._resumed and self._first_line():
-            self._put_aside()
+            self._rename_old()
         write_whole(self._file, data)
-        self._header, self._size, self._epochs = header, len(data), len(history.epochs)
+        self._header, self._size, self._epochs = header, len(data), len(run.epochs)
 
-    def _append(self, history):
-        lacking = range(self._epochs, len(history.epochs))
-        data = b"".join(line_of(epoch_of(history, place)) for place in lacking)
+    def _append(self, run: RunRecord) -> None:
+        missing = range(self._epochs, len(run.epochs))
+        data = b"".join(line_of(epoch_of(run, index)) for index in missing)
         with open(self._file, "r+b", buffering=0) as file:
             _refuse_change(file.seek(0, os.SEEK_END), self._size)
             try:
@@ -171,42 +180,55 @@ class LogFile:
             except BaseException:  # Ctrl-C too
                 file.truncate(self._size)
                 raise
-        self._size, self._epochs = self._size + len(data), len(history.epochs)
+        self._size, self._epochs = self._size + len(data), len(run.epochs)
 
-    def _put_aside(self):
-        path = Path(written_to(self._file))  # what a link points to: the link stays, for the new run
+    def _rename_old(self) -> None:
+        """Give the file of an earlier run another name. If the path is a link, the link stays for the new run."""
+        path = Path(resolve_links(self._file))
         number = 1
-        while os.path.lexists(aside := path.with_name(f"{path.stem}.{number}{path.suffix}")):
+        while os.path.lexists(renamed := path.with_name(f"{path.stem}.{number}{path.suffix}")):
             number += 1
-        os.rename(path, aside)
-        self._say("aside", f"a new run begins in {self.path}; what it held of an earlier one is now in {aside}.")
+        os.rename(path, renamed)
+        self._warn(
+            "renamed", f"a new run begins in {os.fspath(self.path)}; the earlier run of that file is now in {renamed}."
+        )
 
-    def _first_line(self):
-        """The first line that is not blank; b"" where there is none, or no file."""
+    def _first_line(self) -> bytes:
+        """Return the first line that is not blank; b"" if there is none, or no file."""
         if not os.path.exists(self._file):
             return b""
         with open(self._file, "rb") as file:
-            lines = iter(lambda: file.readline(_HEADER), b"")
+            lines = iter(lambda: file.readline(_LONGEST_HEADER), b"")
             return next((line for line in lines if line.removeprefix(codecs.BOM_UTF8).strip()), b"")
 
 
-def _check_first(path, line):
+def _check_first(path: FilePath, line: bytes) -> None:
     try:
         check_header(line)
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"Metrics: log_file {os.fspath(path)!r} is there already, and is no log of scores that can be gone on "
-            f"with ({error}). Pass another name, or move the file away."
+            f"Metrics: the log_file {os.fspath(path)!r} exists and is not a score log that can be resumed ({error}). "
+            "Choose another name, or move the file away."
         ) from None
 
 
-def _refuse_change(size, expected):
-    """Two runs in one file would leave neither whole."""
+def _refuse_other_settings(path: FilePath, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    for name in _SAME:
+        # Compared as in a file, where nan is a text, which is equal to itself.
+        if name in saved and setting_out(name, saved[name]) != setting_out(name, settings.get(name)):
+            raise ValueError(
+                f"Metrics: {os.fspath(path)} was written with {name}={saved[name]!r}, and this fit has "
+                f"{name}={settings.get(name)!r}: their scores cannot be in one file. Choose another log_file."
+            )
+
+
+def _refuse_change(size: int, expected: int) -> None:
+    """If two runs wrote to one file, neither would be complete in it."""
     if size != expected:
-        raise OSError(None, "another program has changed the file")
+        raise OSError("another program has changed the file")
 
 
-def _write_all(file, data):
+def _write_all(file: RawIOBase, data: bytes) -> None:
     left = memoryview(data)
-    while left:  # a disk that gets full takes a part, and refuses the rest
+    while left:  # a disk that is nearly full writes a part, then refuses the rest
         left = left[file.write(left) :]

@@ -1,90 +1,132 @@
-"""The keys of one `Metrics` in `logs`: the prefix and the scores' names, kept apart from everybody else's."""
+"""The keys of one `Metrics` in `logs`: the prefix, then the names of its scores, different from all other keys."""
 
-from kerascb_metrics.score.plan import RENAMED
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from kerascb_metrics.score.plan import RENAMED, Plan
 
 
-class Keys:
-    """Names keys, knows which of them were handed out to monitor, and keeps off those of others.
+class LogKeys:
+    """Makes the keys of one `Metrics`, and remembers which of them it gave to `monitor`.
 
     Args:
         prefix: how every key begins.
         plan: the `Plan`, which knows the scores and their directions.
 
     >>> from kerascb_metrics.score.plan import Plan
-    >>> Keys("val_", Plan("f1")).monitor("f1", outputs=())
+    >>> LogKeys("val_", Plan("f1")).monitor("f1", outputs=())
     {'monitor': 'val_f1', 'mode': 'max'}
     """
 
-    def __init__(self, prefix, plan):
+    def __init__(self, prefix: str, plan: Plan) -> None:
         self.prefix = prefix
         self._plan = plan
-        self._handed_out = set()
+        self._monitored: set[str] = set()  # names, without prefix
 
-    def monitor(self, name, outputs):
-        """Return monitor and mode of a score, and remember that its key was handed out."""
+    def monitor(self, name: str, outputs: Sequence[str] | None) -> dict[str, str]:
+        """Return the `monitor` and `mode` of a score, and remember that they were given out.
+
+        Args:
+            name: the score, without prefix.
+            outputs: the names of the model's outputs if there are several, () for one, None if they are not known.
+
+        Raises:
+            ValueError: if there is no such score, or its direction is not known.
+        """
         if name.startswith(self.prefix):
-            raise ValueError(f"Metrics: give monitor() the score's own name, {name.removeprefix(self.prefix)!r}.")
+            raise ValueError(
+                f"Metrics: monitor() takes the name of a score without prefix, {name.removeprefix(self.prefix)!r}; "
+                f"received {name!r}."
+            )
         mode = self._plan.mode_to_monitor(name, outputs)
-        self._handed_out.add(self.prefix + name)
+        self._monitored.add(name)
         return {"monitor": self.prefix + name, "mode": mode}
 
-    def mode_of(self, key, outputs):
-        """Return "max", "min", or None, of a key in `logs`."""
-        own = str(key).startswith(self.prefix)
-        return self._plan.mode(str(key).removeprefix(self.prefix), outputs) if own else None
+    def mode_of(self, key: object, outputs: Sequence[str] | None) -> str | None:
+        """Return "max" or "min" for a key in `logs`, or None if it is not one of these or has no known direction.
 
-    def apart(self, entries, taken, say):
-        """Return the entries under their keys; none overwrites a key that is taken by a compiled Keras metric.
+        Args:
+            key: any key, or anything else that a callback has as its `monitor`.
+            outputs: as in `monitor`.
+        """
+        name = str(key)
+        if not name.startswith(self.prefix):
+            return None
+        mode: str | None = self._plan.mode(name.removeprefix(self.prefix), outputs)
+        return mode
+
+    def with_prefix(self, entries: Mapping[str, float]) -> dict[str, float]:
+        """Return the entries under their keys in `logs`."""
+        return {self.prefix + name: value for name, value in entries.items()}
+
+    def without_prefix(self, logs: Iterable[Any]) -> set[str]:
+        """Return the names that stand under the prefix in `logs`."""
+        keys = (key for key in logs if isinstance(key, str) and key.startswith(self.prefix))
+        return {key.removeprefix(self.prefix) for key in keys}
+
+    def renamed(
+        self, entries: Mapping[str, float], used: Collection[str], warn: Callable[[object, str], None]
+    ) -> dict[str, float]:
+        """Return the entries, each under another name if a compiled Keras metric already uses its own.
 
         Args:
             entries: score name → float.
-            taken: the keys that `logs` holds.
-            say: called with (topic, sentence) for each score that is renamed.
+            used: the names that are in use under the prefix.
+            warn: called with (topic, sentence) for each score that gets another name.
+
+        Raises:
+            ValueError: if two scores would have the same key, or if `monitor` gave out a key that is in use.
         """
-        keys = [self._free(name, taken, say) for name in entries]
-        double = sorted({key for key in keys if keys.count(key) > 1 or (key in taken and RENAMED in key)})
+        names = [self._free_name(name, used, warn) for name in entries]
+        double = {name for name in names if names.count(name) > 1 or (name in used and name.startswith(RENAMED))}
         if double:
             raise ValueError(
-                f"Metrics: two scores would both be logged as {', '.join(double)}. Give one of them another name, as "
-                "in scoring={'name': …}."
+                f"Metrics: two scores would both be logged as {', '.join(self._sorted_keys(double))}. Give them "
+                "different names, as in scoring={'name': …}."
             )
-        return dict(zip(keys, entries.values(), strict=True))
+        return dict(zip(names, entries.values(), strict=True))
 
-    def _free(self, name, taken, say):
-        key, free = self.prefix + name, self.prefix + RENAMED + name
-        if key not in taken:
-            return key
-        remedy = f"Name it yourself, as in scoring={{'exact_{name}': …}}."
-        if key in self._handed_out:
+    def _free_name(self, name: str, used: Collection[str], warn: Callable[[object, str], None]) -> str:
+        if name not in used:
+            return name
+        key, remedy = self.prefix + name, f"Choose a name yourself, as in scoring={{'exact_{name}': …}}."
+        if name in self._monitored:
             raise ValueError(
-                f"Metrics: metrics.monitor({name!r}) was given out as {key!r}, but that is the key of a compiled Keras "
-                f"metric, or of another Metrics. {remedy}"
+                f"Metrics: metrics.monitor({name!r}) returned {key!r}, but a compiled Keras metric or another Metrics "
+                f"already uses that key. {remedy}"
             )
-        say(
+        other = RENAMED + name
+        warn(
             ("name", name),
-            f"{key!r} is the key of a compiled Keras metric, or of another Metrics; this one's own is {free!r}. "
-            f"{remedy}",
+            f"a compiled Keras metric or another Metrics already uses the key {key!r}, so this score is logged as "
+            f"{self.prefix + other!r}. {remedy}",
         )
-        return free
+        return other
 
-    def refuse_unknown(self, outputs):
-        """Raise `ValueError` for what was handed out before the outputs of the model were known, and is no score."""
-        unknown = [key for key in self._handed_out if self.mode_of(key, outputs) is None]
+    def refuse_unknown(self, outputs: Sequence[str] | None) -> None:
+        """Raise `ValueError` if `monitor` gave out a key before the outputs were known, and it is not a score."""
+        unknown = {name for name in self._monitored if self._plan.mode(name, outputs) is None}
         if unknown:
             raise ValueError(
-                f"Metrics: metrics.monitor gave out {', '.join(sorted(unknown))}, but this fit's scores are "
-                f"{', '.join(self._plan.directions(outputs or ()))}."
+                f"Metrics: metrics.monitor returned {', '.join(self._sorted_keys(unknown))}, but the scores of this "
+                f"fit are {', '.join(self._plan.directions(outputs or ()))}."
             )
 
-    def refuse_double(self, others, outputs):
-        """Raise `ValueError` where another `Metrics` of the same fit would write the same keys."""
-        own = self._plan.directions(outputs or ())
+    def refuse_double(self, others: Iterable["LogKeys"], outputs: Sequence[str] | None) -> None:
+        """Raise `ValueError` if another `Metrics` of the same fit would write the same keys.
+
+        Args:
+            others: the `LogKeys` of the other `Metrics`.
+            outputs: as in `monitor`.
+        """
+        names = set(self._plan.directions(outputs or ()))
         for other in others:
-            double = (
-                sorted(set(own) & set(other._plan.directions(outputs or ()))) if other.prefix == self.prefix else []
-            )
+            double = names & set(other._plan.directions(outputs or ())) if other.prefix == self.prefix else set()
             if double:
                 raise ValueError(
-                    f"Metrics: two Metrics of this fit would both write {', '.join(double)} under {self.prefix!r}. "
-                    "Name them apart, as in scoring={'f1_at_0.3': 'f1'}."
+                    f"Metrics: two Metrics of this fit would both write {', '.join(sorted(double))} under "
+                    f"{self.prefix!r}. Give the scores different names, as in scoring={{'f1_at_0.3': 'f1'}}."
                 )
+
+    def _sorted_keys(self, names: Iterable[str]) -> list[str]:
+        return sorted(self.prefix + name for name in names)

@@ -1,15 +1,21 @@
-"""What is recorded of a run: the scores of each epoch, in order."""
+"""The record of a run: the scores of each epoch, in order."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.saved_run import SavedRun, Tallies
+from kerascb_metrics.record.values import Bounds, Copies, Directions, Value, blank_like, copied, copied_pair, is_number
 
 
-class RunRecord(Mapping):
-    """The scores of each scored epoch, in order, with what belongs to them. See `ScoreHistory`, its public form.
+class RunRecord(Mapping[str, list[Any]]):
+    """The scores of each scored epoch, in order, and their context. `ScoreHistory` is its public form.
+
+    Args:
+        greater_is_better: the first `directions`.
 
     Attributes:
         logs: what Keras itself logged in each epoch, name → float.
@@ -19,48 +25,77 @@ class RunRecord(Mapping):
         intervals: the bounds of each epoch, score name → (lowest, highest).
     """
 
-    def __init__(self, greater_is_better: dict[str, bool | None] | None = None) -> None:
+    def __init__(self, greater_is_better: Mapping[str, bool | None] | None = None) -> None:
         self._epochs: list[int] = []
         self.logs: list[dict[str, float]] = []
-        self.settings: dict = {}
-        self._values: dict[str, list] = {}
-        self.tallies: list[dict] = []
-        self.intervals: list[dict] = []
-        self.directions = dict(greater_is_better or {})
+        self.settings: dict[str, Any] = {}
+        self._values: dict[str, list[Value]] = {}
+        self.tallies: list[Tallies] = []
+        self.intervals: list[dict[str, Bounds]] = []
+        self.directions: Directions = dict(greater_is_better or {})
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> list[Any]:
         if name not in self._values:
             raise KeyError(f"no score {name!r} was recorded; there are: {', '.join(self._values) or 'none yet'}")
         values = self._values[name]
-        return _Copies(values) if any(isinstance(value, np.ndarray) for value in values) else list(values)
+        return Copies(values) if any(isinstance(value, np.ndarray) for value in values) else list(values)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._values)
 
-    # Matrices do not compare to one truth value, so the Mapping's own comparison would raise.
+    # Two matrices do not compare to a single truth value, so the comparison of `Mapping` would raise.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
-    def set_directions(self, greater_is_better):
-        """Say of more scores whether greater is better: name → True, False or None."""
+    def set_directions(self, greater_is_better: Mapping[str, bool | None]) -> None:
+        """Note the directions of more scores.
+
+        Args:
+            greater_is_better: score name → True, False or None.
+        """
         self.directions.update(greater_is_better)
 
-    def append(self, epoch, values, tallies=None, intervals=None):
-        """Record the scores of one epoch, the same names in every one, its counts by output, and its bounds by name."""
+    def append(
+        self,
+        epoch: int,
+        values: Mapping[str, Value],
+        tallies: Tallies | None = None,
+        intervals: Mapping[str, Bounds] | None = None,
+    ) -> None:
+        """Record the scores of one epoch.
+
+        Args:
+            epoch: counted from 0.
+            values: score name → value. A name that other epochs lack, or that this one lacks, is nan there.
+            tallies: its counts and curves, by output.
+            intervals: score name → (lowest, highest).
+        """
         for name in {**self._values, **values}:
             past = self._values.setdefault(name, [float("nan")] * len(self._epochs))
-            past.append(_copied(values[name]) if name in values else _blank_like(past[-1]))
+            past.append(copied(values[name]) if name in values else blank_like(past[-1]))
         self._epochs.append(epoch)
         self.tallies.append(tallies or {})
-        self.intervals.append(intervals or {})
+        self.intervals.append(dict(intervals or {}))
         self.logs.append({})
 
-    def values_at(self, place: int) -> dict:
-        """Return name → what was recorded at one place of the lists; arrays as they are, to be read only."""
-        return {name: values[place] for name, values in self._values.items()}
+    def restore(self, run: SavedRun) -> None:
+        """Add the epochs, directions and settings of a saved run. Settings that are here already stay.
+
+        Args:
+            run: its epochs must be later than those that are here.
+        """
+        self.settings.update(run.settings | self.settings)
+        self.set_directions(run.directions)
+        for saved in run.epochs:
+            self.append(saved.epoch, saved.values, saved.tallies, saved.bounds)
+            self.logs[-1].update(saved.logs)
+
+    def values_at(self, index: int) -> dict[str, Value]:
+        """Return name → the value at one index of the lists. Arrays are not copied: do not write to them."""
+        return {name: values[index] for name, values in self._values.items()}
 
     @property
     def epochs(self) -> list[int]:
@@ -68,130 +103,130 @@ class RunRecord(Mapping):
         return list(self._epochs)
 
     @property
-    def bounds(self) -> dict[str, list[tuple]]:
-        """Name → list of (lowest, highest), one a scored epoch; an epoch whose rows were kept has the value twice."""
+    def bounds(self) -> dict[str, list[Bounds]]:
+        """Name → list of (lowest, highest), one per scored epoch. Where the rows were kept both are the value."""
         names = dict.fromkeys(name for interval in self.intervals for name in interval)
         return {
             name: [
-                tuple(map(_copied, own.get(name, (value, value))))
-                for own, value in zip(self.intervals, self._values[name], strict=True)
+                copied_pair(interval.get(name, (value, value)))
+                for interval, value in zip(self.intervals, self._values[name], strict=True)
             ]
             for name in names
         }
 
     def best(self, name: str, mode: str | None = None) -> tuple[int, float]:
-        """Return `(epoch, value)` of the best value of a score; ties go to the earliest epoch, nan is passed over.
+        """Return `(epoch, value)` of the best value of a score. The earliest epoch wins a tie; nan is ignored.
 
         Args:
-            name: a scalar score.
-            mode: "max" or "min"; needed only for a score whose direction is not known (a bare metric function).
-        """
-        place = self._place_of_best(name, mode)
-        return self.epochs[place], self[name][place]
+            name: a score with one number per epoch.
+            mode: "max" or "min"; needed only if the direction of the score is not known (a plain metric function).
 
-    def _place_of_best(self, name, mode=None):
+        Returns:
+            The epoch, counted from 0, and the value of the score in it.
+
+        Raises:
+            KeyError: if there is no such score.
+            ValueError: if the score has several values per epoch, no value at all, or no known direction.
+        """
+        index = self._index_of_best(name, mode)
+        return self.epochs[index], self[name][index]
+
+    def _index_of_best(self, name: str, mode: str | None = None) -> int:
         values = self[name]
-        if any(np.ndim(value) for value in values):
-            raise ValueError(f"{name!r} is no single number an epoch: it has no best. Choose one of its own keys.")
+        if not self.is_scalar(name):
+            raise ValueError(
+                f"{name!r} has several values per epoch, so it has no single best. Choose a score with one number, "
+                f"such as one class of {name!r}."
+            )
         if mode not in ("max", "min", None):
             raise ValueError(f"mode must be 'max' or 'min'; received {mode!r}.")
-        sign = {"max": 1, "min": -1}[mode or self.mode(name)]
+        sign = 1 if (mode or self.mode(name)) == "max" else -1
         # Python's numbers compare exactly; NumPy would round one of two to the dtype of the other.
         numbers = [value.item() if isinstance(value, np.generic | np.ndarray) else value for value in values]
-        ranked = [(sign * number, -place) for place, number in enumerate(numbers) if not math.isnan(number)]
+        ranked = [(sign * number, -index) for index, number in enumerate(numbers) if not math.isnan(number)]
         if not ranked:
             raise ValueError(f"no epoch has a value for {name!r}: {values}")
         return -max(ranked)[1]
 
     def tally(self, epoch: int | str = -1, output: str | None = None) -> EpochRecord:
-        """Return the counts and curves of a scored epoch: what its report and its pictures are made of.
+        """Return the counts and curves of a scored epoch: its report and its plots are made from them.
 
         Args:
-            epoch: as in `report`.
-            output: as in `report`.
+            epoch: one of `epochs`; −1: the last one; "best": the best one of the first score that has a best.
+            output: the name of the output if the model has several.
+
+        Returns:
+            The `EpochRecord`.
+
+        Raises:
+            ValueError: if the epoch was not scored, has no such output, or has no counts.
         """
-        place = self.index_of(epoch)
-        tallies = self.tallies[place]
+        index = self.index_of(epoch)
+        tallies = self.tallies[index]
         if tallies and output not in tallies:
             raise ValueError(f"output must be one of {', '.join(map(repr, tallies))}; received {output!r}.")
         tally = tallies.get(output)
         if tally is None:
             raise ValueError(
-                f"epoch {self.epochs[place]} has no counts, so no pictures and no classification report: a "
-                "regression, or a pass with undefined scores."
+                f"epoch {self.epochs[index]} has no counts, so it has no plots and no classification report: its task "
+                "is a regression, or its scores are undefined."
             )
         return tally
 
-    def _is_class_of(self, name, base):
-        return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))
-
     def index_of(self, epoch: int | str) -> int:
-        """Return where a scored epoch stands in the lists; −1: the last; "best": of the first score that has a best."""
+        """Return the index of a scored epoch in the lists.
+
+        Args:
+            epoch: one of `epochs`; −1: the last one; "best": the best one of the first score that has a best.
+
+        Returns:
+            The index, counted from 0.
+
+        Raises:
+            ValueError: if the epoch was not scored.
+        """
         if epoch == "best":
-            return self._place_of_best(self.headline)
-        if isinstance(epoch, bool | np.bool_):  # Python takes them for 1 and 0
+            return self._index_of_best(self.headline)
+        if isinstance(epoch, bool | np.bool_):  # equal to 1 and 0 for Python
             raise ValueError(f"epoch must be one of {self.epochs}, -1 or 'best'; received {epoch!r}.")
         if epoch == -1 and self.epochs:
             return len(self.epochs) - 1
-        if epoch not in self.epochs:
+        if epoch not in self._epochs:
             raise ValueError(f"epoch {epoch!r} was not scored; the scored epochs are {self.epochs}.")
-        return self.epochs.index(epoch)
+        return next(index for index, scored in enumerate(self._epochs) if scored == epoch)
 
     @property
     def headline(self) -> str:
-        """The name of the first score that has a best: a single number, with a known direction."""
-        for name, values in self.items():
-            if not any(np.ndim(value) for value in values) and self._direction(name) is not None:
+        """The name of the first score that has a best: one number per epoch, with a known direction."""
+        for name in self:
+            if self.is_scalar(name) and self._direction(name) is not None:
                 return name
-        raise ValueError("no score here has a best: a single number an epoch of which it is known which way is better.")
+        raise ValueError("no score here has a best: none has one number per epoch and a known direction.")
 
-    def mode(self, name: str) -> str:
-        """Return "max" or "min", as Keras names the direction of a score."""
+    def mode(self, name: str) -> Literal["max", "min"]:
+        """Return "max" or "min", as Keras names the direction of a score.
+
+        Args:
+            name: the score.
+
+        Raises:
+            ValueError: if the direction is not known.
+        """
         greater_is_better = self._direction(name)
         if greater_is_better is None:
             raise ValueError(
-                f"whether a greater {name!r} is better is not known. Pass mode='max' or mode='min', or make a scorer "
+                f"cannot tell whether a higher {name!r} is better. Pass mode='max' or mode='min', or make a scorer "
                 "with sklearn.metrics.make_scorer(…, greater_is_better=…)."
             )
         return "max" if greater_is_better else "min"
 
-    def _direction(self, name):
+    def _direction(self, name: str) -> bool | None:
         bases = [base for base in self.directions if name == base or self._is_class_of(name, base)]
         return self.directions[max(bases, key=len)] if bases else None
 
+    def is_scalar(self, name: str) -> bool:
+        """Return whether a score is one number per epoch, not an array."""
+        return all(map(is_number, self[name]))
 
-class _Copies(list):
-    """A list whose arrays are copied when they are looked at: a copy of all of them at once may be large."""
-
-    def __getitem__(self, place):
-        found = super().__getitem__(place)
-        return _Copies(found) if isinstance(place, slice) else _copied(found)
-
-    def __iter__(self):
-        return map(_copied, super().__iter__())
-
-    def __reversed__(self):
-        return map(_copied, super().__reversed__())
-
-    def __add__(self, other):
-        return _Copies([*self, *other])
-
-    def __mul__(self, times):
-        return _Copies([*self] * times)
-
-    __rmul__ = __mul__
-
-    def copy(self):
-        return _Copies(self)
-
-    def pop(self, place=-1):
-        return _copied(super().pop(place))
-
-
-def _copied(value):
-    return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def _blank_like(value):
-    """Nan in the shape of a value: a Python float for a number."""
-    return np.full(np.shape(value), np.nan) if np.ndim(value) else float("nan")
+    def _is_class_of(self, name: str, base: str) -> bool:
+        return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))

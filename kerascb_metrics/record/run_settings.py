@@ -1,30 +1,49 @@
-"""What a history says of its run, so that its numbers are understood later."""
+"""The settings of a run, kept with its scores so that the numbers can be understood later."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import sklearn
 
-from kerascb_metrics._version import __version__
+from kerascb_metrics import __version__
+from kerascb_metrics.score.plan import Plan
 
 
-def settings_of(metrics):
-    """Return the settings of a `Metrics`, name → text, number, True, False or None."""
+def run_settings(
+    *, prefix: str, average: str | None, zero_division: float, memory: str, use_sample_weight: bool
+) -> dict[str, Any]:
+    """Return the versions, the backend and the given arguments of `Metrics`, name → text, number, True, False or None.
+
+    Args:
+        prefix: how the keys in `logs` begin.
+        average: as in `Metrics`.
+        zero_division: as in `Metrics`.
+        memory: as in `Metrics`.
+        use_sample_weight: as in `Metrics`.
+    """
     return {
         "kerascb_metrics": __version__,
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
         "scikit-learn": sklearn.__version__,
         "numpy": np.__version__,
-        "prefix": "val_" if metrics.prefix is None else metrics.prefix,
-        "average": metrics.average,
-        "zero_division": float(metrics.zero_division),
-        "memory": metrics.memory,
-        "use_sample_weight": metrics.use_sample_weight,
+        "prefix": prefix,
+        "average": average,
+        "zero_division": float(zero_division),
+        "memory": memory,
+        "use_sample_weight": use_sample_weight,
     }
 
 
-def score_names(plan, outputs=(), scored=None):
-    """Return the names of the scores that a `Plan` asks for; `outputs` and `scored` as there.
+def score_names(plan: Plan, outputs: Sequence[str] = (), scored: Iterable[str | None] | None = None) -> list[str]:
+    """Return the names of the scores of a `Plan`.
+
+    Args:
+        plan: the `Plan`.
+        outputs: the names of the model's outputs if there are several.
+        scored: the outputs that have targets; None: all.
 
     >>> from kerascb_metrics.score.plan import Plan
     >>> score_names(Plan({"a": ["f1", "auc"], "b": "r2"}), ["a", "b"])

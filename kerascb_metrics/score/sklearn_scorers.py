@@ -12,8 +12,8 @@ from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
+from kerascb_metrics.interpret.columns import one_score
 from kerascb_metrics.interpret.kinds import CLASSIFICATION, KINDS, Kind
-from kerascb_metrics.interpret.validation import one_score
 from kerascb_metrics.interpret.weights import for_sums
 from kerascb_metrics.score.functions import (
     copied,

@@ -1,47 +1,23 @@
-"""The scores of a `ScoreHistory` as a table: columns of numbers, text for terminals, HTML for notebooks."""
+"""The scores of a run as a table: columns of numbers, text for terminals, HTML for notebooks."""
 
 import itertools
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import numpy as np
 
-# Rows of a long run: the first, the last, and the best between them.
+from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.show.epochs import best_index, headline_of
+
+# A long run is shown by its first rows, its last rows, and the best epoch.
 _FIRST, _LAST, _ROWS = 5, 5, 12
-_WIDTH = 100
+_WIDTH = 100  # characters
 
 
-def columns(history):
-    """Return name → one number an epoch: the scalar scores, then what Keras logged; nan where there was none.
+def text_table(history: RunRecord) -> str:
+    """Return the scalar scores as text: long runs and wide tables are shortened, the best epoch is marked.
 
-    A log that has a score's name goes under `logs_<name>`, with `logs_` once more for as long as that is taken too.
-    """
-    scores = {name: values for name, values in history.items() if _is_scalar(values)}
-    logged = _apart(dict.fromkeys(name for logs in history.logs for name in logs), {"epoch", *scores})
-    return {
-        **scores,
-        **{column: [logs.get(name, float("nan")) for logs in history.logs] for name, column in logged.items()},
-    }
-
-
-def _apart(names, scores):
-    """Log → its column, which is no other's."""
-    taken = {*scores, *names}
-    found = {}
-    for name in names:
-        column = name
-        if name in scores:
-            while column in taken:
-                column = f"logs_{column}"
-            taken.add(column)
-        found[name] = column
-    return found
-
-
-def text_table(history):
-    """Return the scalar scores as text: long runs and wide tables abbreviated, the best epoch marked.
-
-    >>> from kerascb_metrics import ScoreHistory
-    >>> history = ScoreHistory({"f1": True})
+    >>> history = RunRecord({"f1": True})
     >>> for epoch, value in enumerate([0.5, 0.75, 0.625]):
     ...     history.append(epoch, {"f1": value})
     >>> print(text_table(history))
@@ -49,88 +25,80 @@ def text_table(history):
         0  0.5000
         1  0.7500 *
         2  0.6250
-    * the best f1, 0.7500, in epoch 1
+    * best f1: 0.7500 in epoch 1
     """
     best, (names, left_out) = _best(history), _fitting(history)
     rows = [["epoch", *map(printable, names)], *_cells(history, names, best)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    places = [None, *_places(len(history.epochs), best)]
-    lines = [line + " *" * (place is not None and place == best) for line, place in zip(lines, places, strict=True)]
+    indices = [None, *_shown_indices(len(history.epochs), best)]
+    lines = [line + " *" * (index is not None and index == best) for line, index in zip(lines, indices, strict=True)]
     return "\n".join([*lines, *map(printable, _notes(history, best, left_out))])
 
 
-def html_table(history):
-    """Return the same as HTML; names are escaped, and the best epoch is bold and has a star."""
+def html_table(history: RunRecord) -> str:
+    """Return the same table as HTML: names are escaped, the best epoch is bold and has a star."""
     best, (names, left_out) = _best(history), _fitting(history)
     head = "".join(f"<th>{escape(name)}</th>" for name in ("epoch", *names))
     rows = [
-        _html_row(cells, place is not None and place == best)
-        for cells, place in zip(_cells(history, names, best), _places(len(history.epochs), best), strict=True)
+        _html_row(cells, index is not None and index == best)
+        for cells, index in zip(_cells(history, names, best), _shown_indices(len(history.epochs), best), strict=True)
     ]
     notes = "".join(f"<div>{escape(note)}</div>" for note in _notes(history, best, left_out))
     return f"<div><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{notes}</div>"
 
 
-def _is_scalar(values):
-    return not any(np.ndim(value) for value in values)
+def _best(history: RunRecord) -> int | None:
+    return best_index(history, headline_of(history))
 
 
-def _best(history):
-    """Where the best epoch stands; None where no score has a best."""
-    try:
-        return history.index_of("best")
-    except ValueError:
-        return None
-
-
-def _fitting(history):
-    """The scalar scores that fit on a line, one at least, and how many do not."""
-    names = [name for name, values in history.items() if _is_scalar(values)]
+def _fitting(history: RunRecord) -> tuple[list[str], int]:
+    """Return the scalar scores that fit on a line, at least one, and how many do not."""
+    names = [name for name in history if history.is_scalar(name)]
     ends = np.cumsum([max(len(name), 6) + 2 for name in names])
     shown = max(1, int(np.count_nonzero(ends <= _WIDTH)))
     return names[:shown], len(names[shown:])
 
 
-def _places(n, best):
-    """The places of the rows that are shown; None for a gap."""
+def _shown_indices(n: int, best: int | None) -> list[int | None]:
+    """Return the indices of the epochs that are shown, None for a gap."""
     if n <= _ROWS:
         return list(range(n))
     shown = sorted({*range(_FIRST), *range(n - _LAST, n), *([] if best is None else [best])})
-    places: list = shown[:1]
+    indices: list[int | None] = [shown[0]]
     for before, after in itertools.pairwise(shown):
-        places += [after] if after == before + 1 else [None, after]
-    return places
+        indices += [after] if after == before + 1 else [None, after]
+    return indices
 
 
-def _cells(history, names, best):
+def _cells(history: RunRecord, names: Sequence[str], best: int | None) -> list[list[str]]:
     return [
         ["…"] * (len(names) + 1)
-        if place is None
-        else [str(history.epochs[place]), *(_number(history[name][place]) for name in names)]
-        for place in _places(len(history.epochs), best)
+        if index is None
+        else [str(history.epochs[index]), *(_number(history[name][index]) for name in names)]
+        for index in _shown_indices(len(history.epochs), best)
     ]
 
 
-def _number(value):
-    """Four decimals, where they say enough."""
+def _number(value: float) -> str:
+    """Return a number with four decimals, or in scientific notation if it is very small or large."""
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 or not np.isfinite(value) else f"{value:.3e}"
 
 
-def _notes(history, best, left_out):
+def _notes(history: RunRecord, best: int | None, left_out: int) -> Iterator[str]:
     if best is not None:
         name = history.headline
-        yield f"* the best {name}, {_number(history[name][best])}, in epoch {history.epochs[best]}"
+        yield f"* best {name}: {_number(history[name][best])} in epoch {history.epochs[best]}"
     if left_out:
         yield f"{left_out} more scores: .to_frame() has all"
 
 
-def _html_row(cells, is_best):
+def _html_row(cells: Sequence[str], is_best: bool) -> str:
     cells = [cells[0] + " *", *cells[1:]] if is_best else cells
     tag = "th" if is_best else "td"
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
 def printable(text: str) -> str:
-    """Return text with a mark for each character that would move the cursor, break the line or not be encoded."""
+    """Return text with a mark for each character that would move the cursor, break the line or fail to encode."""
     return "".join(character if character.isprintable() else "�" for character in text)

@@ -104,6 +104,11 @@ class Tally(Protocol):
         return self.labeling.pos_index
 
     @property
+    def threshold(self) -> float | np.ndarray | None:
+        """A score above it is a label; None for several classes."""
+        return self.labeling.threshold
+
+    @property
     def undefined(self) -> str | None:
         """Why nothing can be scored, or None."""
         if not len(self):

@@ -1,4 +1,4 @@
-"""Data of the callback's own: every source, aligned and whole, and the training run as it would have been."""
+"""Given data: every source is scored completely and aligned with its targets, and training is not changed."""
 
 import random
 
@@ -37,7 +37,7 @@ class Reshuffled(keras.utils.PyDataset):
 
 
 class Ordered(Reshuffled):
-    """For workers: Keras reads ahead into the next epoch, so shuffling in place races with it, without us too."""
+    """For workers: Keras reads ahead into the next epoch, so shuffling in place races with it, without Metrics too."""
 
     def on_epoch_end(self):
         pass
@@ -81,7 +81,7 @@ def fitted(metrics, epochs=2, model=None, **options):
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_every_source_is_scored_whole_and_in_step(source):
+def test_every_source_is_scored_completely_and_aligned(source):
     metrics = Metrics(**SOURCES[source]())
     fitted(metrics)
     rows = metrics.predictions
@@ -97,7 +97,7 @@ def test_every_source_is_scored_whole_and_in_step(source):
     )
 
 
-def test_captured_and_given_score_the_same():
+def test_captured_and_given_data_have_the_same_scores():
     captured, given = Metrics(), Metrics(validation_data=(X, Y), prefix="test_")
     fitted(captured, callbacks=[given], validation_data=(X, Y))
     assert {
@@ -108,7 +108,7 @@ def test_captured_and_given_score_the_same():
 
 
 @pytest.mark.parametrize("fit_validates", [True, False])
-def test_every_callback_sees_the_keys_wherever_it_stands(fit_validates):
+def test_every_callback_sees_the_keys_wherever_it_is_listed(fit_validates):
     seen = []
     first = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(dict(logs)))
     metrics = Metrics(validation_data=(X, Y), prefix="test_", validation_freq=2)
@@ -134,7 +134,7 @@ def test_early_stopping_listed_first_stops_on_a_given_score():
     assert stop.mode == "auto"
 
 
-def test_it_is_built_once_a_fit(monkeypatch):
+def test_the_predict_function_is_built_once_per_fit(monkeypatch):
     built = []
     model = echo_model()
     make = type(model).make_predict_function
@@ -157,7 +157,7 @@ class Noisy(keras.layers.Layer):
         return inputs + keras.random.normal(keras.ops.shape(inputs), seed=self.seeds)
 
 
-def test_training_goes_as_without_it():
+def test_training_is_not_changed():
     def run(callbacks):
         keras.utils.set_random_seed(5)
         inputs = keras.Input((1,))
@@ -185,7 +185,7 @@ def test_steps_per_execution():
     assert len(metrics.predictions) == 101
 
 
-def test_masks_come_along():
+def test_masks_are_used():
     tokens = np.array([[1, 2, 0], [2, 0, 0], [1, 1, 2]])
     tags = np.array([[0, 1, 9], [1, 9, 9], [0, 0, 1]])
     model = keras.Sequential(
@@ -223,14 +223,14 @@ def test_progress_bar_of_a_long_pass(monkeypatch, capsys):
     [
         ({"validation_data": (X,)}, "must hold targets"),
         ({"validation_data": (X, None)}, "must hold targets"),
-        ({"prefix": "test_"}, "goes with validation_data="),
-        ({"validation_steps": 3}, "goes with validation_data="),
+        ({"prefix": "test_"}, "needs validation_data="),
+        ({"validation_steps": 3}, "needs validation_data="),
         ({"validation_data": (X, Y), "prefix": 3}, "prefix must be a string"),
         ({"validation_data": (X, Y), "validation_freq": 0}, "validation_freq must be a positive int"),
         ({"validation_data": endless()}, "validation_steps="),
     ],
 )
-def test_what_can_be_known_at_once_raises_at_once(options, message):
+def test_wrong_arguments_raise_in_the_constructor(options, message):
     with pytest.raises(ValueError, match=message):
         Metrics(**options)
 
@@ -260,7 +260,7 @@ def test_two_callbacks_that_would_write_the_same_keys():
 
 
 class CountedStep(keras.Model):
-    """Counts how often Python runs the step: each trace of a compiled one, each batch of another."""
+    """Counts how often Python runs the step: once per trace if it is compiled, otherwise once per batch."""
 
     steps = 0
 
@@ -269,7 +269,7 @@ class CountedStep(keras.Model):
         return super().predict_step(*args)
 
 
-def test_no_epoch_is_traced_again():
+def test_later_epochs_are_not_traced():
     CountedStep.steps = 0
     model = as_class(CountedStep)
     after = []

@@ -1,4 +1,4 @@
-"""Two JAX processes of two devices each: every one scores all rows, the first writes the files, and none is left."""
+"""Two JAX processes of two devices each: both score all rows, the first writes the files, and none is left running."""
 
 import json
 
@@ -17,7 +17,7 @@ CASES = [
     *["binary", "weighted", "multiclass", "several_outputs", "masked", "half_precision", "several_steps", "eagerly"],
     *["trained", "model_parallel", "model_parallel_across", "given", "uneven", "unlike", "files", "sums", "parts"],
     *["counts", "counts_of_classes", "counts_of_copies", "counts_that_fail"],
-    *["parts_that_lie_otherwise", "score_that_is_nan", "score_that_raises"],
+    *["parts_of_other_shardings", "score_that_is_nan", "score_that_raises"],
 ]
 
 
@@ -36,7 +36,7 @@ def found(folder):
 # Rows and scores.
 
 
-def test_the_rows_of_a_batch_are_the_first_process_s_then_the_second_s():
+def test_a_batch_has_the_rows_of_process_0_then_those_of_process_1():
     assert sorted(ORDER) == list(range(cases.ROWS))
     assert ORDER[:18].tolist() == [*range(16), 40, 41]
     assert ORDER[-16:].tolist() == [*range(32, 40), *range(72, 80)]
@@ -53,7 +53,7 @@ def test_sample_weights(found):
         assert_binary(each, ORDER, cases.WEIGHTS)
 
 
-def test_the_logs_have_the_scores_of_the_whole_set(found):
+def test_logs_have_the_scores_of_all_rows(found):
     first, second = (each["logs"] for each in found["weighted"])
     assert first == second
     assert first["val_f1"] == found["weighted"][0]["scores"]["f1"]
@@ -91,18 +91,18 @@ def test_outputs_of_half_precision(found):
         assert each["scores"]["f1"] == [f1_score(rows["y_true"], labels)]
 
 
-def test_the_batch_shared_by_the_processes_and_the_model_within_them(found):
+def test_batch_shared_across_processes_and_model_within_them(found):
     for each in found["model_parallel"]:
         assert_multiclass(each, ORDER)
 
 
-def test_the_model_shared_by_the_processes_and_each_row_fed_by_both(found):
+def test_model_shared_across_processes_and_rows_fed_by_both(found):
     for each in found["model_parallel_across"]:
         assert_multiclass(each, np.arange(cases.ROWS))
 
 
 @pytest.mark.parametrize("case", ["counts", "counts_of_classes", "counts_of_copies"])
-def test_each_process_counts_its_own_rows_and_has_the_scores_of_all(found, case):
+def test_each_process_counts_its_own_rows_and_has_the_scores_of_all_rows(found, case):
     first, second = found[case]
     assert (first["own"], second["own"]) == ((cases.ROWS, 0) if case == "counts_of_copies" else (40, 40))
     assert first["counted"].keys() == first["exact"].keys()
@@ -119,47 +119,47 @@ def test_each_process_counts_its_own_rows_and_has_the_scores_of_all(found, case)
     )
 
 
-def test_counting_that_fails_in_one_process_is_told_in_both(found):
+def test_counting_that_fails_in_one_process_raises_in_both(found):
     first, second = found["counts_that_fail"]
-    assert first["told"] == (
+    assert first["error"] == (
         "CaptureError: Metrics: counting the rows failed in another process; what went wrong is told there."
     )
-    assert second["told"].startswith("DataError: Metrics: the model has 4 classes (0, 1, 2, 3), the targets hold 9.")
+    assert second["error"].startswith("DataError: Metrics: the model has 4 classes (0, 1, 2, 3), the targets hold 9.")
     for each in (first, second):
         assert_binary(each["after"], ORDER)
 
 
-def test_data_of_its_own(found):
+def test_given_data(found):
     for each in found["given"]:
         assert_binary(each, ORDER, cases.WEIGHTS, epochs=2)
         assert each["logs"]["test_f1"] == each["scores"]["f1"]
         assert_panel(each["evaluated"], cases.Y, cases.X[:, 0], cases.WEIGHTS)
 
 
-def test_what_keras_itself_cannot_do_there(found):
-    """README tells the way out; where this fails, Keras can."""
+def test_predict_of_keras_itself_fails(found):
+    """README has a workaround. If this test fails, Keras can do it now."""
     for each in found["given"]:
         assert "non-addressable" in each["by_keras"]
 
 
-def test_the_weights_are_those_of_a_fit_without(found):
+def test_weights_equal_those_of_a_fit_without_metrics(found):
     for each in found["trained"]:
         for ours, theirs in zip(each["with"], each["without"], strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_an_uneven_batch_is_told_in_every_process(found):
+def test_an_uneven_batch_raises_in_every_process(found):
     for each in found["uneven"]:
-        assert [name for name, _ in each["told"]] == ["CaptureError", "IndivisibleError"] * 3 + ["CaptureError"]
-        assert "of this process into 2 equal parts" in each["told"][0][1]
-        assert "Pass a batch size of 6, and 40 rows, or 42," in each["told"][2][1]
+        assert [name for name, _ in each["errors"]] == ["CaptureError", "IndivisibleError"] * 3 + ["CaptureError"]
+        assert "of this process into 2 equal parts" in each["errors"][0][1]
+        assert "Pass a batch size of 6, and 40 or 42 rows," in each["errors"][2][1]
         assert each["rows"] == 32
 
 
-def test_processes_with_different_numbers_of_rows_are_told_all_of_them(found):
+def test_different_numbers_of_rows_raise_in_every_process(found):
     for each in found["unlike"]:
-        assert len(each["told"]) == 2
-        assert all("here they feed 24, 22 rows, in batches of 16, 16." in message for message in each["told"])
+        assert len(each["errors"]) == 2
+        assert all("here they feed 24, 22 rows, in batches of 16, 16." in message for message in each["errors"])
         assert_binary(each["after"], ORDER)
 
 
@@ -176,13 +176,13 @@ def test_the_first_process_writes_the_files(found, folder):
     assert [line["scores"]["f1"] for line in lines] == first["scores"]["f1"]
 
 
-def test_both_go_on_with_the_file(found, folder):
+def test_both_processes_resume_the_file(found, folder):
     history = ScoreHistory.load(folder / "scores.0.jsonl")
     for each in found["files"]:
-        assert each["on"]["epochs"] == history.epochs == [0, 1, 2, 3]
-        assert each["on"]["scores"]["f1"] == history["f1"]
+        assert each["resumed"]["epochs"] == history.epochs == [0, 1, 2, 3]
+        assert each["resumed"]["scores"]["f1"] == history["f1"]
         assert history["f1"][:2] == each["first"]["scores"]["f1"]
-        rows = each["on"]["rows"]
+        rows = each["resumed"]["rows"]
         np.testing.assert_array_equal(
             history["confusion"][-1], confusion_matrix(rows["y_true"], rows["y_pred"][:, 0] > 0.5)
         )
@@ -191,7 +191,7 @@ def test_both_go_on_with_the_file(found, folder):
 # Sums and parts.
 
 
-def test_sums_over_the_processes_are_exact(found):
+def test_sums_over_processes_are_exact(found):
     for each in found["sums"]:
         counts, floats, none, number = each["sums"]
         assert counts.dtype == number.dtype == "int64"
@@ -205,7 +205,7 @@ def test_sums_over_the_processes_are_exact(found):
         assert parts.tolist() == [0.1] * 3
 
 
-def test_each_row_of_a_captured_batch_lies_in_one_process(found):
+def test_each_row_of_a_captured_batch_is_on_one_process(found):
     for process, each in enumerate(found["parts"]):
         for name, array in {"y_true": cases.Y, "y_pred": cases.X, "sample_weight": cases.WEIGHTS}.items():
             held = np.concatenate([captured[name] for captured in each["binary"]])
@@ -215,13 +215,13 @@ def test_each_row_of_a_captured_batch_lies_in_one_process(found):
         np.testing.assert_array_equal(held, part(cases.STEPS[..., 0] != 0, process, 2))
 
 
-def test_parts_of_batches_that_lie_otherwise(found):
-    for process, each in enumerate(found["parts_that_lie_otherwise"]):
+def test_parts_of_batches_with_other_shardings(found):
+    for process, each in enumerate(found["parts_of_other_shardings"]):
         nested = each["nested"]
         np.testing.assert_array_equal(nested["y_true"]["a"], part(cases.KINDS, process, 2))
         np.testing.assert_array_equal(nested["y_pred"][0], part(cases.LOGITS, process, 2))
         assert nested["mask"] is None
-        assert each["unlike"] is each["columns"] is each["on the host"] is None
+        assert each["different"] is each["columns"] is each["on the host"] is None
         assert each["copies"]["y_pred"].shape == ((cases.ROWS, 0)[process], 4)
         assert len(each["copies"]["y_true"]) == (cases.ROWS, 0)[process]
 
@@ -229,7 +229,7 @@ def test_parts_of_batches_that_lie_otherwise(found):
 # Errors in one process.
 
 
-def test_a_score_that_fails_in_one_process_is_nan_there_and_the_logs_stay_alike(found):
+def test_a_score_that_fails_in_one_process_is_nan_there_and_the_logs_stay_equal(found):
     first, second = found["score_that_is_nan"]
     accuracy = np.mean((cases.X[:, 0] > 0.5) == cases.Y)
     np.testing.assert_array_equal(first["own"], [accuracy] * 4)
@@ -241,23 +241,23 @@ def test_a_score_that_fails_in_one_process_is_nan_there_and_the_logs_stay_alike(
 
 def test_a_score_that_raises_in_one_process_raises_in_both(found):
     first, second = found["score_that_raises"]
-    assert first["told"][0] == "CaptureError"
-    assert "failed in process 1" in first["told"][1]
-    assert second["told"][0] == "ScoringError"
-    assert "failed in epoch 2" in second["told"][1]
-    for each in (first, second):  # and they train on together
+    assert first["error"][0] == "CaptureError"
+    assert "failed in process 1" in first["error"][1]
+    assert second["error"][0] == "ScoringError"
+    assert "failed in epoch 2" in second["error"][1]
+    for each in (first, second):  # they train together again
         assert_binary(each["after"], ORDER)
 
 
 @pytest.mark.parametrize(("case", "killed"), [("first_killed", 0), ("second_killed", 1)])
-def test_a_process_does_not_wait_for_ever_for_one_that_was_killed(tmp_path, case, killed):
+def test_a_process_does_not_wait_forever_for_one_that_was_killed(tmp_path, case, killed):
     codes, outputs = run([case], 2, tmp_path, heartbeat=10)
     assert codes[killed] == -9
     assert codes[1 - killed] not in (0, -9), outputs[1 - killed]
     assert ScoreHistory.load(tmp_path / "scores.jsonl").epochs == [0, 1]
 
 
-def test_a_process_does_not_wait_for_ever_for_one_that_raised(tmp_path):
+def test_a_process_does_not_wait_forever_for_one_that_raised(tmp_path):
     codes, outputs = run(["callback_that_raises"], 2, tmp_path, heartbeat=10)
     assert 0 not in codes
     assert "ZeroDivisionError: planted" in outputs[1]

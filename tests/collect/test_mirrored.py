@@ -1,4 +1,4 @@
-"""TensorFlow's strategies: every row once and in order, whatever falls to a replica; and what Keras cannot do there."""
+"""TensorFlow's strategies: every row once and in order, however replicas share them; and what Keras cannot do there."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ WAYS = ("own", "given", "evaluate")
 
 @cache
 def found(replicas, case):
-    """What a case of mirrored_fits.py found; each process runs once."""
+    """The result of a case of mirrored_fits.py; each process runs once."""
     result = _run(replicas)[case]
     assert "error" not in result, result["error"]
     return result
@@ -43,7 +43,7 @@ def _run(replicas):
 
 
 def binary_scores(y, p, w=None):
-    """The panel, by scikit-learn."""
+    """The default scores, computed by scikit-learn."""
     labels = (p > 0.5).astype(int)
     return {
         "f1": sk.f1_score(y, labels, sample_weight=w),
@@ -128,7 +128,7 @@ def test_sources_of_data(source):
     assert_rows(found(2, "sources")[source], *rows(25))
 
 
-def test_a_fit_with_metrics_is_the_fit_without():
+def test_a_fit_with_metrics_equals_one_without():
     result = found(2, "transparent")
     assert result["with"] == result["without"]
     assert result["weights"][0] == result["weights"][1]
@@ -136,7 +136,7 @@ def test_a_fit_with_metrics_is_the_fit_without():
     assert result["after evaluate"] == [True, [], True]  # weights, attributes more, functions
 
 
-def test_a_single_device_of_the_same_weights_scores_the_same():
+def test_a_single_device_with_the_same_weights_has_the_same_scores():
     result, (_, y, w) = found(2, "transparent"), rows(29)
     p = np.array(result["predictions"]["y_pred"], "float32")
     np.testing.assert_allclose(p, result["predicted by a single device"], rtol=0, atol=1e-6)
@@ -153,9 +153,9 @@ def test_with_one_replica_nothing_is_refused(strategy):
 # What Keras itself cannot do.
 
 WORDS = {
-    "an uneven first batch": "2 replicas.*a batch of 7,.*a multiple of 2",
-    "a default batch of too few rows": "a batch of 1,.*a multiple of 2.*no more than the validation rows",
-    "an uneven first batch, split off": "a batch of 5,.*a multiple of 2",
+    "an uneven first batch": "2 replicas.*a batch of 7 rows,.*a multiple of 2",
+    "a default batch of too few rows": "a batch of 1 rows,.*a multiple of 2.*not more than the validation rows",
+    "an uneven first batch, split off": "a batch of 5 rows,.*a multiple of 2",
     "jit_compile": "jit_compile=True.*2 replicas",
     "steps_per_execution": "steps_per_execution=2.*19246.*steps_per_execution=1",
 }
@@ -170,12 +170,12 @@ def test_refused_before_training(what):
 
 
 @pytest.mark.parametrize("what", IMPOSSIBLE)
-def test_keras_alone_fails_at_what_is_refused(what):
-    """Where this one fails, Keras has learned it, and it need be refused no more."""
+def test_keras_itself_fails_on_what_is_refused(what):
+    """If this test fails, Keras can do it now, and it need not be refused any more."""
     assert found(2, "keras_alone")[what][1] == "InvalidArgumentError"
 
 
-def test_what_goes_is_not_refused():
+def test_what_keras_can_do_is_not_refused():
     result, (x, y, w) = found(2, "not_refused"), rows(25)
     assert result["eagerly"] == result["never validated"] == [None, ""]
     assert_rows(result["eagerly scored"], *rows(26))
@@ -184,7 +184,7 @@ def test_what_goes_is_not_refused():
 
 
 class OfTwoWorkers(tf.distribute.MultiWorkerMirroredStrategy):
-    """One of two workers, with a device each, as far as is looked at: a real one waits for the other."""
+    """One of two workers with a device each, as far as the code looks: a real worker waits for the other."""
 
     num_replicas_in_sync = 2
     extended = SimpleNamespace(worker_devices=("/device:CPU:0",))
@@ -197,17 +197,17 @@ class OfTwoWorkers(tf.distribute.MultiWorkerMirroredStrategy):
 def test_parameter_servers_are_refused(given):
     model = SimpleNamespace(distribute_strategy=object.__new__(tf.distribute.ParameterServerStrategy))
     with pytest.raises(CaptureError, match=r"ParameterServerStrategy.*18624.*MirroredStrategy"):
-        tensorflow.refuse_unsupported(model, given=given)
+        tensorflow.BACKEND.refuse_unsupported(model, given=given)
 
 
 def test_several_workers_are_refused_in_fit_only():
     model = SimpleNamespace(distribute_strategy=OfTwoWorkers())
     with pytest.raises(CaptureError, match=r"several workers.*20585.*metrics\.evaluate"):
-        tensorflow.refuse_unsupported(model)
-    tensorflow.refuse_unsupported(model, given=True)
+        tensorflow.BACKEND.refuse_unsupported(model)
+    tensorflow.BACKEND.refuse_unsupported(model, given=True)
 
 
-def test_every_case_is_looked_at():
+def test_every_case_is_tested():
     assert {case.__name__ for cases in CASES.values() for case in cases} == {
         *("uneven", "masks", "two_outputs", "sources", "transparent", "one_replica"),
         *("refused", "not_refused", "keras_alone"),

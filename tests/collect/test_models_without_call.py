@@ -1,4 +1,4 @@
-"""`validation_data=` for a model around others, as a GAN is: one without a `call` is told of before training."""
+"""`validation_data=` for a model around others, such as a GAN: without a `call` it is refused before training."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ CONFUSION = sk.confusion_matrix(Y, X[:, 0] > 0.5)
 
 
 class Trainer(keras.Model):
-    """Trains an inner model by a loop of its own; is built, as Keras's examples of GANs say, and has no `call`."""
+    """Trains an inner model in its own loop. It is built, as in Keras's examples of GANs, and has no `call`."""
 
     trained = 0
 
@@ -42,7 +42,7 @@ class Raises(Trainer):
 
 class RaisesWithAReason(Trainer):
     def call(self, inputs, training=None):
-        """As many have it."""
+        """A common way to write it."""
         raise NotImplementedError(f"{type(self).__name__} has none; call {self.inner.name}.")
 
 
@@ -68,7 +68,7 @@ class OwnCall(Trainer):
 
 
 class Delegates(Trainer):
-    """Its `predict` is another model's, so nothing of it can be seen."""
+    """Its `predict` calls another model's, so nothing can be captured."""
 
     def predict(self, x, **options):
         return self.inner.predict(x, **options)
@@ -86,27 +86,27 @@ def fit(model, metrics):
 
 
 @pytest.mark.parametrize("cls", [Trainer, Raises, RaisesWithAReason])
-def test_a_model_without_call_is_told_of_before_training(cls):
+def test_a_model_without_call_is_refused_before_training(cls):
     model, metrics = compiled(cls), Metrics(validation_data=(X, Y), task="binary", verbose=False)
-    told = rf"{cls.__name__} has no `call`.*metrics\.evaluate\(inner_model, data\)"
-    with pytest.raises(CaptureError, match=told):
+    message = rf"{cls.__name__} has no `call`.*metrics\.evaluate\(inner_model, data\)"
+    with pytest.raises(CaptureError, match=message):
         fit(model, metrics)
     assert cls.trained == 0
-    with pytest.raises(CaptureError, match=told):
+    with pytest.raises(CaptureError, match=message):
         metrics.evaluate(model, (X, Y))
-    # The way out.
+    # The workaround.
     np.testing.assert_array_equal(metrics.evaluate(model.inner, (X, Y))["confusion"], CONFUSION)
 
 
 @pytest.mark.parametrize("cls", [OwnStep, OwnCall])
-def test_what_can_predict_is_scored(cls):
+def test_a_model_that_can_predict_is_scored(cls):
     model, metrics = compiled(cls), Metrics(validation_data=(X, Y), task="binary", verbose=False)
     fit(model, metrics)
     assert cls.trained == 4
     np.testing.assert_array_equal(metrics.confusion, [CONFUSION] * 2)
 
 
-def test_a_call_or_a_step_on_the_instance():
+def test_a_call_on_the_instance():
     model = compiled(Trainer)
     model.call = lambda inputs, training=None: model.inner(inputs)
     found = Metrics(task="binary", verbose=False).evaluate(model, (X, Y))
@@ -114,7 +114,7 @@ def test_a_call_or_a_step_on_the_instance():
 
 
 @pytest.mark.parametrize("source", ["arrays", "dataset"])
-def test_a_predict_of_its_own_that_leaves_the_tap_out_scores_nothing(source):
+def test_an_overridden_predict_that_is_not_captured_scores_nothing(source):
     def batches():
         while True:
             yield X, Y
@@ -141,7 +141,7 @@ class SeesHalf(keras.Model):
         self.stop_predicting = True
 
 
-def test_a_part_is_never_scored():
+def test_a_part_of_the_data_is_never_scored():
     model = SeesHalf()
     model.build((None, 1))
     with pytest.raises(CaptureError, match="12 of 24 rows of the given data went through"):

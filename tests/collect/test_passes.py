@@ -1,4 +1,4 @@
-"""Passes that end early or change, and models and callbacks that live on: several fits, threads, copies, pickles."""
+"""Passes that end early or change, and models and callbacks in several fits, threads, copies and pickles."""
 
 import copy
 import pickle
@@ -22,13 +22,13 @@ JIT = {"jit_compile": False} if BACKEND == "tensorflow" else {}
 
 @cache
 def shared_model():
-    """Echoes its input; never changes."""
+    """A model that returns its input, and never changes."""
     return echo_model(**JIT)
 
 
 def fit(metrics, validation=None, model=None, callbacks=(), **options):
     """Fit with one Metrics; return the predictions of each epoch that was scored."""
-    if isinstance(validation, tuple):  # Keras's functions on TensorFlow fail once they have seen targets of both ranks
+    if isinstance(validation, tuple):  # on TensorFlow Keras's functions fail after targets of both ranks
         validation = (validation[0], validation[1][:, None])
     each = EachEpoch(metrics)
     (model or shared_model()).fit(
@@ -100,7 +100,7 @@ class StopsEvaluating(keras.callbacks.Callback):
 
 
 def test_stop_evaluating_scores_nothing_of_that_pass():
-    """Some of the rows are not the whole: nan, with a warning that says so; and the passes around it are whole."""
+    """A part of the rows is not the whole: nan, with a warning; the passes before and after are complete."""
     metrics = Metrics(verbose=False)
     with pytest.warns(UndefinedScoreWarning, match="epoch 2 .*cut short by stop_evaluating") as warned:
         seen = fit(metrics, (X, Y), callbacks=[StopsEvaluating()], epochs=3, validation_batch_size=4)
@@ -111,11 +111,11 @@ def test_stop_evaluating_scores_nothing_of_that_pass():
         assert_scores(metrics, epoch, X, Y)
 
 
-# Data that change from epoch to epoch.
+# Data that changes from epoch to epoch.
 
 
 class Changing(keras.utils.PyDataset):
-    """Of as many rows in each epoch as it is told."""
+    """Has the given number of rows in each epoch."""
 
     def __init__(self, lengths):
         super().__init__()
@@ -133,8 +133,8 @@ class Changing(keras.utils.PyDataset):
 
 
 @pytest.mark.parametrize("given", [False, True], ids=["captured", "given"])
-def test_data_that_shrink_and_grow(given):
-    """Each epoch scores the rows of that epoch, whatever came before. Captured: those that Keras itself validated."""
+def test_data_that_shrinks_and_grows(given):
+    """Each epoch scores the rows of that epoch. If they are captured, these are the rows that Keras validated."""
     data = Changing([20, 9, 16, 20])
     metrics = Metrics(verbose=False, validation_data=data if given else None)
     seen = fit(metrics, None if given else data, callbacks=[data.follow()], epochs=4)
@@ -150,8 +150,8 @@ def test_data_that_shrink_and_grow(given):
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 @pytest.mark.parametrize("error_score", ["raise_first", 0.0])
-def test_given_data_that_are_empty_in_one_epoch(error_score):
-    """As any pass that fails: nan, or the number of `error_score`, with one warning; the epochs around it are whole."""
+def test_given_data_that_is_empty_in_one_epoch(error_score):
+    """As in any pass that fails: nan, or the number of `error_score`, with one warning; the others are complete."""
     data = Changing([20, 0, 20])
     metrics = Metrics(verbose=False, validation_data=data, error_score=error_score)
     with pytest.warns(UserWarning, match="epoch 2: recorded") as warned:
@@ -166,7 +166,7 @@ def test_given_data_that_are_empty_in_one_epoch(error_score):
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 @pytest.mark.filterwarnings("ignore:The dataset .*length")
 def test_a_generator_that_ends_early():
-    """It has batches for a pass and a half: what Keras validates in the second is what is scored."""
+    """It has batches for one and a half passes: the rows that Keras validates in the second are scored."""
     batches = (batch for batch in rows(X, Y) + rows(X, Y)[:2])
     metrics, model, validated = Metrics(verbose=False), echo_model(counted=True, **JIT), []
 
@@ -176,7 +176,7 @@ def test_a_generator_that_ends_early():
             validated.append(model.counter.seen())
 
     seen = fit(metrics, batches, model=model, callbacks=[Count()], epochs=2, validation_steps=5)
-    # Keras peeks at the first batches, and gives them again; what is read ahead in the first epoch may be gone.
+    # Keras peeks at the first batches, and yields them again; what it reads ahead in the first epoch may be lost.
     assert len(seen[0]) == 20
     assert 4 <= len(seen[1]) < 20
     assert [len(predictions) for predictions in seen] == validated
@@ -197,8 +197,8 @@ def test_a_given_generator_that_ends_in_a_later_epoch():
 # The model changes.
 
 
-def test_weights_replaced_in_the_midst_of_a_fit():
-    """The outputs scored are those of the weights at hand."""
+def test_weights_replaced_during_a_fit():
+    """The scored outputs are those of the current weights."""
     model, metrics = echo_model(loss="mse", **JIT), Metrics(task="binary", verbose=False)
     kernels = [1.0, 0.875, 1.0]
 
@@ -218,7 +218,7 @@ def test_one_callback_on_two_models_one_after_the_other():
     first = metrics.history
     two, y = np.hstack([1 - OTHER_X, OTHER_X]), np.eye(2)[OTHER_Y]
     metrics.task = "binary"
-    with pytest.raises(ValueError, match="task="):  # read when it is made: what is set later does not count
+    with pytest.raises(ValueError, match="task="):  # it is read in the constructor: a later change has no effect
         models[1].fit(two, y, validation_data=(two, y), verbose=0, callbacks=[metrics])
     models[1].compile(keras.optimizers.SGD(0.0), "categorical_crossentropy", **JIT)
     models[1].fit(two, y, validation_data=(two, y), verbose=0, callbacks=[metrics])
@@ -232,7 +232,7 @@ def test_one_callback_on_two_models_one_after_the_other():
 def test_two_fits_in_two_threads_on_two_models():
     """Each scores its own rows, in every epoch."""
     models, data = [echo_model(**JIT), echo_model(**JIT)], [(X, Y), (OTHER_X, OTHER_Y)]
-    for model, (x, y) in zip(models, data, strict=True):  # tracing is not what is tried here
+    for model, (x, y) in zip(models, data, strict=True):  # tracing is not tested here
         fit(Metrics(verbose=False), (x, y), model)
     all_metrics, seen, together = [Metrics(verbose=False), Metrics(verbose=False)], [None, None], threading.Barrier(2)
     wait = keras.callbacks.LambdaCallback
@@ -265,14 +265,14 @@ def pickled(thing):
     return pickle.loads(pickle.dumps(thing))
 
 
-class Dies(keras.callbacks.Callback):
+class Fails(keras.callbacks.Callback):
     def on_test_batch_end(self, batch, logs=None):
         raise RuntimeError("of mine")
 
 
 @pytest.mark.parametrize("again", [copied, pickled])
 def test_copies_of_a_callback_before_between_and_after_fits(again):
-    """A copy keeps what was scored, scores fits of its own, and leaves the other alone."""
+    """A copy keeps the scores so far, scores its own fits, and does not change the original."""
     before = again(Metrics(verbose=False))
     assert before.f1s == []
     fit(before, (X, Y))
@@ -286,7 +286,7 @@ def test_copies_of_a_callback_before_between_and_after_fits(again):
     np.testing.assert_array_equal(again(between).predictions.y_pred, OTHER_X)
 
 
-def test_copies_of_a_callback_with_data_of_its_own():
+def test_copies_of_a_callback_with_given_data():
     metrics = Metrics(verbose=False, validation_data=(X, Y), prefix="test_")
     fit(metrics)
     for other in (copied(metrics), pickled(metrics)):
@@ -295,11 +295,11 @@ def test_copies_of_a_callback_with_data_of_its_own():
 
 
 @pytest.mark.parametrize("again", [copied, pickled])
-def test_copies_of_a_model_between_fits_and_after_one_that_died(again):
-    """A copy of a model has nothing of ours, and fits as any other; also with a copy of the callback that it had."""
+def test_copies_of_a_model_between_fits_and_after_an_interrupted_one(again):
+    """A copy of a model has no hook, and fits like any other model; also with a copy of its callback."""
     model, metrics = echo_model(**JIT), Metrics(verbose=False)
     with pytest.raises(RuntimeError, match="of mine"):
-        fit(metrics, (X, Y), model, [Dies()])
+        fit(metrics, (X, Y), model, [Fails()])
     assert "evaluate" in vars(model), "a fit that raised leaves a pass-through"
     other, history = again(model), again(metrics)
     assert "evaluate" not in vars(other)
@@ -309,7 +309,7 @@ def test_copies_of_a_model_between_fits_and_after_one_that_died(again):
         assert "evaluate" not in vars(one)
 
 
-def test_copies_of_a_callback_in_the_midst_of_a_fit():
+def test_copies_of_a_callback_during_a_fit():
     metrics, copies = Metrics(verbose=False), []
     take = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: copies.append(copied(metrics)))
     fit(metrics, (X, Y), callbacks=[take], epochs=2)
@@ -320,10 +320,10 @@ def test_copies_of_a_callback_in_the_midst_of_a_fit():
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
-def test_given_data_that_are_empty_from_the_start():
-    """In the first scored epoch there are no scores to record nan for. The model is as it was."""
+def test_given_data_that_is_empty_from_the_start():
+    """In the first scored epoch there are no scores yet to record nan for. The model is not changed."""
     attributes = set(vars(shared_model()))
-    # Keras's own `predict` trips over it, on each backend in another way, before anything could be said in words.
+    # Keras's own `predict` fails first, in a different way on each backend.
     with pytest.raises((DataError, ValueError, UnboundLocalError, StopIteration)):
         fit(Metrics(verbose=False, validation_data=Changing([0])))
     assert set(vars(shared_model())) - attributes <= {"evaluate", "_eval_epoch_iterator"}  # the latter is Keras's own

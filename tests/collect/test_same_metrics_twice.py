@@ -1,4 +1,4 @@
-"""One Metrics serves one fit at a time: twice in a list, in a fit within a fit, in two threads it is an error."""
+"""One Metrics serves one fit at a time: twice in a list, in a fit within a fit, or in two threads it is an error."""
 
 import threading
 from functools import cache
@@ -17,7 +17,7 @@ F1 = sk.f1_score(Y, X[:, 0] > 0.5)
 
 
 def data():
-    """The rows; for TensorFlow made a dataset once: of arrays Keras makes one at each call, for 0.1 s."""
+    """The rows. On TensorFlow a dataset, made once: from arrays Keras makes one at each call, which takes 0.1 s."""
     if BACKEND != "tensorflow":
         return Batches([(X[:12], Y[:12]), (X[12:], Y[12:])])
     import tensorflow as tf
@@ -61,7 +61,7 @@ def once_in(hook, action):
     def act(self, *args, **kwargs):
         if not self.done:
             self.done = True
-            assert self.model is not None  # asking for it brings the state up to date on JAX
+            assert self.model is not None  # on JAX, reading it brings the state up to date
             action()
 
     return type("Once", (keras.callbacks.Callback,), {hook: act, "done": False})()
@@ -81,23 +81,23 @@ def test_twice_in_one_list(metrics):
     "hook", ["on_train_begin", "on_train_batch_end", "on_test_batch_end", "on_epoch_end", "on_train_end"]
 )
 def test_a_fit_within_a_fit(metrics, hook, which):
-    """The inner one is refused before it trains; the outer one goes on as before, or ends with the error."""
+    """The inner fit is refused before it trains; the outer one continues, or ends with the error."""
     if hook == "on_train_end" and not metrics.uses_fit_validation:
-        pytest.skip("given data are called first of all: for this Metrics the fit has ended")
-    model, trained, told = shared_model(), Trained(), []
+        pytest.skip("with given data Metrics is called first: for it the fit has ended")
+    model, trained, errors = shared_model(), Trained(), []
     inner = model if which == "the same model" else shared_model(1)
 
     def caught():
         with pytest.raises(ValueError, match="in use: another fit, which has not ended") as raised:
             fit(inner, trained, metrics)
-        told.append(str(raised.value))
+        errors.append(str(raised.value))
 
     def listed(where, action):
         return (once_in(hook, action), metrics) if where == "before" else (metrics, once_in(hook, action))
 
     ended = {"on_train_begin": "after", "on_train_end": "before"}  # while Metrics is in the fit
     fit(model, *listed(ended.get(hook, "before"), caught))
-    assert len(told) == 1
+    assert len(errors) == 1
     assert metrics.f1s == [F1, F1]
     assert trained.batches == 0
     if not metrics.uses_fit_validation and which == "another model":
@@ -110,7 +110,7 @@ def test_a_fit_within_a_fit(metrics, hook, which):
 
 
 def test_two_fits_in_two_threads(metrics):
-    """The one that came first goes on; the other is refused before it trains."""
+    """The first fit continues; the second is refused before it trains."""
     models, inside, refused = [shared_model(), shared_model(1)], threading.Event(), threading.Event()
     trained, errors = Trained(), []
 
@@ -139,7 +139,7 @@ def test_two_fits_in_two_threads(metrics):
 
 
 def test_two_fits_that_begin_at_once(metrics):
-    """One of them has it, whichever."""
+    """One of them gets it, either one."""
     models, together, ended = [shared_model(), shared_model(1)], threading.Barrier(2), []
     meet = [keras.callbacks.LambdaCallback(on_train_begin=lambda logs: together.wait(60)) for _ in models]
     leave = keras.callbacks.LambdaCallback(on_train_end=lambda logs: together.wait(60))
@@ -191,8 +191,8 @@ def test_a_fit_after_an_interrupted_one(metrics, hook, error):
 def test_one_list_of_callbacks_for_an_interrupted_fit_and_the_next(metrics):
     """The user's own CallbackList is the same object in both."""
     model = shared_model()
-    dies = once_in("on_epoch_begin", lambda: 1 / 0)
-    callbacks = keras.callbacks.CallbackList([metrics, dies], add_history=True, model=model, epochs=2, verbose=0)
+    fails = once_in("on_epoch_begin", lambda: 1 / 0)
+    callbacks = keras.callbacks.CallbackList([metrics, fails], add_history=True, model=model, epochs=2, verbose=0)
     for expected in (ZeroDivisionError, None):
         if expected:
             with pytest.raises(expected):
@@ -202,8 +202,8 @@ def test_one_list_of_callbacks_for_an_interrupted_fit_and_the_next(metrics):
     assert metrics.f1s == [F1, F1]
 
 
-def test_a_loop_of_the_user_s_own_is_not_refused():
-    """Without `fit` there is nothing to see; given data are scored."""
+def test_the_user_s_own_loop_is_not_refused():
+    """Without `fit` nothing is on the stack; given data is scored."""
     metrics, model = Metrics(["f1"], verbose=False, validation_data=DATA), shared_model()
     model.fit(DATA, verbose=0, shuffle=False)
     for _ in range(2):
@@ -215,7 +215,7 @@ def test_a_loop_of_the_user_s_own_is_not_refused():
 
 
 def test_another_model_can_be_set_within_the_fit():
-    """As a callback that scores an inner model does."""
+    """A callback that scores an inner model does this."""
     metrics, other = Metrics(["f1"], verbose=False, validation_data=DATA, task="binary"), echo_model(**JIT)
     other.get_layer("echo").set_weights([np.zeros((1, 1))])
     fit(shared_model(), metrics, once_in("on_epoch_begin", lambda: metrics.set_model(other)))
@@ -223,7 +223,7 @@ def test_another_model_can_be_set_within_the_fit():
 
 
 def run(*actions):
-    """Run some functions in a thread each; raise what one of them raised."""
+    """Run functions in one thread each; raise the first error."""
     errors = []
 
     def guarded(action):

@@ -1,7 +1,7 @@
-"""PyTorch's processes: what trains them together is refused, for each would score its own rows only.
+"""PyTorch's processes: training them together is refused, because each would score its own rows only.
 
 Keras 3.16 trains them together, with `keras.distribution` and without. Before, `keras.distribution` can be set but does
-nothing on PyTorch, and a loop of the user's own may join them: there each scores what it is given, with a warning.
+nothing on PyTorch, and the user's own loop may join them: there each process scores the rows it is given, and warns.
 """
 
 import os
@@ -55,19 +55,19 @@ def test_a_distribution_of_several_processes_is_refused():
         (Metrics(validation_data=(X, Y)), {}),
     ):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(torch.distributed, "is_initialized", lambda: False)  # for Keras; ours asks in its hook
+            patch.setattr(torch.distributed, "is_initialized", lambda: False)  # for Keras; Metrics asks in its hook
             both = keras.callbacks.LambdaCallback(
                 on_train_begin=lambda logs, patch=patch: patch.setattr(
                     torch.distributed, "is_initialized", lambda: True
                 )
             )
-            told = refused(
+            message = refused(
                 lambda both=both, metrics=metrics, options=options: model.fit(
                     X, Y, verbose=0, callbacks=[both, metrics], **options
                 )
             )
-        assert "(DataParallel)" in told
-    assert "metrics.evaluate(model, data) in a process of its own" in refused(lambda: Metrics().evaluate(model, (X, Y)))
+        assert "(DataParallel)" in message
+    assert "metrics.evaluate(model, data) in a separate process" in refused(lambda: Metrics().evaluate(model, (X, Y)))
 
 
 @pytest.mark.usefixtures("distribution")
@@ -115,9 +115,9 @@ def test_two_processes_under_keras_distribution(tmp_path):
     assert all("(DataParallel)" in each["captured"]["error"] for each in found)
     if JOINED:
         np.testing.assert_array_equal(found[0]["weights"], found[1]["weights"])
-    else:  # Keras trained each alone, whatever was set
+    else:  # Keras trained each by itself, whatever was set
         assert not np.array_equal(found[0]["weights"], found[1]["weights"])
-    # The way out: here is a process of its own.
+    # The workaround: this test runs in a separate process.
     model = keras.models.load_model(tmp_path / "trained.0.keras")
     scores = Metrics(verbose=False).evaluate(model, (X, Y))
     labels = model.predict(X, verbose=0)[:, 0] > 0.5
@@ -125,8 +125,8 @@ def test_two_processes_under_keras_distribution(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_beside_each_other(tmp_path):
-    found = run("beside_each_other", tmp_path)
+def test_two_processes_side_by_side(tmp_path):
+    found = run("side_by_side", tmp_path)
     if JOINED:
         assert_refused(found)
         assert all(f"(Keras {keras.__version__} joins them)" in each["captured"]["error"] for each in found)
@@ -137,5 +137,5 @@ def test_two_processes_beside_each_other(tmp_path):
         for how in ("captured", "given", "evaluate"):
             assert each[how]["error"] is None
             np.testing.assert_array_equal(each[how]["scores"], [expected])
-            told = [one for one in each[how]["warned"] if "torch.distributed has 2 processes" in one]
-            assert len(told) == (how != "evaluate")
+            warned = [one for one in each[how]["warned"] if "torch.distributed has 2 processes" in one]
+            assert len(warned) == (how != "evaluate")

@@ -1,7 +1,7 @@
-"""A fit with Metrics, captured or given, is to the last bit the fit without: weights, state, History, random numbers.
+"""A fit with Metrics equals the fit without to the last bit: weights, state, History, random numbers.
 
-Each kind of model and data is fitted three times from the same seeds: without Metrics, with a captured one, with a
-given one. test_seam_transparency.py has the plain case, and copies made in the midst of a fit.
+Each kind of model and data is fitted three times from the same seeds: without Metrics, with captured data, with given
+data. test_validation_hook_transparency.py has the plain case, and copies made during a fit.
 """
 
 import random
@@ -23,11 +23,11 @@ STEPS = 1 if BACKEND == "torch" else 3  # Keras on PyTorch refuses more than 1
 HOW = {"jit_compile": False} if BACKEND == "tensorflow" else {}  # XLA takes longer than all the rest
 
 
-# What a validation pass could disturb.
+# What a validation pass could change.
 
 
 class OwnMetric(keras.metrics.Metric):
-    """A compiled metric with a state of its own, which a second pass over the data would change."""
+    """A compiled metric with its own state, which a second pass over the data would change."""
 
     def __init__(self):
         super().__init__(name="own")
@@ -40,7 +40,7 @@ class OwnMetric(keras.metrics.Metric):
         return self.total + 0.0
 
     def reset_state(self):
-        pass  # so that it goes on from pass to pass
+        pass  # so that its state continues from pass to pass
 
 
 class Noisy(layers.Layer):
@@ -60,7 +60,7 @@ class Noisy(layers.Layer):
 
 
 def restless():
-    """Custom metrics, weighted metrics, `add_loss`, batch norm, dropout, noise in validation, several steps a call."""
+    """Custom and weighted metrics, `add_loss`, batch norm, dropout, noise in validation, several steps per call."""
     model = keras.Sequential(
         [
             keras.Input((1,)),
@@ -84,7 +84,7 @@ def restless():
 
 
 def stateful():
-    """An RNN that keeps its state from batch to batch, and from pass to pass; batches of one size only."""
+    """An RNN that keeps its state from batch to batch, and from pass to pass; all batches have one size."""
     inputs = keras.Input(batch_shape=(8, 3, 1))
     hidden = layers.SimpleRNN(2, stateful=True)(inputs)
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(hidden))
@@ -93,7 +93,7 @@ def stateful():
 
 
 class Two(keras.optimizers.Optimizer):
-    """Two optimizers as one: the first for all weights but the last two, which the second has."""
+    """Two optimizers as one: the second has the last two weights, the first has the others."""
 
     def __init__(self):
         super().__init__(learning_rate=0.1)
@@ -114,7 +114,7 @@ class Two(keras.optimizers.Optimizer):
 
 
 class TwoOptimizers(keras.Model):
-    """A train step of its own, with an optimizer for each of two parts; Keras's test step."""
+    """Its own train step, with an optimizer for each of two parts; Keras's test step."""
 
     if BACKEND == "tensorflow":
 
@@ -155,7 +155,7 @@ def two_optimizers():
     return model
 
 
-# Data: for training and validation, and for a Metrics of its own.
+# Data: for training and validation, and as given data.
 
 
 def arrays():
@@ -189,7 +189,7 @@ class Shuffled(keras.utils.PyDataset):
 
 
 def shuffled():
-    """Data that draw from the global random state: the backend's own where it has some."""
+    """Data that draws from the global random state; on PyTorch its own kind of data."""
 
     def data(x, y):
         if BACKEND == "torch":
@@ -199,12 +199,12 @@ def shuffled():
             return DataLoader(TensorDataset(from_numpy(x), from_numpy(y)), 8, shuffle=True)
         return Shuffled(x, y)
 
-    fit = {"x": data(X_FIT, Y_FIT), "shuffle": False, "validation_data": data(X, Y)}  # the data shuffle themselves
+    fit = {"x": data(X_FIT, Y_FIT), "shuffle": False, "validation_data": data(X, Y)}  # the data shuffles itself
     return fit, {"validation_data": data(X_FIT, Y_FIT)}
 
 
 class ByChance(keras.callbacks.Callback):
-    """Draws from the global random states in each epoch: what it draws shows in the learning rate, and so in all."""
+    """Draws from the global random states in each epoch, and changes the learning rate accordingly."""
 
     def on_epoch_begin(self, epoch, logs=None):
         drawn = random.random() + np.random.rand()  # noqa: NPY002
@@ -230,7 +230,7 @@ KINDS = {
 
 @dataclass
 class Run:
-    """A fresh model after a fit, and what was seen of it."""
+    """A new model after a fit, and its results."""
 
     model: keras.Model
     history: dict
@@ -282,7 +282,7 @@ def test_a_fit_is_the_same_with_and_without(kind, source):
         for place, (ours, theirs) in enumerate(zip(scored.variables[of], expected, strict=True)):
             np.testing.assert_array_equal(ours, theirs, f"{of} {place}")
     for name, values in plain.history.items():
-        # Of a captured pass Keras's own numbers come from another compiled program: the last place may differ.
+        # In a captured pass another compiled program computes Keras's own numbers: the last digit may differ.
         exact = source == "given" or not name.startswith("val_")
         assert scored.history[name] == (values if exact else pytest.approx(values, rel=1e-6, abs=1e-7)), name
     prefix = {"captured": "val_", "given": "test_"}[source]
@@ -294,7 +294,7 @@ def test_a_fit_is_the_same_with_and_without(kind, source):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_comparison_can_fail(kind):
-    """Each kind has what an extra pass would change: one `predict` more, and the comparison must show it."""
+    """Each kind has something that an extra pass changes: the comparison must notice one more `predict`."""
     if (BACKEND, kind) == ("jax", "stateful"):
         pytest.skip("on JAX a Keras RNN loses its state at the end of each batch")
     plain = without(kind)

@@ -1,4 +1,4 @@
-"""Capture: every row of fit's own validation pass, once and in order, whatever the layout."""
+"""Every row of fit's own validation pass is captured once and in order, whatever the layout."""
 
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -16,7 +16,7 @@ ROWS, BATCH, EPOCHS = 101, 16, 2  # 7 batches, the last of 5 rows
 N_BATCHES = 7
 
 
-# What fit gets, of the validation rows x, y and weights w.
+# The arguments of fit for the validation rows x, y and weights w.
 
 
 def arrays(x, y, w):
@@ -32,7 +32,7 @@ def split(x, y, w):
 
 
 def in_batches(*arrays_, sizes=(BATCH,)):
-    """Cut arrays into batches of these sizes, again and again until there are no rows left."""
+    """Cut arrays into batches of these sizes, repeated until there are no rows left."""
     starts = takewhile(lambda start: start < ROWS, accumulate(cycle(sizes), initial=0))
     cuts = list(starts)[1:]
     return list(zip(*(np.split(array, cuts) for array in arrays_), strict=True))
@@ -80,12 +80,12 @@ def torch_loader(x, y, w):
     return {"validation_data": DataLoader(TensorDataset(from_numpy(x), from_numpy(y)), batch_size=BATCH)}
 
 
-# Models; each echoes its input.
+# Models; each returns its input.
 
 
 @cache
 def _echo(**options):
-    """One model for all layouts that differ in their data only: it never changes."""
+    """One model for all layouts that differ only in their data: it never changes."""
     return echo_model(counted=True, **options)
 
 
@@ -117,7 +117,7 @@ def masking(**options):
 
 
 def learning(**options):
-    """One that does not echo, and changes from epoch to epoch."""
+    """A model that learns, and so does not return its input."""
     inputs, counter = keras.Input((1,)), RowCounter()
     hidden = keras.layers.Dense(8, activation="relu")(counter(inputs))
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(hidden))
@@ -171,7 +171,7 @@ if BACKEND != "torch":
         "steps_per_execution=3, run_eagerly": Layout(compile={"steps_per_execution": 3, "run_eagerly": True}),
         "steps_per_execution=3, jit_compile=False": Layout(compile={"steps_per_execution": 3, "jit_compile": False}),
     }
-    # From 3.16 on Keras on JAX stacks the batches of an execution, where they are alike.
+    # From 3.16 on Keras on JAX stacks the batches of an execution if they have the same shape.
     LAYOUTS |= {
         f"steps_per_execution={count}{what}": Layout(**options, compile={"steps_per_execution": count})
         for count in (3, 4, 7, 100)
@@ -194,7 +194,7 @@ if BACKEND == "torch":
 
 
 class EachEpoch(keras.callbacks.Callback):
-    """Notes after each epoch the rows that came by, and the last predictions."""
+    """Notes after each epoch how many rows the model saw, and the last predictions."""
 
     def __init__(self, metrics, counter):
         super().__init__()
@@ -211,7 +211,7 @@ def _never(*args, **kwargs):
 
 
 def _rows(masked):
-    """Validation rows and weights; where `masked`, of three positions, and those of value 0 are masked."""
+    """Validation rows and weights. If `masked`, rows have three positions, and positions of value 0 are masked."""
     x, y = binary_rows(ROWS)
     w = np.random.default_rng(2).uniform(0.5, 2, ROWS).astype("float32")
     if masked:
@@ -221,7 +221,7 @@ def _rows(masked):
     return x, y, w
 
 
-# Keras says this of every dataset of unknown length, at the end of the first pass.
+# Keras warns of this for every dataset of unknown length, at the end of the first pass.
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_every_row_once_and_in_order(layout, monkeypatch):
@@ -256,7 +256,7 @@ def test_every_row_once_and_in_order(layout, monkeypatch):
 
 @pytest.mark.parametrize("per_execution", [1] if BACKEND == "torch" else [1, 3, 7, 100])
 def test_a_generator_scores_what_keras_scored(per_execution):
-    """Keras 3.15 starts each epoch with the generator's first two batches again, and goes on where it was.
+    """Keras 3.15 starts each epoch with the generator's first two batches again, then continues where it was.
 
     It reads whole executions: more than `validation_steps` batches, if those are not a multiple of their steps.
     """

@@ -1,6 +1,5 @@
-"""Capture with other things going on: callbacks that use the model, fits that die, models compiled anew."""
+"""Capture while callbacks use the model, after interrupted fits, and after the model is compiled again."""
 
-import importlib
 from functools import cache
 
 import keras
@@ -9,6 +8,7 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from kerascb_metrics import Metrics
+from kerascb_metrics.collect.backend import backend
 from tests.support.custom_steps import SuperStep, as_class
 from tests.support.models import BACKEND, binary_rows, echo_model
 
@@ -36,7 +36,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def in_batches(x, y):
-    """Batches of 4; for TensorFlow made once, since of arrays Keras makes a dataset at each call, for 0.1 s."""
+    """Batches of 4. On TensorFlow a dataset, made once: from arrays Keras makes one at each call, which takes 0.1 s."""
     if BACKEND != "tensorflow":
         return Batches(x, y)
     import tensorflow as tf
@@ -56,7 +56,7 @@ TRAIN, VAL, OTHER = in_batches(*rows(4, seed=1)), in_batches(X, Y), in_batches(O
 
 @cache
 def shared_model():
-    """One model for all: it never changes, and is compiled once."""
+    """One model for all tests: it never changes, and is compiled once."""
     return echo_model()
 
 
@@ -76,7 +76,7 @@ class EachEpoch(keras.callbacks.Callback):
 
 
 def check(metrics, predictions, epochs=EPOCHS):
-    """All the rows, exactly, in each epoch; and scores to match."""
+    """All rows, exactly, in each epoch, and their scores."""
     assert len(predictions) == epochs
     for rows in predictions:
         np.testing.assert_array_equal(rows.y_pred, X)
@@ -86,7 +86,7 @@ def check(metrics, predictions, epochs=EPOCHS):
 
 
 def in_hook(hook, action, turns=(0, 1)):
-    """A callback that does `action(model)` in every first, every second, or every call of a hook."""
+    """A callback that runs `action(model)` in every call of a hook, or in every other call."""
 
     def act(self, *args, **kwargs):
         if self.calls % 2 in turns:
@@ -131,7 +131,7 @@ def test_another_callback_takes_evaluate_off_the_model():
     check(metrics, each.predictions)
 
 
-def test_an_evaluate_that_somebody_else_put_there_is_used_and_given_back():
+def test_an_evaluate_that_somebody_else_put_there_is_used_and_restored():
     model, metrics, calls = shared_model(), Metrics(verbose=False), []
 
     def evaluate(*args, **kwargs):
@@ -159,7 +159,7 @@ def test_two_metrics_on_one_fit():
     assert history["val_f1"] == first.f1s
 
 
-def test_a_second_fit_starts_afresh():
+def test_a_second_fit_starts_with_empty_lists():
     metrics = Metrics(verbose=False)
     fit(shared_model(), [metrics], epochs=3)
     old = metrics.history
@@ -189,14 +189,14 @@ def test_a_fit_on_other_data_after_a_fit():
     np.testing.assert_array_equal(metrics.predictions.sample_weight.ravel(), np.ones(4))
 
 
-# Fits that die.
+# Interrupted fits.
 
 
 class Stop(Exception):
     pass
 
 
-def die(error):
+def fail(error):
     def action(model):
         raise error
 
@@ -208,8 +208,8 @@ def die(error):
     [(Stop, "before", "the same Metrics"), (KeyboardInterrupt, "after", "a new Metrics")],
 )
 @pytest.mark.parametrize("hook", HOOKS)
-def test_a_fit_after_one_that_died(hook, error, listed, again):
-    model, metrics, other = shared_model(), Metrics(verbose=False), in_hook(hook, die(error))
+def test_a_fit_after_an_interrupted_one(hook, error, listed, again):
+    model, metrics, other = shared_model(), Metrics(verbose=False), in_hook(hook, fail(error))
     expected = model.test_on_batch(X, Y)
     own_function = model.test_function
     with pytest.raises(error):
@@ -225,10 +225,10 @@ def test_a_fit_after_one_that_died(hook, error, listed, again):
     assert "evaluate" not in vars(model)
 
 
-def test_a_fit_without_metrics_after_one_that_died():
-    model, dying = echo_model(), in_hook("on_test_batch_end", die(Stop))
+def test_a_fit_without_metrics_after_an_interrupted_one():
+    model, failing = echo_model(), in_hook("on_test_batch_end", fail(Stop))
     with pytest.raises(Stop):
-        fit(model, [Metrics(verbose=False), dying])
+        fit(model, [Metrics(verbose=False), failing])
     assert set(fit(model, []).history) == {"loss", "val_loss"}
 
 
@@ -236,19 +236,18 @@ def test_a_fit_without_metrics_after_one_that_died():
 
 
 def count_builds(monkeypatch):
-    module = importlib.import_module(f"kerascb_metrics.collect.backends.{BACKEND}")
-    build, builds = module.build, []
+    build, builds = backend().build, []
 
     def counted(*args, **kwargs):
         builds.append(args)
         return build(*args, **kwargs)
 
-    monkeypatch.setattr(module, "build", counted)
+    monkeypatch.setattr(backend(), "build", counted)
     return builds
 
 
 class CountedStep(SuperStep):
-    """Counts how often Python runs the step: each trace of a compiled one, each batch of another."""
+    """Counts how often Python runs the step: once per trace if it is compiled, otherwise once per batch."""
 
     steps = 0
 
@@ -258,7 +257,7 @@ class CountedStep(SuperStep):
 
 
 def steps_of(*fits):
-    """The runs of `test_step` after each of some fits of one fresh model, given as lists of callbacks."""
+    """How often `test_step` has run after each fit of a new model; each fit is given by its list of callbacks."""
     CountedStep.steps = 0
     model = as_class(CountedStep)
     after = []
@@ -268,7 +267,7 @@ def steps_of(*fits):
     return after
 
 
-def test_one_twin_for_several_epochs_fits_and_callbacks(monkeypatch):
+def test_one_tapped_function_for_several_epochs_fits_and_callbacks(monkeypatch):
     builds, model = count_builds(monkeypatch), echo_model()
     for _ in range(2):
         fit(model, [Metrics(verbose=False), Metrics("accuracy", verbose=False)], epochs=3)
@@ -278,7 +277,7 @@ def test_one_twin_for_several_epochs_fits_and_callbacks(monkeypatch):
     assert len(builds) == 2
 
 
-def test_no_trace_beside_keras_own():
+def test_no_more_traces_than_keras_makes():
     metrics = Metrics(verbose=False)
     with_metrics, without = steps_of([metrics], [metrics]), steps_of([], [])
     assert with_metrics == without

@@ -1,4 +1,4 @@
-"""A fit with Metrics trains, validates and leaves the model as one without."""
+"""A fit with Metrics trains, validates and leaves the model as a fit without it."""
 
 import copy
 import gc
@@ -18,7 +18,7 @@ W = np.random.default_rng(3).uniform(0.5, 2, 37).astype("float32")
 
 
 def build():
-    """A model with everything that a validation pass could disturb."""
+    """A model with everything that a validation pass could change."""
     keras.utils.set_random_seed(5)
     layers = [
         keras.Input((1,)),
@@ -40,7 +40,7 @@ def build():
 
 @dataclass
 class Run:
-    """A fresh model after a fit, and what was seen of it."""
+    """A new model after a fit, and its results."""
 
     model: keras.Model
     history: dict
@@ -64,7 +64,7 @@ def run(callbacks):
 
 
 class Copy(keras.callbacks.Callback):
-    """Copies and saves the model in the midst of a fit."""
+    """Copies and saves the model during a fit."""
 
     def __init__(self, folder):
         super().__init__()
@@ -107,11 +107,11 @@ def test_the_same_history_and_our_keys(plain, scored):
         "val_accuracy", "val_loss", "val_error"
     }  # fmt: skip
     for name, values in plain.history.items():
-        # Two compiled programs may differ in the last place.
+        # Two compiled programs may differ in the last digit.
         assert scored.history[name] == pytest.approx(values, rel=1e-6, abs=0), name
 
 
-def test_the_same_values_of_evaluate_after(plain, scored):
+def test_evaluate_returns_the_same_values_afterwards(plain, scored):
     assert scored.evaluated == plain.evaluated
 
 
@@ -121,7 +121,7 @@ def test_the_same_attributes(plain, scored):
         assert getattr(scored.model, name).__func__ is getattr(keras.Sequential, name)
 
 
-def test_copies_made_during_the_fit_know_nothing_of_it(scored, copying):
+def test_copies_made_during_the_fit_have_no_hook(scored, copying):
     for other in (*copying.copies, copying.clone):
         assert "evaluate" not in vars(other)
         assert [weight.shape for weight in other.weights] == [weight.shape for weight in scored.model.weights]
@@ -136,6 +136,6 @@ def test_the_model_does_not_keep_the_callback_alive(scored):
     assert len(metrics.f1s) == 1
     alive = weakref.ref(metrics)
     del metrics
-    scored.model.history = None  # Keras's History knows the callback list
+    scored.model.history = None  # Keras's History holds the callback list
     gc.collect()
     assert alive() is None

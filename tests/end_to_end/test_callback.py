@@ -1,4 +1,4 @@
-"""Recording: the lists, `logs`, the history, names, and what is said."""
+"""Recording: the lists, `logs`, the history, names, and what is printed."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ X, Y = binary_rows()
 
 
 class Watch(keras.callbacks.Callback):
-    """Keeps what a callback sees at the end of each epoch."""
+    """Keeps the logs and predictions that a callback sees at the end of each epoch."""
 
     def __init__(self, metrics=None):
         super().__init__()
@@ -55,7 +55,7 @@ def learning_model(form):
     if form.startswith("(N,)"):
         outputs = keras.layers.Reshape(())(outputs)
     model = keras.Model(inputs, outputs)
-    # Both classes are predicted from the start, which Keras's random weights, other in each release, do not promise.
+    # Both classes must be predicted from the start. Keras's random weights differ by release and do not ensure it.
     slopes, signs = np.linspace(1, 2, 4), [[1.0]] if columns == 1 else [[-1.0, 1.0]]
     model.set_weights([slopes[None], -slopes / 2, np.repeat(signs, 4, axis=0), np.zeros(columns)])
     model.compile(keras.optimizers.SGD(0.2), loss)
@@ -63,7 +63,7 @@ def learning_model(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_six_lists_are_scikit_learns(form):
+def test_six_lists_equal_scikit_learn(form):
     *_, rank, cut = FORMS[form]
     train_x, train_y = binary_rows(24, seed=1)
     metrics = Metrics(verbose=False)
@@ -96,7 +96,7 @@ def test_the_six_lists_are_scikit_learns(form):
 
 @pytest.fixture(scope="module")
 def model():
-    """One that echoes its input, for all the tests that leave it as it is."""
+    """A model that echoes its input, for all tests that do not change it."""
     return echo_model()
 
 
@@ -116,20 +116,20 @@ def test_callbacks_listed_before_see_python_floats(model):
     assert [logs["val_f1"] for logs in watch.logs] == metrics.f1s
 
 
-def test_epochs_are_those_that_validate(model):
+def test_only_epochs_with_validation_are_recorded(model):
     metrics = Metrics("f1", verbose=False)
     history = fit(model, [metrics], epochs=5, validation_freq=2).history
     assert metrics.history.epochs == [1, 3]
     assert history["val_f1"] == metrics.f1s == [sk.f1_score(Y, X[:, 0] > 0.5)] * 2
 
 
-def test_initial_epoch_counts(model):
+def test_initial_epoch_is_respected(model):
     metrics = Metrics("f1", verbose=False)
     fit(model, [metrics], epochs=5, initial_epoch=3)
     assert metrics.history.epochs == [3, 4]
 
 
-def test_sample_weights_count_unless_told_otherwise(model):
+def test_sample_weights_are_used_unless_disabled(model):
     w = np.random.default_rng(1).uniform(0.1, 2, len(X)).astype("float32")
     y_pred = X[:, 0] > 0.5
     for use, weight in ((True, w.astype(float)), (False, None)):
@@ -160,11 +160,11 @@ def test_a_compiled_metric_keeps_its_name():
     model = echo_model(metrics=[keras.metrics.AUC(name="auc")])
     metrics = Metrics(verbose=False)
     with pytest.warns(
-        UserWarning, match=r"'val_auc' is the key of a compiled Keras metric.*'val_sklearn_auc'"
+        UserWarning, match=r"a compiled Keras metric .*uses the key 'val_auc'.*'val_sklearn_auc'"
     ) as warned:
         history = fit(model, [metrics], epochs=3).history
-    (told,) = [str(warning.message) for warning in warned if "Metrics" in str(warning.message)]
-    assert "scoring={" in told
+    (message,) = [str(warning.message) for warning in warned if "Metrics" in str(warning.message)]
+    assert "scoring={" in message
     plain = fit(model, [], epochs=3).history
     assert history["val_auc"] == plain["val_auc"]
     assert history["val_sklearn_auc"] == metrics.auc == [pytest.approx(sk.roc_auc_score(Y, X[:, 0]), abs=1e-12)] * 3
@@ -172,21 +172,21 @@ def test_a_compiled_metric_keeps_its_name():
 
     metrics = Metrics(verbose=False)
     assert metrics.monitor("auc") == {"monitor": "val_auc", "mode": "max"}
-    with pytest.raises(ValueError, match=r"metrics\.monitor\('auc'\) was given out as 'val_auc'.*scoring="):
+    with pytest.raises(ValueError, match=r"metrics\.monitor\('auc'\) returned 'val_auc'.*scoring="):
         fit(model, [metrics])
 
-    metrics = Metrics(scoring={"exact_auc": "roc_auc"}, verbose=False)  # as the warning says
+    metrics = Metrics(scoring={"exact_auc": "roc_auc"}, verbose=False)  # as the warning proposes
     assert fit(model, [metrics]).history["val_exact_auc"] == metrics.history["exact_auc"]
 
 
-def test_two_metrics_with_one_name_raise_at_the_start(model):
+def test_two_metrics_with_the_same_name_raise_at_the_start(model):
     watch = Watch()
     with pytest.raises(ValueError, match=r"two Metrics .* both write f1, recall under 'val_'.*scoring="):
         fit(model, [Metrics(verbose=False), watch, Metrics(["recall", "f1"], verbose=False)])
     assert watch.logs == []
 
 
-def test_lists_that_were_not_asked_for(model):
+def test_lists_of_scores_that_are_not_computed(model):
     metrics = Metrics("f1", verbose=False)
     with pytest.raises(AttributeError, match=r"no score 'kappa'; it has: f1"):
         metrics.kappa  # noqa: B018
@@ -196,7 +196,7 @@ def test_lists_that_were_not_asked_for(model):
         metrics.history["kappa"]
 
 
-# What is said.
+# What is printed.
 
 READING = "Metrics: binary task (loss binary_crossentropy, output (None, 1)), positive when probability > 0.5."
 
@@ -205,7 +205,7 @@ READING = "Metrics: binary task (loss binary_crossentropy, output (None, 1)), po
     ("verbose", "fit_verbose", "times"),
     [("auto", 2, 1), ("auto", 1, 1), ("auto", 0, 0), (True, 0, 1), (False, 2, 0)],
 )
-def test_the_reading_is_told_once(model, capsys, verbose, fit_verbose, times):
+def test_interpretation_is_printed_once(model, capsys, verbose, fit_verbose, times):
     fit(model, [Metrics(verbose=verbose)], epochs=3, verbose=fit_verbose)
     out = capsys.readouterr().out
     assert out.count("Metrics: ") == times
@@ -214,21 +214,21 @@ def test_the_reading_is_told_once(model, capsys, verbose, fit_verbose, times):
         assert out == ""
 
 
-def test_the_progress_bar_shows_the_scores(model, capsys):
+def test_progress_bar_shows_the_scores(model, capsys):
     metrics = Metrics(verbose=False)
     fit(model, [metrics], verbose=2)
     assert f"val_f1: {metrics.f1s[-1]:.4f}" in capsys.readouterr().out
 
 
-def test_reading_of_logits_is_told(capsys):
+def test_interpretation_of_logits_is_printed(capsys):
     model = echo_model(2, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     x = np.random.default_rng(0).normal(size=(9, 2)).astype("float32")
     model.fit(x, Y[:9], validation_data=(x, Y[:9]), verbose=0, callbacks=[Metrics("f1", verbose=True)])
-    told = "Metrics: binary task (loss sparse_categorical_crossentropy, output (None, 2)), positive when"
-    assert told in capsys.readouterr().out
+    message = "Metrics: binary task (loss sparse_categorical_crossentropy, output (None, 2)), positive when"
+    assert message in capsys.readouterr().out
 
 
-def test_a_list_is_of_the_score_of_its_name_where_no_output_was_chosen():
+def test_list_has_the_score_of_its_name_if_no_output_was_chosen():
     x, y = binary_rows(20)
     metrics = Metrics({"f1": "precision", "None_f1": "recall"}, task="binary", verbose=False)
     echo_model().fit(x, y, validation_data=(x, y), verbose=0, callbacks=[metrics])

@@ -1,4 +1,4 @@
-"""Keras's own callbacks on our names: EarlyStopping and its like, CSVLogger, TensorBoard."""
+"""Keras's own callbacks with our scores: EarlyStopping and similar ones, CSVLogger, TensorBoard."""
 
 import csv
 
@@ -11,7 +11,7 @@ from kerascb_metrics import Metrics
 from tests.support.models import BACKEND, binary_rows, echo_model
 
 X, Y = binary_rows()
-FALLING, RISING = [1.0, 0.8, 0.7, 0.6, 0.5], [0.5, 0.6, 0.7, 0.8, 1.0]  # what is predicted, as parts of X
+FALLING, RISING = [1.0, 0.8, 0.7, 0.6, 0.5], [0.5, 0.6, 0.7, 0.8, 1.0]  # the predictions, as factors of X
 
 
 def f1_at(factor):
@@ -24,7 +24,7 @@ def shared():
 
 
 class Factors(keras.callbacks.Callback):
-    """Has the model predict X times a factor that changes by epoch; notes the epochs and learning rates."""
+    """Makes the model predict X times a factor that changes by epoch; notes the F1 and the learning rates."""
 
     def __init__(self, factors):
         super().__init__()
@@ -40,7 +40,7 @@ class Factors(keras.callbacks.Callback):
 
 
 def fit(model, factors, callbacks, **options):
-    """One batch an epoch; returns the `Metrics` and the F1 it should have seen."""
+    """Fits one batch per epoch; returns the `Metrics` and the `Factors`."""
     model.optimizer.learning_rate = 1e-6
     metrics, change = Metrics("f1", verbose=False), Factors(factors)
     model.fit(
@@ -75,7 +75,7 @@ def test_early_stopping_in_a_second_fit(shared):
         assert len(metrics.f1s) == epochs
 
 
-def test_early_stopping_keeps_a_mode_of_its_own(shared):
+def test_early_stopping_keeps_an_explicit_mode(shared):
     stopping = keras.callbacks.EarlyStopping("val_f1", patience=2, mode="min")
     metrics, _ = fit(shared, FALLING, [stopping])
     assert len(metrics.f1s) == 5
@@ -90,7 +90,7 @@ def test_early_stopping_with_validation_freq(shared):
     assert metrics.f1s == [f1_at(FALLING[1]), f1_at(FALLING[3])]
 
 
-def test_monitor_spares_the_mode(shared):
+def test_monitor_returns_the_mode(shared):
     options = Metrics("f1").monitor("f1")
     assert options == {"monitor": "val_f1", "mode": "max"}
     metrics, _ = fit(shared, FALLING, [keras.callbacks.EarlyStopping(**options, patience=1)])

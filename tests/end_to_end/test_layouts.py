@@ -1,4 +1,4 @@
-"""Layouts of outputs: whatever the shape, the dtype, the mask and the loss, the scores are scikit-learn's."""
+"""Layouts of outputs: for each shape, dtype, mask and loss the scores equal scikit-learn's."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +19,7 @@ LABELS = (7, -3, 100)
 RNG = np.random.default_rng(0)
 
 
-# The data: what the model is to return, and targets that agree with it at two positions of three.
+# The data: outputs for the model to return, and targets that agree with them at two of three positions.
 
 
 def _mostly(best, choices):
@@ -77,13 +77,13 @@ def own_focal(y_true, y_pred):
 
 
 def own_logistic(y_true, y_pred):
-    """Of targets −1 and 1."""
+    """A loss of targets −1 and 1."""
     y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
     return ops.mean(ops.softplus(-y_true * y_pred), axis=-1)
 
 
 def of_labels(y_true, y_pred):
-    """Of targets from `LABELS`."""
+    """A loss of targets from `LABELS`."""
     hot = ops.equal(ops.reshape(ops.cast(y_true, "int32"), (-1, 1)), ops.array(LABELS, "int32"))
     return -ops.log(ops.sum(ops.cast(hot, y_pred.dtype) * y_pred, axis=-1) + 1e-6)
 
@@ -93,17 +93,17 @@ def of_labels(y_true, y_pred):
 
 @dataclass(frozen=True)
 class Layout:
-    outputs: np.ndarray  # what the model returns
+    outputs: np.ndarray  # the model returns them
     y: np.ndarray
     loss: object
     weight: np.ndarray | None = None
     keep: np.ndarray | None = None  # the positions that count
-    cut: float | None = None  # of a binary task: outputs above are positive
+    cut: float | None = None  # binary tasks: outputs above are positive
     labels: tuple = (0, 1, 2)
     task: object = "auto"
-    x: np.ndarray | None = None  # what goes in, if not the outputs
+    x: np.ndarray | None = None  # the inputs, if not the outputs
     front: tuple = ()  # makers of layers
-    data: object = None  # what fit validates, if not the arrays
+    data: object = None  # the validation data, if not the arrays
     ranked_by: object = staticmethod(lambda outputs, axis: outputs)
     floats: str = "float32"  # the policy
     dtype: object = np.float32  # of the captured outputs
@@ -146,7 +146,7 @@ def one_hot(data, loss="categorical_crossentropy", **more):
 
 
 def with_last_axis(layout):
-    """Keras takes weights a position only with targets of the outputs' own rank."""
+    """Keras accepts weights per position only with targets of the outputs' own rank."""
     return replace(layout, y=layout.y[..., None])
 
 
@@ -162,7 +162,7 @@ def masked_tokens(**more):
 
 def masked_steps(**more):
     outputs, y = softmaxes(N, 4)
-    outputs[BATCH::3, 2:] = 0  # not in the batch that is trained on: the loss of zeros is nan
+    outputs[BATCH::3, 2:] = 0  # not in the training batch: the loss of zeros is nan
     return classes((outputs, y), keep=(outputs != 0).any(-1), front=(layers.Masking,), **more)
 
 
@@ -185,12 +185,12 @@ def as_generator(batches):
 
 
 def of_different_length(data, make=softmaxes, masked=False, weighted=False, **more):
-    """Batches (8, 5, C) and (8, 3, C): captured position by position."""
+    """Batches (8, 5, C) and (8, 3, C): each position becomes a row."""
     batches = []
     for rows, length in [(8, 5), (8, 3)]:
         outputs, y = make(rows, length)
         if masked and batches:
-            outputs[::3, 1:] = 0  # not in the first, which is trained on
+            outputs[::3, 1:] = 0  # not in the first, the training batch
         batches.append((outputs, y, weights(rows, length)) if weighted else (outputs, y))
     flat = [
         np.concatenate([array.reshape(-1, *array.shape[2:]) for array in arrays])
@@ -218,17 +218,17 @@ LAYOUTS = {
     "segmentation (N,H,W,1)": binary(probabilities(N, 3, 2), BCE),
     "segmentation (N,H,W,1), logits": binary(logits(N, 3, 2), losses.BinaryCrossentropy(from_logits=True), cut=0),
     "segmentation (N,H,W,C), logits": classes(class_logits(N, 3, 2), SPARSE_LOGITS, ranked_by=softmax),
-    "segmentation (N,H,W,C), logits, weights a pixel": classes(
+    "segmentation (N,H,W,C), logits, weights per pixel": classes(
         class_logits(N, 3, 2), SPARSE_LOGITS, ranked_by=softmax, weight=weights(N, 3, 2)
     ),
     "tagging (N,T,C), Embedding(mask_zero)": masked_tokens(),
-    "tagging (N,T,C), Embedding(mask_zero), weights a token": masked_tokens(weight=weights(N, 5)),
+    "tagging (N,T,C), Embedding(mask_zero), weights per token": masked_tokens(weight=weights(N, 5)),
     "tagging (N,T,C), Masking": masked_steps(),
-    "tagging (N,T,C), Masking, weights a step": masked_steps(weight=weights(N, 4)),
+    "tagging (N,T,C), Masking, weights per step": masked_steps(weight=weights(N, 4)),
     "tagging (N,T,C), ignore_class=-1": ignoring(-1),
     "tagging (N,T,C), ignore_class=255": ignoring(255),
-    "tagging (N,T,C), weights a position": classes(softmaxes(N, 4), weight=weights(N, 4)),
-    "tagging (N,T,1), weights a position": with_last_axis(binary(probabilities(N, 4), BCE, weight=weights(N, 4))),
+    "tagging (N,T,C), weights per position": classes(softmaxes(N, 4), weight=weights(N, 4)),
+    "tagging (N,T,1), weights per position": with_last_axis(binary(probabilities(N, 4), BCE, weight=weights(N, 4))),
     "batches of different length, PyDataset": of_different_length(as_pydataset, loss=SPARSE),
     "batches of different length, Masking": of_different_length(as_pydataset, masked=True, loss=SPARSE),
     "batches of different length, weights": of_different_length(as_pydataset, weighted=True, loss=SPARSE),
@@ -238,13 +238,13 @@ LAYOUTS = {
 # Keras on PyTorch cannot train on (N,H,W,C) probabilities and class numbers: "grad_input must be contiguous".
 if BACKEND != "torch":
     LAYOUTS["segmentation (N,H,W,C)"] = classes(softmaxes(N, 3, 2))
-# Keras multiplies the weights by the mask in place there, which takes weights of the mask's own shape.
+# There Keras multiplies the weights by the mask in place, which needs weights of the mask's own shape.
 if BACKEND != "torch":
-    LAYOUTS["tagging (N,T,C), Masking, weights a row"] = masked_steps(weight=weights(N, 1))
+    LAYOUTS["tagging (N,T,C), Masking, weights per row"] = masked_steps(weight=weights(N, 1))
 for name, loss, task in [
     ("hinge", "hinge", "auto"),
     ("squared_hinge", losses.SquaredHinge(), "auto"),
-    ("a loss of its own", own_logistic, Binary(from_logits=True)),
+    ("a custom loss", own_logistic, Binary(from_logits=True)),
 ]:
     outputs, y = logits(N)
     LAYOUTS[f"targets −1 and 1, {name}"] = Layout(outputs, 2 * y - 1, loss, cut=0, labels=(-1, 1), task=task)
@@ -253,8 +253,8 @@ LAYOUTS |= {
     "label smoothing, categorical": one_hot(softmaxes(N), losses.CategoricalCrossentropy(label_smoothing=0.2)),
     "focal, binary": binary(probabilities(N), losses.BinaryFocalCrossentropy(gamma=3.0)),
     "focal, categorical": one_hot(softmaxes(N), "categorical_focal_crossentropy"),
-    "a loss function of one's own": binary(probabilities(N), own_focal, task="binary"),
-    "a loss function of one's own, one-hot": one_hot(softmaxes(N), own_focal, task="multiclass"),
+    "a custom loss function": binary(probabilities(N), own_focal, task="binary"),
+    "a custom loss function, one-hot": one_hot(softmaxes(N), own_focal, task="multiclass"),
 }
 outputs, y = softmaxes(N)
 LAYOUTS["arbitrary integer labels"] = Layout(
@@ -262,7 +262,7 @@ LAYOUTS["arbitrary integer labels"] = Layout(
 )
 for floats, dtype in [("mixed_float16", np.float16), ("mixed_bfloat16", ml_dtypes.bfloat16), ("float64", np.float64)]:
     if floats == "float64" and BACKEND == "jax":
-        continue  # JAX itself makes float32 of it, unless jax_enable_x64 is set
+        continue  # JAX converts it to float32, unless jax_enable_x64 is set
     LAYOUTS |= {
         f"{floats}, binary": binary(probabilities(N), BCE, floats=floats, dtype=dtype),
         f"{floats}, classes": classes(softmaxes(N), floats=floats, dtype=dtype, weight=weights(N)),
@@ -271,20 +271,20 @@ for floats, dtype in [("mixed_float16", np.float16), ("mixed_bfloat16", ml_dtype
 
 @pytest.fixture
 def floats():
-    """Sets the policy, for the length of the test."""
+    """Sets the dtype policy for the duration of the test."""
     policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
 
-    def put(name):
+    def set_policy(name):
         keras.config.set_dtype_policy(name)
         keras.config.set_floatx("float64" if name == "float64" else "float32")
 
-    yield put
+    yield set_policy
     keras.config.set_dtype_policy(policy)
     keras.config.set_floatx(floatx)
 
 
 def by_scikit_learn(layout, y, outputs, weight, keep):
-    """The panel of arrays of any rank, positions flattened."""
+    """The panel from scikit-learn, with positions flattened."""
     outputs = outputs.astype("float64")
     y = y.argmax(-1) if y.shape == outputs.shape and outputs.shape[-1] > 1 else y.reshape(outputs.shape[:-1])
     weight = np.ones(y.shape[0]) if weight is None else weight.astype("float64")
@@ -308,7 +308,7 @@ def by_scikit_learn(layout, y, outputs, weight, keep):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_scores_are_scikit_learns(layout, floats):
+def test_scores_equal_those_of_scikit_learn(layout, floats):
     floats(layout.floats)
     model, metrics = layout.model(), Metrics(task=layout.task)
     model.counter.seen()
@@ -332,8 +332,8 @@ def test_scores_are_scikit_learns(layout, floats):
         np.testing.assert_allclose(value, plain[name], rtol=0, atol=1e-12, err_msg=name)
 
 
-def test_string_targets_are_not_kerass():
-    """Keras takes numbers only: give class numbers, and the names by `Multiclass(class_names=…)`."""
+def test_keras_takes_no_string_targets():
+    """Keras accepts numbers only: pass class numbers, and the names as `Multiclass(class_names=…)`."""
     outputs, y = softmaxes(N)
     names = ("cat", "dog", "eel")
     metrics = Metrics(task=Multiclass(class_names=names), average=None)

@@ -1,4 +1,4 @@
-"""Models with several outputs: to each its own targets, weights, task and scores."""
+"""Models with several outputs: each has its own targets, weights, task and scores."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -71,7 +71,7 @@ def model_of(form=dict, loss=AB, functional=True):
     return model
 
 
-_shared = cache(model_of)  # for tests that differ in their scores only
+_shared = cache(model_of)  # for tests that differ only in their scores
 
 
 def fit(metrics, model=None, y=None, w=None, callbacks=(), epochs=1):
@@ -90,7 +90,7 @@ def fit(metrics, model=None, y=None, w=None, callbacks=(), epochs=1):
 
 
 def panel(name, weight=None):
-    """scikit-learn's scores of an output, from the arrays above."""
+    """scikit-learn's scores of an output."""
     y, binary = Y[name], name == "a"
     predicted = A[:, 0] > 0.5 if binary else B.argmax(-1)
     options = {"average": "binary" if binary else "macro", "sample_weight": weight}
@@ -111,7 +111,7 @@ def assert_values(values, expected):
         np.testing.assert_allclose(values[name], value, rtol=0, atol=1e-12, err_msg=name)
 
 
-# How outputs, losses, targets and weights may be given; a and b are always the outputs with targets.
+# Ways to pass outputs, losses, targets and weights; a and b are always the outputs with targets.
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ def test_each_output_with_targets_is_scored(form):
 
 
 @pytest.mark.parametrize("given", ["lists", "a dict of targets", "a subclassed model's list"])
-def test_a_list_of_outputs_that_all_have_targets(given):
-    """A subclassed model's have no names of their own."""
+def test_a_list_of_outputs_with_targets_for_all(given):
+    """The outputs of a subclassed model have no names."""
     functional, metrics = "subclassed" not in given, Metrics("r2", task="regression")
     y = [Y["a"].astype("float32"), np.eye(3, dtype="float32")[Y["b"]], Y["c"]]
     targets = dict(zip(NAMES, y, strict=True)) if "dict" in given else y
@@ -210,8 +210,8 @@ def test_scoring_and_task_by_output():
     )
 
 
-def test_a_name_each_by_output():
-    """A flat dict whose keys are all outputs is by output; an output that it leaves out is not scored."""
+def test_one_score_name_by_output():
+    """A flat dict whose keys are all outputs is read by output; an output that is not in it is not scored."""
     metrics = Metrics({"b": "accuracy"})
     fit(metrics)
     assert_values(
@@ -220,7 +220,7 @@ def test_a_name_each_by_output():
     )
 
 
-def test_the_same_scoring_for_all():
+def test_the_same_scoring_for_all_outputs():
     metrics = Metrics({"exact": "accuracy"})
     fit(metrics)
     assert_values(
@@ -275,11 +275,11 @@ def test_evaluate(compiled):
         ({"output": "c"}, "output 'c' has no targets"),
         ({"scoring": {"a": ["f1"], "d": ["f1"]}}, "names d; the model's outputs are a, b"),
         ({"task": {"d": "binary"}}, "names d; the model's outputs are a, b"),
-        ({"task": {"b": "binary"}}, "output 'b': a binary task needs outputs of one column"),
+        ({"task": {"b": "binary"}}, "output 'b': a binary task needs outputs with one or two columns"),
     ],
     ids=str,
 )
-def test_what_does_not_fit_the_model(options, message):
+def test_arguments_that_do_not_fit_the_model(options, message):
     with pytest.raises(ValueError, match=message):
         fit(Metrics(**options))
 
@@ -294,12 +294,12 @@ def test_what_does_not_fit_the_model(options, message):
     ],
 )
 def test_targets_that_cannot_be_paired(form, y, message):
-    """Keras itself refuses them in `fit`; given data has no such check before ours."""
+    """In `fit` Keras itself raises; given data is only checked by us."""
     with pytest.raises(DataError, match=message):
         Metrics().evaluate(model_of(form, LOSS if form is dict else as_list(LOSS)), (X, y))
 
 
-def test_an_output_of_a_model_with_one():
+def test_output_names_an_output_of_a_single_output_model():
     model = keras.Sequential([keras.Input((1,)), layers.Identity()])
     with pytest.raises(ValueError, match="names a; the model's outputs are one only"):
         Metrics(output="a").evaluate(model, (A, Y["a"]))

@@ -1,5 +1,6 @@
 """The package as a whole: what importing it costs, and that its README runs."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -7,27 +8,71 @@ from pathlib import Path
 
 import pytest
 
+import kerascb_metrics
 from tests.support.models import BACKEND
 
 ROOT = Path(__file__).parent.parent.parent
-_STRANGERS = {"tensorflow", "jax", "torch", "matplotlib", "pandas"} - {BACKEND}
-_CHECK = "import sys, keras; before = set(sys.modules); {}; print(*(set(sys.modules) - before))"
+OTHER_BACKENDS = {"tensorflow", "jax", "torch"} - {BACKEND}
+_PROGRAM = "import sys; {before}; known = set(sys.modules); {statement}; print(*(set(sys.modules) - known))"
 
 
-def newly_imported(statement):
-    """The top-level packages that a statement imports beyond Keras, in a process of its own."""
-    run = subprocess.run([sys.executable, "-c", _CHECK.format(statement)], capture_output=True, text=True, check=True)
+def newly_imported(statement, before="import keras"):
+    """The top-level packages that a statement imports in a process of its own, beyond those imported before."""
+    program = _PROGRAM.format(before=before, statement=statement)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return {name.split(".")[0] for name in run.stdout.splitlines()[-1].split()}
 
 
 @pytest.mark.slow
-def test_importing_it_imports_no_second_backend_no_matplotlib_no_pandas():
-    assert not newly_imported("import kerascb_metrics") & _STRANGERS
+def test_the_callback_imports_no_second_backend_no_matplotlib_no_pandas():
+    imported = newly_imported("from kerascb_metrics import Metrics")
+    assert "kerascb_metrics" in imported
+    assert not imported & {*OTHER_BACKENDS, "matplotlib", "pandas"}
 
 
 @pytest.mark.slow
 def test_the_import_check_can_fail():
     assert "mailbox" in newly_imported("import kerascb_metrics, mailbox")
+
+
+@pytest.mark.slow
+def test_importing_the_package_imports_only_the_standard_library():
+    imported = newly_imported(
+        "import kerascb_metrics; kerascb_metrics.__version__, dir(kerascb_metrics)", before="pass"
+    )
+    assert imported - sys.stdlib_module_names == {"kerascb_metrics"}
+
+
+@pytest.mark.slow
+def test_the_check_for_the_standard_library_can_fail():
+    imported = newly_imported("import kerascb_metrics; kerascb_metrics.Metrics", before="pass")
+    assert {"kerascb_metrics", "keras", "numpy", "sklearn"} <= imported - sys.stdlib_module_names
+
+
+def test_the_three_lists_of_public_names_agree():
+    tree = ast.parse(Path(kerascb_metrics.__file__).read_text())
+    for_type_checkers = {
+        alias.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        for alias in node.names
+    }
+    assert for_type_checkers == kerascb_metrics._MODULES
+    assert set(kerascb_metrics.__all__) == {*for_type_checkers, "__version__"}
+
+
+@pytest.mark.parametrize("name", kerascb_metrics.__all__)
+def test_every_public_name_can_be_imported_and_is_listed(name):
+    namespace = {}
+    exec(f"from kerascb_metrics import {name}", namespace)
+    assert namespace[name] is getattr(kerascb_metrics, name)
+    assert name in dir(kerascb_metrics)
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"^module 'kerascb_metrics' has no attribute 'Metricz'$"):
+        kerascb_metrics.Metricz  # noqa: B018
 
 
 def python_blocks():

@@ -1,4 +1,4 @@
-"""Every name that scikit-learn has for a scorer, through fit, for the kinds of model that there are."""
+"""Every scorer name of scikit-learn, through fit, for each kind of model."""
 
 import inspect
 
@@ -13,7 +13,7 @@ from tests.support.models import binary_rows, echo_model
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
-    """Returns given probabilities, written apart from the package's own."""
+    """Returns given probabilities; independent of the package's own estimators."""
 
     def __init__(self, proba=None):
         self.proba = proba
@@ -59,7 +59,7 @@ def regression():
     return echo_model(1, "mse"), x, x[:, 0] + rng.uniform(0, 0.3, 80), Regressor(x[:, 0])
 
 
-@pytest.mark.filterwarnings("ignore:.*:UserWarning", "ignore:.*:RuntimeWarning")  # scikit-learn's, on odd pairings
+@pytest.mark.filterwarnings("ignore:.*:UserWarning", "ignore:.*:RuntimeWarning")  # from scikit-learn, about odd pairs
 @pytest.mark.parametrize("kind", [binary, multiclass, regression])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_every_scorer_name(kind, weighted):
@@ -69,7 +69,7 @@ def test_every_scorer_name(kind, weighted):
     metrics = Metrics(names, error_score=-99.0, task=kind.__name__)
     data = (x, y) if weight is None else (x, y, weight)
     run = model.fit(x, y, validation_data=data, verbose=0, callbacks=[metrics])
-    y = metrics.predictions.y_true.ravel()  # float32 where Keras made them so
+    y = metrics.predictions.y_true.ravel()  # float32 if Keras converted them
     if weighted:
         weight = metrics.predictions.sample_weight.astype("float64")
     failed = []
@@ -82,14 +82,14 @@ def test_every_scorer_name(kind, weighted):
             expected = -99.0
         assert metrics.history[name][0] == pytest.approx(expected, abs=1e-9, nan_ok=True), name
         assert run.history[f"val_{name}"] == pytest.approx(metrics.history[name], nan_ok=True)
-    assert len(names) - len(failed) > 20  # so many names do serve each kind, and are compared
+    assert len(names) - len(failed) > 20  # so many names fit each kind and are compared
 
 
 def without_weights(names):
     return {name for name in names if "sample_weight" not in inspect.signature(get_scorer(name)._score_func).parameters}
 
 
-def test_a_name_that_cannot_serve_raises_with_its_name_epoch_and_shapes():
+def test_a_scorer_that_fails_raises_with_its_name_epoch_and_shapes():
     model, x, y, _ = multiclass()
     with pytest.raises(ValueError, match=r"score 'roc_auc' failed in epoch 1 .*targets \(80,\) and outputs \(80, 4\)"):
         model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[Metrics("roc_auc")])

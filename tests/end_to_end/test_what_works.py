@@ -1,33 +1,32 @@
-"""What works where: every kind of data and model that Keras validates, scored whole, once, by scikit-learn's numbers.
+"""Every kind of data and model that Keras validates: all rows are scored once, with scikit-learn's numbers.
 
-Left out, for Keras itself cannot: string targets (see test_layouts.py), tf.data on JAX and PyTorch without TensorFlow.
+Left out because Keras does not accept them: string targets (see test_layouts.py), and tf.data on JAX and PyTorch
+without TensorFlow.
 """
 
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
-from keras import layers
-from keras.initializers import Constant
 from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics
 from tests.support import custom_steps as steps
-from tests.support.models import BACKEND, RowCounter, binary_rows, echo_model
+from tests.support import kinds_of_model as kinds
+from tests.support.models import BACKEND, binary_rows
 
-N, BATCH = 50, 16  # 4 batches, the last of 2 rows
+N, BATCH = 50, 16  # 4 batches, the last has 2 rows
 X, Y = binary_rows(N, seed=1)
 W = np.random.default_rng(2).uniform(0.2, 2, N).astype("float32")
 X_FIT, Y_FIT = binary_rows(32, seed=3)
-# The outputs are the inputs, all different, so each output tells its row.
+# The outputs are the inputs, which are all different: each output identifies its row.
 ROW_OF = {value: row for row, value in enumerate(X[:, 0].tolist())}
-JIT = {"jit_compile": False} if BACKEND == "tensorflow" else {}  # XLA takes longer than all the rest
 
 
-# Data: each returns what `fit` validates.
+# Data: each returns the arguments of `fit` for validation.
 
 
 def batches(x=X, y=Y):
@@ -43,7 +42,7 @@ class Rows(keras.utils.PyDataset):
 
 
 class Growing(Rows):
-    """Of another length in each epoch."""
+    """Its length differs in each epoch."""
 
     length = 1
 
@@ -75,137 +74,16 @@ def loader(**options):
     return {"validation_data": DataLoader(TensorDataset(from_numpy(X), from_numpy(Y)), BATCH, **options)}
 
 
-# Models: each made anew, and returning its input unless `same` is False.
-
-
-def compiled(inputs, outputs, counter, cls=keras.Model, loss="binary_crossentropy", **options):
-    model = cls(inputs, outputs)
-    model.compile(options.pop("optimizer", None) or keras.optimizers.SGD(0.0), loss, **JIT, **options)
-    model.counter = counter
-    return model
-
-
-def sequential():
-    counter = RowCounter()
-    model = keras.Sequential([keras.Input((1,)), counter, same()])
-    model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy", **JIT)
-    model.counter = counter
-    return model
-
-
-def same(**options):
-    return layers.Dense(1, use_bias=False, kernel_initializer="ones", **options)
-
-
-def logistic(**options):
-    return layers.Dense(
-        1, activation="sigmoid", kernel_initializer=Constant(4.0), bias_initializer=Constant(-2.0), **options
-    )
-
-
-def through(*between, **options):
-    """A functional model of the counter, some layers, and one that returns its input."""
-    inputs, counter = keras.Input((1,)), RowCounter()
-    hidden = counter(inputs)
-    for layer in between:
-        hidden = layer(hidden)
-    return compiled(inputs, same()(hidden), counter, **options)
-
-
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.counter, self.dense = RowCounter(), same()
-
-    def call(self, inputs, training=False):
-        return self.dense(self.counter(inputs, training=training))
-
-
-def subclassed():
-    model = Subclassed()
-    model(X[:1])
-    model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy", **JIT)
-    return model
-
-
-class OwnTrainStep(keras.Model):
-    def train_step(self, *args):
-        return super().train_step(*args)
-
-
-class OwnMetrics(keras.Model):
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return {**super().compute_metrics(x, y, y_pred, sample_weight), "constant": 1.0}
-
-
-class OwnEvaluate(keras.Model):
-    def evaluate(self, *args, **kwargs):
-        logs = super().evaluate(*args, **kwargs)
-        return {**logs, "added": 1.0}
-
-
-def with_steps(cls):
-    return steps.as_class(cls, **JIT)
-
-
-def stateful():
-    """Its state lives from batch to batch; batches of one size only."""
-    inputs, counter = keras.Input(batch_shape=(10, 3, 1)), RowCounter()
-    cell = layers.SimpleRNN(1, kernel_initializer="ones", recurrent_initializer=Constant(-0.5), stateful=True)
-    return compiled(inputs, logistic()(cell(counter(inputs))), counter)
-
-
-def lora():
-    model = learning()
-    model.layers[-1].enable_lora(1)
-    model.compile(keras.optimizers.SGD(2.0), "binary_crossentropy", **JIT)
-    return model
-
-
-def quantized():
-    model = through()
-    model.quantize("int8")
-    model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy", **JIT)
-    return model
-
-
-def mixed():
-    """Half precision inside, sigmoid in float32, as Keras's guide has it."""
-    inputs, counter = keras.Input((1,)), RowCounter()
-    hidden = layers.Dense(1, activation="relu", kernel_initializer="ones", dtype="mixed_bfloat16")(counter(inputs))
-    return compiled(inputs, logistic(dtype="float32")(hidden), counter)
-
-
-def learning(**optimizer):
-    inputs, counter = keras.Input((1,)), RowCounter()
-    return compiled(inputs, logistic()(counter(inputs)), counter, optimizer=keras.optimizers.SGD(2.0, **optimizer))
-
-
-def frozen():
-    return through(same(trainable=False))
-
-
-def nested():
-    inner = keras.Sequential([keras.Input((1,)), keras.Sequential([keras.Input((1,)), same()])])
-    return through(inner)
-
-
-@cache
-def _shared():
-    """One model for all rows that differ in their data only: it never changes."""
-    return echo_model(counted=True, **JIT)
-
-
 # One row of the table.
 
 
 @dataclass(frozen=True)
 class Row:
     data: object = lambda: {"validation_data": (X, Y)}
-    model: object = _shared
+    model: object = kinds.shared
     epochs: int = 1
-    scored: list | None = None  # the epochs, if not all
-    rows: object = None  # captured in an epoch, if not N; "changing": as many as Keras saw
+    scored: list | None = None  # the scored epochs, if not all
+    rows: object = None  # the rows of each epoch, if not N; "changing": as many as Keras validated
     ordered: bool = True
     weight: np.ndarray | None = None
     echoes: bool = True  # outputs are the inputs
@@ -216,8 +94,8 @@ class Row:
 DATA = {
     "NumPy": Row(),
     "NumPy, float64 and bool": Row(lambda: {"validation_data": (X.astype("float64"), Y.astype(bool))}),
-    # A Series is (N, 1) to Keras, whose TensorFlow functions fail once a compiled model has seen targets of both ranks.
-    "pandas": Row(lambda: {"validation_data": (pd.DataFrame(X), pd.Series(Y))}, through),
+    # For Keras a Series is (N, 1). On TensorFlow it fails if a compiled model has received targets of both ranks.
+    "pandas": Row(lambda: {"validation_data": (pd.DataFrame(X), pd.Series(Y))}, kinds.through),
     "backend tensors": Row(lambda: {"validation_data": (keras.ops.array(X), keras.ops.array(Y))}),
     "PyDataset": Row(lambda: {"validation_data": Rows()}),
     "PyDataset, workers": Row(lambda: {"validation_data": Rows(workers=2)}, epochs=2),
@@ -232,7 +110,7 @@ DATA = {
     "validation_freq, a list": Row(epochs=4, scored=[0, 3], fit={"validation_freq": [1, 4]}),
     "sample_weight": Row(lambda: {"validation_data": (X, Y, W)}, weight=W),
     "sample_weight in training only": Row(fit={"sample_weight": np.ones(32)}),
-    "class_weight": Row(fit={"class_weight": {0: 1.0, 1: 7.0}}),  # Keras weighs training by it, not validation
+    "class_weight": Row(fit={"class_weight": {0: 1.0, 1: 7.0}}),  # Keras applies it to training, not to validation
     "initial_epoch": Row(epochs=4, scored=[2, 3], fit={"initial_epoch": 2}),
 }
 if BACKEND == "tensorflow":
@@ -251,46 +129,48 @@ if BACKEND == "torch":
         "DataLoader, workers": Row(partial(loader, num_workers=1)),
     }
 
-# Two full batches, to compile for one shape only; the table above has the partial ones.
+# Two full batches, so that each model is compiled for one shape only; the table above has partial batches.
 FULL = {"validation_data": (X[:32], Y[:32])}
 OfModel = partial(Row, lambda: FULL, rows=[32])
 THREE = np.stack([X, X, X], axis=1)
 MODELS = {
-    "Sequential": OfModel(model=sequential),
-    "functional": OfModel(model=through),
-    "subclassed": OfModel(model=subclassed),
-    "train_step of its own": OfModel(model=partial(through, cls=OwnTrainStep)),
-    "test_step, by super": OfModel(model=partial(with_steps, steps.SuperStep)),
-    "test_step, by compute_metrics": OfModel(model=partial(with_steps, steps.MetricsOnlyStep)),
-    "test_step, by compute_loss": OfModel(model=partial(with_steps, steps.LossOnlyStep)),
-    "compute_metrics of its own": OfModel(model=partial(through, cls=OwnMetrics)),
-    "evaluate of its own": OfModel(model=partial(through, cls=OwnEvaluate)),
+    "Sequential": OfModel(model=kinds.sequential),
+    "functional": OfModel(model=kinds.through),
+    "subclassed": OfModel(model=kinds.subclassed),
+    "custom train_step": OfModel(model=partial(kinds.through, cls=kinds.OwnTrainStep)),
+    "test_step, by super": OfModel(model=partial(kinds.with_steps, steps.SuperStep)),
+    "test_step, by compute_metrics": OfModel(model=partial(kinds.with_steps, steps.MetricsOnlyStep)),
+    "test_step, by compute_loss": OfModel(model=partial(kinds.with_steps, steps.LossOnlyStep)),
+    "custom compute_metrics": OfModel(model=partial(kinds.through, cls=kinds.OwnMetrics)),
+    "custom evaluate": OfModel(model=partial(kinds.through, cls=kinds.OwnEvaluate)),
     "stateful RNN": Row(
-        lambda: {"x": THREE[:20], "y": Y[:20], "batch_size": 10, "validation_data": (THREE, Y)}, stateful, echoes=False
+        lambda: {"x": THREE[:20], "y": Y[:20], "batch_size": 10, "validation_data": (THREE, Y)},
+        kinds.stateful,
+        echoes=False,
     ),
-    "LoRA": OfModel(model=lora, echoes=False, epochs=2),
-    "quantized int8": OfModel(model=quantized, echoes=False),
-    "mixed precision": OfModel(model=mixed, echoes=False),
+    "LoRA": OfModel(model=kinds.lora, echoes=False, epochs=2),
+    "quantized int8": OfModel(model=kinds.quantized, echoes=False),
+    "mixed precision": OfModel(model=kinds.mixed, echoes=False),
     "SwapEMAWeights": OfModel(
-        model=partial(learning, use_ema=True, ema_momentum=0.9),
+        model=partial(kinds.learning, use_ema=True, ema_momentum=0.9),
         echoes=False,
         callbacks=lambda: [keras.callbacks.SwapEMAWeights()],
     ),
-    "frozen layers": OfModel(model=frozen),
-    "nested models": OfModel(model=nested),
-    "a model that learns": OfModel(model=learning, echoes=False, epochs=2),
+    "frozen layers": OfModel(model=kinds.frozen),
+    "nested models": OfModel(model=kinds.nested),
+    "a model that learns": OfModel(model=kinds.learning, echoes=False, epochs=2),
 }
 
 
 class EachEpoch(keras.callbacks.Callback):
-    """Notes the rows that came by, and what `Metrics` scored, wherever it scored."""
+    """Records how many rows the model received, and the predictions of each scored epoch."""
 
     def __init__(self, metrics, counter):
         super().__init__()
         self.metrics, self.counter, self.seen, self.predictions = metrics, counter, [], []
 
     def on_epoch_end(self, epoch, logs=None):
-        assert self.model is not None  # on JAX this brings the model's variables up to date
+        assert self.model is not None  # on JAX reading this updates the model's variables
         seen = self.counter.seen()
         if "val_f1" in logs:
             self.seen.append(seen)
@@ -310,7 +190,7 @@ def fit(model, metrics, *, data=None, callbacks=(), **options):
 
 
 def assert_panel(metrics, epoch, y, outputs, weight=None):
-    """The panel of one epoch, held against scikit-learn on arrays."""
+    """Compare the panel of one epoch with scikit-learn on arrays."""
     y, outputs = np.asarray(y).ravel(), np.asarray(outputs).astype("float64").ravel()
     predicted, weighted = outputs > 0.5, {"sample_weight": None if weight is None else weight.astype("float64")}
     expected = {
@@ -325,9 +205,9 @@ def assert_panel(metrics, epoch, y, outputs, weight=None):
         np.testing.assert_allclose(metrics.history[name][epoch], value, rtol=0, atol=1e-12, err_msg=name)
 
 
-# Keras says this of every dataset of unknown length, at the end of the first pass.
+# Keras warns about every dataset of unknown length at the end of the first pass.
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
-# And this of every layer but Dense and its like; from Keras 3.16 on of all of them at once.
+# It warns about every layer that cannot be quantized; from Keras 3.16 on in one warning.
 @pytest.mark.filterwarnings("ignore:Layer (InputLayer|RowCounter) does not have a `quantize` method")
 @pytest.mark.filterwarnings("ignore:`model.quantize\\(\\)`. 1 layer\\(s\\) were skipped")
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
@@ -341,7 +221,7 @@ def test_what_works(row):
     if row.rows == "changing":
         expected_rows = [len(rows) for rows in each.predictions]
         assert len(set(expected_rows)) > 1
-    assert each.seen == expected_rows  # through the model, once
+    assert each.seen == expected_rows  # each row went through the model once
     assert run.history["val_f1"] == metrics.f1s
     for epoch, (rows, count) in enumerate(zip(each.predictions, expected_rows, strict=True)):
         order = [ROW_OF[value] for value in rows.y_pred[:, 0].tolist()] if row.echoes else list(range(count))
@@ -357,8 +237,8 @@ def test_what_works(row):
             assert_panel(metrics, epoch, Y[order], X[order], row.weight)
 
 
-def test_swap_ema_weights_scores_the_ema():
-    model, metrics = learning(use_ema=True, ema_momentum=0.9), Metrics("roc_auc")
+def test_swap_ema_weights_scores_the_averaged_weights():
+    model, metrics = kinds.learning(use_ema=True, ema_momentum=0.9), Metrics("roc_auc")
     seen = {}
 
     class Look(keras.callbacks.Callback):
@@ -381,9 +261,9 @@ def test_swap_ema_weights_scores_the_ema():
 
 
 def test_recompiled_between_fits():
-    model, metrics = through(), Metrics()
+    model, metrics = kinds.through(), Metrics()
     fit(model, metrics)
-    model.compile(keras.optimizers.SGD(0.0), "hinge", **JIT)
+    model.compile(keras.optimizers.SGD(0.0), "hinge", **kinds.JIT)
     _, each = fit(model, metrics)
     assert each.seen == [N]
     predicted = X[:, 0] > 0  # a margin now
@@ -393,7 +273,7 @@ def test_recompiled_between_fits():
 
 def test_two_metrics_share_one_pass():
     panel, more = Metrics(), Metrics(["accuracy", "average_precision"])
-    run, each = fit(_shared(), [panel, more])
+    run, each = fit(kinds.shared(), [panel, more])
     assert each.seen == [N]
     assert_panel(panel, 0, Y, X)
     assert run.history["val_accuracy"] == more.history["accuracy"] == [sk.accuracy_score(Y, X[:, 0] > 0.5)]
@@ -406,8 +286,8 @@ def test_several_validation_sets():
         Metrics(validation_data=data, prefix=prefix) for data, prefix in zip(others, ("old_", "new_"), strict=True)
     ]
     captured = Metrics()
-    run, each = fit(_shared(), [captured, *given], epochs=2)
-    assert each.seen == [N] * 2  # what given data changes in the model is given back, the count too
+    run, each = fit(kinds.shared(), [captured, *given], epochs=2)
+    assert each.seen == [N] * 2  # the state of the model is restored after given data, the counter too
     for metrics, (x, y), prefix in zip([captured, *given], [(X, Y), *others], ("val_", "old_", "new_"), strict=True):
         np.testing.assert_array_equal(metrics.predictions.y_pred, x)
         assert_panel(metrics, 1, y, x)

@@ -1,4 +1,4 @@
-"""Data that cannot be scored as told: what, what was received, and the remedy. And outputs that are not numbers."""
+"""Data that does not fit the task: the error names what was received and a remedy. And outputs that are not finite."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ P1 = np.full((4, 1), 0.5, "float32")
 @pytest.mark.parametrize(
     ("task", "y_true", "y_pred", "what", "received", "remedy"),
     [
-        (Binary(), [0, 1, 2, 1], P3, "one column, or two", "(4, 3)", "task='multiclass' or task='multilabel'"),
+        (Binary(), [0, 1, 2, 1], P3, "one or two columns", "(4, 3)", "task='multiclass' or task='multilabel'"),
         (Binary(), [0, 1, 2, 1], P1, "targets 0 and 1", "received 2", "task='multiclass'"),
         (Binary(), [0, 1, np.nan, 1], P1, "targets 0 and 1", "nan", "task='multiclass'"),
         (Binary(), [-1, 0, 1, 1], P1, "targets 0 and 1 (or −1 and 1)", "received 0", "task='multiclass'"),
@@ -41,7 +41,14 @@ P1 = np.full((4, 1), 0.5, "float32")
         (Multilabel(), [0, 1, 2, 2], P3, "same shape (N, L)", "targets (4,) and outputs (4, 3)", "task='multiclass'"),
         (Multilabel(), [0, 1, 1, 1], P1[:, 0], "same shape (N, L)", "targets (4,)", "task='multiclass'"),
         (Multilabel(), np.full((4, 3), 2), P3, "targets 0 and 1", "received 2", "task='regression'"),
-        (Multilabel(threshold=[0.1, 0.2]), np.eye(4, 3), P3, "2 thresholds", "3 labels", "Give one, or one a label"),
+        (
+            Multilabel(threshold=[0.1, 0.2]),
+            np.eye(4, 3),
+            P3,
+            "2 thresholds",
+            "3 labels",
+            "Give one threshold, or one per label",
+        ),
         (Multilabel(), np.eye(4, 3), P3 * 6, "probabilities", "to 2", "from_logits=True"),
         (Multilabel(class_names="ab"), np.eye(4, 3), P3, "3 classes", "2", "class_names"),
         (Regression(), [1.0, 2, 3], P1, "same size", "targets (3,) and outputs (4, 1)", "task"),
@@ -49,7 +56,7 @@ P1 = np.full((4, 1), 0.5, "float32")
         (Regression(), [1.0, np.inf, 3, 4], P1, "targets", "NaN or infinite", "Remove or mask"),
     ],
 )
-def test_the_error_says_what_was_received_and_the_remedy(task, y_true, y_pred, what, received, remedy):
+def test_the_error_names_what_was_received_and_a_remedy(task, y_true, y_pred, what, received, remedy):
     with pytest.raises(DataError) as caught:
         read(task, y_true, y_pred)
     message = str(caught.value)
@@ -57,12 +64,12 @@ def test_the_error_says_what_was_received_and_the_remedy(task, y_true, y_pred, w
     assert [part for part in (what, received, remedy) if part not in message] == []
 
 
-def test_a_mean_of_probabilities_may_round_past_one():
+def test_probabilities_may_be_rounded_to_slightly_more_than_one():
     p = np.array([[0.0], [1.0000001]], "float32")
     assert read(Binary(), [0, 1], p, BCE).y_pred.tolist() == [0, 1]
 
 
-# Outputs that are not numbers leave every score undefined, and warn of nothing on the way.
+# Outputs that are not finite make every score undefined, without a warning from NumPy or scikit-learn.
 
 BAD = [np.nan, np.inf, -np.inf]
 FIT = [
@@ -80,7 +87,7 @@ FIT = [
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize(("task", "y_true", "y_pred", "loss"), FIT)
-def test_outputs_that_are_not_finite_leave_every_score_undefined(task, y_true, y_pred, loss, bad):
+def test_outputs_that_are_not_finite_make_every_score_undefined(task, y_true, y_pred, loss, bad):
     y_pred = y_pred.copy()
     y_pred[1] = bad
     assessment = assessed(task, y_true, y_pred, loss=loss)
@@ -97,7 +104,7 @@ def test_a_regression_that_is_not_finite_is_undefined():
 
 @pytest.mark.parametrize("average", ["auto", "micro", None])
 @pytest.mark.parametrize(("task", "y_true", "y_pred", "loss"), FIT)
-def test_the_same_keys_whether_scores_are_defined_or_not(task, y_true, y_pred, loss, average):
+def test_undefined_scores_have_the_same_keys_as_defined_ones(task, y_true, y_pred, loss, average):
     scored = assessed(task, y_true, y_pred, average=average, loss=loss)
     blank = assessed(task, y_true, y_pred * np.nan, average=average, loss=loss)
     assert blank.entries.keys() == scored.entries.keys()
@@ -106,12 +113,12 @@ def test_the_same_keys_whether_scores_are_defined_or_not(task, y_true, y_pred, l
 
 
 @pytest.mark.parametrize(("task", "y_true", "y_pred", "loss"), FIT)
-def test_no_row_left_is_undefined(task, y_true, y_pred, loss):
+def test_scores_are_undefined_if_no_row_is_left(task, y_true, y_pred, loss):
     assessment = assessed(task, y_true, y_pred, loss=loss, mask=np.zeros(4, bool))
     assert all(np.isnan(value).all() for value in assessment.values.values())
     assert set(assessment.undefined.values()) == {"no row is left to score"}
 
 
-def test_labels_that_are_not_distinct_are_refused_at_once():
+def test_duplicate_labels_raise_in_the_constructor():
     with pytest.raises(ValueError, match=r"labels must differ from each other; received \[5, 6, 6\]"):
         Multiclass(labels=[5, 6, 6])

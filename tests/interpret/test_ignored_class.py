@@ -1,4 +1,4 @@
-"""The class that the loss ignores is left out everywhere: rows, classes, labels, matrix, averages, columns."""
+"""The class that the loss ignores is left out of rows, classes, labels, matrix, averages and columns."""
 
 import keras
 import numpy as np
@@ -16,12 +16,12 @@ N = 80
 RNG = np.random.default_rng(3)
 LOGITS = RNG.normal(size=(N, 4)).astype("float32") * 2
 WEIGHT = RNG.random(N) + 0.1
-# Where the loss ignores it, whether it is a column of four.
+# The ignored value → whether it is one of four columns.
 VALUES = {-1: False, 255: False, 4: False, 0: True, 2: True, 3: True}
 
 
 def targets(columns, ignored, rng=RNG):
-    """Class numbers, a third of them the one to ignore."""
+    """Class numbers; a third of them is the ignored one."""
     classes = [c for c in range(columns) if c != ignored]
     return np.where(rng.random(N) < 1 / 3, ignored, rng.choice(classes, N))
 
@@ -36,7 +36,7 @@ def sparse(ignored, logits=False):
 
 
 def left(y, p, ignored, logits):
-    """What is left for scikit-learn: rows, classes, float64 probabilities that add up to 1, the predicted classes."""
+    """Rows, classes, float64 probabilities that add up to 1 and predicted classes for scikit-learn."""
     keep = y != ignored
     columns = [c for c in range(p.shape[1]) if c != ignored]
     z = p[keep][:, columns].astype("float64")
@@ -71,7 +71,7 @@ def expected(y, classes, proba, y_pred, weight=None):
 @pytest.mark.parametrize("logits", [False, True], ids=["probabilities", "logits"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])
 @pytest.mark.parametrize("ignored", VALUES)
-def test_several_classes(ignored, weighted, logits):
+def test_four_classes(ignored, weighted, logits):
     y, p = targets(4, ignored), outputs(4, logits)
     y_true, classes, proba, y_pred, keep = left(y, p, ignored, logits)
     weight = WEIGHT if weighted else None
@@ -86,7 +86,7 @@ def test_several_classes(ignored, weighted, logits):
 
 @pytest.mark.parametrize("logits", [False, True], ids=["probabilities", "logits"])
 @pytest.mark.parametrize("ignored", [0, 1, 2])
-def test_two_of_three_classes_stay_several(ignored, logits):
+def test_two_classes_left_of_three_stay_multiclass(ignored, logits):
     y, p = targets(3, ignored), outputs(3, logits)
     y_true, classes, proba, y_pred, _ = left(y, p, ignored, logits)
     greater = (y_true == classes[1]).astype(int)
@@ -119,7 +119,7 @@ def test_two_columns(ignored, dtype, logits):
 
 
 @pytest.mark.parametrize("others", [[1], [0, 1]])
-def test_minus_one_is_not_a_label_where_it_is_ignored(others):
+def test_minus_one_is_not_a_label_if_it_is_ignored(others):
     y = np.array([-1, *others, -1, *others])
     p = np.linspace(0.1, 0.9, len(y))
     tally = read(Binary(), y, np.column_stack([1 - p, p]), sparse(-1))
@@ -127,19 +127,19 @@ def test_minus_one_is_not_a_label_where_it_is_ignored(others):
     assert tally.labels[0].tolist() == y[y != -1].tolist()
 
 
-def test_one_column_whose_loss_ignores_a_value():
+def test_one_column_with_a_loss_that_ignores_a_value():
     loss = LossReading("own", ignore_class=9)
     tally = read(Binary(), [0, 9, 1], [[0.2], [0.9], [0.7]], loss)
     assert (tally.labels[0].tolist(), tally.y_pred.tolist()) == ([0, 1], [False, True])
 
 
 @pytest.mark.parametrize(("task", "ignored"), [(Binary(), 0), (Binary(), 1), (Multiclass(), 0), (Multiclass(), 1)])
-def test_one_class_left_of_two_is_an_error(task, ignored):
+def test_ignoring_one_of_two_classes_raises(task, ignored):
     with pytest.raises(DataError, match=rf"ignores class {ignored} of two classes.*ignore_class=-1"):
         read(task, np.array([0, 1]), np.full((2, 2), 0.5), sparse(ignored))
 
 
-def test_one_hot_rows_and_labels_of_its_own():
+def test_one_hot_rows_and_custom_labels():
     p = outputs(4, False)
     y = targets(4, 2)
     hot = read(Multiclass(), np.eye(4)[y], p, LossReading("own", ignore_class=2))
@@ -150,7 +150,7 @@ def test_one_hot_rows_and_labels_of_its_own():
     assert own.y_true.tolist() == numbers.y_true.tolist()
 
 
-def test_names_of_all_columns_go_along():
+def test_class_names_are_given_for_all_columns():
     y, p = targets(4, 1), outputs(4, False)
     ours = assessed(Multiclass(class_names=["a", "void", "c", "d"]), y, p, "f1", average=None, loss=sparse(1))
     assert set(ours.entries) == {"f1_a", "f1_c", "f1_d"}
@@ -159,18 +159,18 @@ def test_names_of_all_columns_go_along():
         read(Multiclass(class_names=["a", "c", "d"]), y, p, sparse(1))
 
 
-def test_where_all_is_on_the_ignored_column_the_others_are_alike():
+def test_other_columns_are_equal_if_the_ignored_one_has_all_probability():
     tally = read(Multiclass(), [1, 2], [[1.0, 0.0, 0.0], [0.5, 0.0, 0.5]], sparse(0))
     assert tally.y_proba.tolist() == [[0.5, 0.5], [0.0, 1.0]]
     assert tally.y_pred.tolist() == [0, 1]
 
 
-def test_several_labels_cannot_leave_out_single_ones():
-    with pytest.raises(DataError, match="cannot leave out single labels"):
+def test_multilabel_cannot_ignore_single_labels():
+    with pytest.raises(DataError, match="cannot ignore single labels"):
         read(Multilabel(), [[1, -1], [-1, 1]], np.full((2, 2), 0.5), LossReading("own", ignore_class=-1))
 
 
-# Through fit, on the backend that runs: rows kept, and counted.
+# Through fit: rows that are kept, and rows that are only counted.
 
 
 def positions(y, p):
@@ -208,7 +208,7 @@ def test_fit(columns, ignored, memory):
     assert np.isfinite(metrics.auc[-1])
 
 
-def test_fit_of_an_ignored_half_of_two_says_so_in_the_first_epoch():
+def test_ignoring_one_of_two_classes_raises_in_the_first_epoch():
     model = echo_model(2, sparse(1))
     x = softmax(LOGITS[:8, :2], axis=1)
     y = np.array([0, 1] * 4)
@@ -216,15 +216,15 @@ def test_fit_of_an_ignored_half_of_two_says_so_in_the_first_epoch():
         model.fit(x, y, validation_data=Batches([(x, y)]), epochs=1, verbose=0, callbacks=[Metrics(verbose=False)])
 
 
-def test_a_third_target_value_may_be_ignored_beside_a_label_of_ones_own():
+def test_a_third_target_value_may_be_ignored_with_a_custom_pos_label():
     y, p = np.array([0, 1, 2, 2, 1, 0]), np.array([0.9, 0.2, 0.8, 0.4, 0.6, 0.1])
     tally = read(Binary(pos_label=2), y, p, LossReading("own", ignore_class=0))
     assert tally.labels[0].tolist() == [1, 2, 2, 1]
     assert tally.labels[1].tolist() == [1, 2, 1, 2]
 
 
-def test_a_loss_that_ignores_several_classes_is_not_read():
-    """Keras's own losses take one class; another's option must not be taken for it."""
+def test_a_loss_that_ignores_several_classes_cannot_be_read():
+    """Keras's own losses take one class; a custom loss may use the option for something else."""
 
     class Own(keras.losses.Loss):
         def __init__(self):

@@ -13,7 +13,7 @@ from tests.support.structures import Tag, losses, structures, tagged, values
 
 
 class Recorded(keras.losses.Loss):
-    """A loss that only notes what it was given."""
+    """A loss that only records what it receives."""
 
     def __init__(self, name, seen):
         super().__init__(name=name)
@@ -25,12 +25,12 @@ class Recorded(keras.losses.Loss):
 
 
 def own_loss(name, seen):
-    """A loss of a class of its own: what a `LossReading` is named after."""
+    """A loss whose class has this name, because a `LossReading` is named after the class."""
     return type(name, (Recorded,), {})(name, seen)
 
 
 def paired_by_keras(loss, seen, structure, y_true, weight, layer_names):
-    """(loss, target, output, weight) as Keras's CompileLoss pairs them; None where it refuses them."""
+    """(loss, target, output, weight) as Keras's CompileLoss pairs them; None if it raises."""
     compiled = CompileLoss(loss, output_names=layer_names)
     try:
         compiled(y_true, structure, weight)
@@ -70,7 +70,7 @@ def paired_by_us(structure, layer_names, loss, y_true, weight):
 
 
 def test_outputs_are_paired_as_keras_pairs_them():
-    """In 300 problems and more that Keras takes, most of them with structures."""
+    """In at least 300 problems that Keras accepts, most of them with structures."""
     paired = []
 
     @given(problems())
@@ -79,7 +79,7 @@ def test_outputs_are_paired_as_keras_pairs_them():
         structure, layer_names, loss, seen, y_true, weight = problem
         theirs = paired_by_keras(loss, seen, structure, y_true, weight, layer_names)
         assume(theirs)
-        # A loss of a whole structure is of none of its outputs.
+        # A loss of a whole structure belongs to none of its outputs.
         assume(all(isinstance(leaf, Tag | None) for _, *row in theirs for leaf in row))
         paired.append(structure)
         ours = paired_by_us(structure, layer_names, loss, y_true, weight)

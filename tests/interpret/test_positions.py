@@ -1,4 +1,4 @@
-"""Positions are samples: outputs of any rank, masks, and weights a row or a position."""
+"""Each position is a sample: outputs of any rank, masks, and weights per row or per position."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regressio
 from tests.support.arrays import read
 
 BCE, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
-# Two rows of three positions; the winning class is the target, but for the last position.
+# Two rows of three positions; the highest class is the target, except at the last position.
 CLASSES = np.array([[0, 1, 2], [2, 0, 1]])
 WINNERS = np.array([[0, 1, 2], [2, 0, 0]])
 TAGS = np.full((2, 3, 3), 0.1, "float32") + 0.7 * np.eye(3, dtype="float32")[WINNERS]
@@ -39,14 +39,14 @@ def test_positions_of_two_columns_are_binary():
     assert tally.y_true.tolist() == tally.y_pred.tolist() == [0, 1, 1, 0, 1, 0]
 
 
-def test_positions_of_several_labels_are_rows():
+def test_multilabel_positions_are_rows():
     p = np.arange(12, dtype="float32").reshape(2, 2, 3) / 12
     tally = read(Multilabel(), p > 0.3, p, BCE)
     assert tally.y_true.tolist() == (p > 0.3).reshape(4, 3).tolist()
     assert tally.y_score.tolist() == p.reshape(4, 3).tolist()
 
 
-def test_positions_of_a_series_are_rows():
+def test_time_steps_of_a_regression_are_rows():
     y = np.arange(6.0).reshape(2, 3, 1)
     tally = read(Regression(), y[..., 0], y + 0.5, "mse", mask=MASK)
     assert tally.y_true.tolist() == [0, 1, 3, 5]
@@ -64,7 +64,7 @@ def test_masked_positions_are_dropped(mask):
     assert tally.sample_weight.tolist() == [1, 2, 4, 6]
 
 
-def test_a_mask_of_rows_drops_whole_rows():
+def test_a_mask_with_one_value_per_row_drops_whole_rows():
     assert read(Multiclass(), CLASSES, TAGS, SPARSE, mask=[False, True]).y_true.tolist() == [2, 0, 1]
     assert read(Binary(), [0, 1, 1], [[0.1], [0.2], [0.9]], BCE, mask=[True, False, True]).y_true.tolist() == [0, 1]
 
@@ -96,37 +96,37 @@ def test_weights_of_masked_positions_may_be_anything():
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
-def test_a_weight_a_row_counts_for_each_of_its_positions(shape):
+def test_one_weight_per_row_applies_to_all_its_positions(shape):
     tally = read(Multiclass(), CLASSES, TAGS, SPARSE, sample_weight=np.reshape([2.0, 3.0], shape))
     assert tally.sample_weight.tolist() == [2, 2, 2, 3, 3, 3]
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1)])
-def test_a_weight_a_position(shape):
+def test_one_weight_per_position(shape):
     tally = read(Multiclass(), CLASSES, TAGS, SPARSE, sample_weight=np.arange(6.0).reshape(shape))
     assert tally.sample_weight.tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])
 @pytest.mark.parametrize("y_pred", [np.full(3, 0.5), np.full((3, 1), 0.5)], ids=["(N,)", "(N, 1)"])
-def test_weights_of_plain_rows_are_float64_and_zeros_stay(shape, y_pred):
+def test_weights_become_float64_and_rows_of_weight_zero_stay(shape, y_pred):
     tally = read(Binary(), [0, 1, 1], y_pred, BCE, sample_weight=np.reshape([0, 1, 0.1], shape).astype("float32"))
     assert tally.sample_weight.dtype == np.float64
     assert tally.sample_weight.tolist() == [0, 1, np.float32(0.1)]
     assert len(tally.y_true) == 3
 
 
-def test_no_weights_are_no_weights():
+def test_without_weights_there_are_none():
     assert read(Binary(), [0, 1], [0.5, 0.5], BCE).sample_weight is None
 
 
-# What does not fit.
+# Shapes that do not fit.
 
 
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "leaves", "message"),
     [
-        (CLASSES[:, :2], TAGS, {}, r"targets \(2, 2\) for outputs of 3 column\(s\) over \(2, 3\)"),
+        (CLASSES[:, :2], TAGS, {}, r"targets \(2, 2\) for outputs with 3 column\(s\) over \(2, 3\)"),
         (CLASSES.T, TAGS, {}, r"targets \(3, 2\)"),
         (np.eye(4)[CLASSES], TAGS, {}, r"targets \(2, 3, 4\)"),
         (CLASSES, TAGS, {"sample_weight": np.ones(3)}, r"sample weights of shape \(3,\).* over \(2, 3\)"),
@@ -139,6 +139,6 @@ def test_no_weights_are_no_weights():
         (np.eye(3)[CLASSES] * 0.9 + 0.03, TAGS, {}, "one-hot.*task='multilabel'"),
     ],
 )
-def test_what_does_not_fit_raises(y_true, y_pred, leaves, message):
+def test_shapes_that_do_not_fit_raise(y_true, y_pred, leaves, message):
     with pytest.raises(DataError, match=message):
         read(Multiclass(), y_true, y_pred, SPARSE, **leaves)

@@ -1,4 +1,4 @@
-"""Regression: the last axis holds the columns, as the model's static shape says, however batches are shaped."""
+"""Regression: the model's static shape decides whether the last axis holds columns, whatever the batches' shapes."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 
 
 def values(*shape):
-    """Targets and outputs whose columns differ in scale, so that it matters which axis holds them."""
+    """Targets and outputs whose columns differ in scale: scores are wrong if another axis is read as columns."""
     y = RNG.normal(size=shape) * (1 + np.arange(shape[-1]))
     return y.astype("float32"), (y + RNG.normal(size=shape) * 0.5).astype("float32")
 
@@ -58,13 +58,13 @@ def test_shapes(name):
 @pytest.mark.parametrize(
     ("targets", "outputs"), [((4, 5, 3), (4, 3, 5)), ((4, 15), (4, 3, 5)), ((12, 5), (4, 3, 5)), ((8, 4), (4, 8))]
 )
-def test_targets_of_another_shape_are_refused(targets, outputs):
+def test_targets_of_another_shape_raise(targets, outputs):
     with pytest.raises(DataError, match="targets"):
         read(Regression(), np.ones(targets), np.ones(outputs), "mse")
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 1), (4, 3), (4, 3, 1)])
-def test_weights_and_masks_of_rows_or_positions(shape):
+def test_weights_and_masks_per_row_or_per_position(shape):
     y, p = values(4, 3, 5)
     weight = RNG.random(shape) + 0.1
     mask = RNG.random((4, 3)) < 0.7
@@ -74,17 +74,17 @@ def test_weights_and_masks_of_rows_or_positions(shape):
     assert_same(tally.y_pred, p[mask], 0)
 
 
-def test_positions_that_no_column_tells_apart():
+def test_a_last_axis_of_positions_is_flattened():
     rows = rows_of(*values(4, 3))
     tally = Regression().read(type(rows)(rows.y_true, rows.y_pred, has_columns=False), loss=None)
     assert tally.y_pred.tolist() == rows.y_pred.ravel().tolist()
 
 
-# Through fit, on the backend that runs.
+# Through fit.
 
 
 class Echo(keras.Model):
-    """Says nothing of its shapes."""
+    """A model without static shapes."""
 
     def __init__(self, squeeze=False):
         super().__init__()
@@ -104,7 +104,7 @@ def functional(*shape, squeeze=False):
 
 
 def fit(model, batches, **options):
-    """Fit on the first of some batches (x, y), or (x, y, weights), and validate on all of them."""
+    """Fit on the first of the batches (x, y) or (x, y, weights), and validate on all of them."""
     model.compile(keras.optimizers.SGD(0.0), "mse", **options)
     metrics = Metrics(SCORES, verbose=False)
     model.fit(Batches(batches[:1]), validation_data=Batches(batches), epochs=1, verbose=0, callbacks=[metrics])
@@ -112,7 +112,7 @@ def fit(model, batches, **options):
 
 
 def cut(arrays, sizes):
-    """Arrays of sequences (N, T, …) in batches of some sizes."""
+    """Cut arrays of sequences (N, T, …) into batches of the given sizes."""
     stops = np.cumsum(sizes)
     return [tuple(array[stop - size : stop] for array in arrays) for size, stop in zip(sizes, stops, strict=True)]
 
@@ -125,7 +125,7 @@ CUTS = [[8], [4, 4], [3, 5], [1] * 8]
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("make", [lambda: functional(None, 3), lambda: functional(6, 3), Echo], ids=["T", "6", "own"])
 @pytest.mark.parametrize("sizes", CUTS[:3], ids=str)
-def test_sequences_however_they_are_cut(sizes, make, weighted):
+def test_sequences_in_batches_of_any_size(sizes, make, weighted):
     arrays = (P, Y, WEIGHT) if weighted else (P, Y)
     ours, _ = fit(make(), cut(arrays, sizes))
     theirs = expected(Y.reshape(-1, 3), P.reshape(-1, 3), WEIGHT.ravel().astype("float64") if weighted else None)
@@ -137,7 +137,7 @@ LENGTHS = [6, 4, 6, 5]
 
 
 def ragged(columns):
-    """Batches of two sequences each, of different length."""
+    """Batches of two sequences each; the length differs between batches."""
     return [tuple(array[2 * i : 2 * i + 2, :length, :columns] for array in (P, Y)) for i, length in enumerate(LENGTHS)]
 
 
@@ -152,7 +152,7 @@ def test_sequences_of_different_length(columns, own):
 
 
 @pytest.mark.parametrize("lengths", [[6] * 4, LENGTHS, [1] * 4, [2] * 4], ids=str)
-def test_a_last_axis_of_unknown_length_is_one_of_positions(lengths):
+def test_a_last_axis_of_unknown_length_holds_positions(lengths):
     batches = [(P[2 * i : 2 * i + 2, :t, :1], Y[2 * i : 2 * i + 2, :t, 0]) for i, t in enumerate(lengths)]
     ours, metrics = fit(functional(None, 1, squeeze=True), batches)
     p, y = (np.concatenate([batch[i].ravel() for batch in batches]) for i in (0, 1))
@@ -163,13 +163,13 @@ def test_a_last_axis_of_unknown_length_is_one_of_positions(lengths):
         assert not metrics.predictions.has_columns or lengths == [1] * 4
 
 
-def test_a_last_axis_of_which_nothing_is_known_is_an_error_once_it_differs():
+def test_an_unknown_last_axis_that_differs_between_batches_raises():
     batches = [(x, y[..., 0]) for x, y in ragged(1)]
-    with pytest.raises(DataError, match=r"last axis differs in length.*\(N, T, 1\).*keras.Input"):
+    with pytest.raises(DataError, match=r"last axis of the outputs differs in length.*\(N, T, 1\).*keras.Input"):
         fit(Echo(squeeze=True), batches)
 
 
-def test_columns_behind_axes_of_length_one():
+def test_columns_after_axes_of_length_one():
     y, p = values(12, 1, 1, 8)
     ours, _ = fit(functional(1, 1, 8), cut((p, y), [6, 6]))
     for name, value in expected(y.reshape(12, 8), p.reshape(12, 8)).items():
@@ -186,8 +186,8 @@ def test_columns_behind_axes_of_length_one():
         (lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1), False),
     ],
 )
-def test_columns_of_unknown_length_are_classes_where_the_loss_or_the_targets_say_so(loss, one_hot):
-    """The model is built for any number of columns; class numbers have one target for all columns of a row."""
+def test_a_last_axis_of_unknown_length_holds_classes_if_the_loss_or_the_targets_need_them(loss, one_hot):
+    """The model accepts any number of columns; class numbers have one target for all columns of a row."""
     p = RNG.dirichlet(np.ones(3), 40).astype("float32")
     y = np.where(RNG.random(40) < 0.6, p.argmax(axis=1), RNG.integers(0, 3, 40))
     inputs = keras.Input((None,))
@@ -201,7 +201,7 @@ def test_columns_of_unknown_length_are_classes_where_the_loss_or_the_targets_say
 
 @pytest.mark.parametrize("memory", ["exact", "bounded"])
 @pytest.mark.parametrize("length", [2, 5])
-def test_binary_positions_of_unknown_length_are_rows_too(length, memory):
+def test_binary_positions_of_unknown_length_are_rows(length, memory):
     x = RNG.random((8, length, 1)).astype("float32")
     y = (RNG.random((8, length)) < x[..., 0]).astype("float32")
     model = functional(None, 1, squeeze=True)

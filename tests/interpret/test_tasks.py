@@ -1,4 +1,4 @@
-"""Which task it is: what the loss says, then what shapes and values say; and what is asked where neither can tell."""
+"""The task: from the argument, the loss, or shapes and values; and the error if none of them decides."""
 
 import functools
 
@@ -32,7 +32,7 @@ FAMILIES = {
     "mean_squared_error": "regression",
     "mean_squared_logarithmic_error": "regression",
     "poisson": "regression",
-}  # kl_divergence, dice, tversky, ctc and circle say nothing certain of the task
+}  # kl_divergence, dice, tversky, ctc and circle do not decide the task
 FUNCTIONS = [
     name
     for name in dir(keras.losses)
@@ -60,19 +60,19 @@ class OwnLoss(keras.losses.Loss):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_loss_name_and_function_is_read(name):
     function = getattr(keras.losses, name)
-    named = [] if name == "categorical_generalized_cross_entropy" else [name]  # Keras 3.15 does not get it by name
+    named = [] if name == "categorical_generalized_cross_entropy" else [name]  # Keras 3.15 does not find it by name
     for loss in (*named, function, functools.partial(function)):
         reading = read_loss(loss)
         assert (reading.name, reading.family) == (name, FAMILIES.get(name))
         assert (reading.from_logits, reading.ignore_class) == (False, None)
 
 
-def test_keras_has_every_loss_of_the_table():
+def test_keras_has_every_loss_in_the_table():
     assert set(FAMILIES) <= set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_every_loss_object_is_read_as_its_function(name):
+def test_every_loss_object_is_read_like_its_function(name):
     loss = getattr(keras.losses, name)()
     assert read_loss(loss).family == FAMILIES.get(loss.name.removesuffix("_loss"))  # Huber's name is huber_loss
 
@@ -81,7 +81,7 @@ def test_every_loss_object_is_read_as_its_function(name):
     ("alias", "name"),
     [("mse", "mean_squared_error"), ("MAE", "mean_absolute_error"), ("bce", "binary_crossentropy")],
 )
-def test_an_alias_is_read_as_the_loss_it_names(alias, name):
+def test_an_alias_is_read_as_its_loss(alias, name):
     assert read_loss(alias).name == name
 
 
@@ -103,14 +103,14 @@ def test_from_logits_and_ignore_class_of_partials_and_objects():
     assert read_loss(nested) == read_loss(loss) == LossReading(partial.func.__name__, "categorical", True, 255)
 
 
-def test_unknown_losses_tell_no_task():
+def test_unknown_losses_have_no_family():
     assert read_loss(None) == LossReading("none")
     assert read_loss(lambda y_true, y_pred: y_pred).family is None
     assert read_loss(OwnLoss()) == LossReading("OwnLoss")
     assert read_loss(OwnLoss(from_logits=True)).from_logits is True
 
 
-# Inference, told by the loss.
+# Inferred from the loss.
 
 N = 6
 INTS = np.array([0, 1, 1, 0, 1, 0])
@@ -180,7 +180,7 @@ def test_shapes_and_values_tell_the_task_of_an_unknown_loss(loss, y_true, y_pred
     assert infer_task(rows_of(y_true, y_pred), read_loss(loss)) == task
 
 
-# Where only the data could tell.
+# Ambiguous.
 
 
 @pytest.mark.parametrize(
@@ -197,19 +197,19 @@ def test_shapes_and_values_tell_the_task_of_an_unknown_loss(loss, y_true, y_pred
         (None, np.arange(N), outputs(), "0, 1, 2, 3, 4, …", ["regression"]),
     ],
 )
-def test_where_only_the_data_could_tell_the_error_names_the_tasks(loss, y_true, y_pred, received, remedies):
+def test_an_ambiguous_task_raises_and_names_the_choices(loss, y_true, y_pred, received, remedies):
     with pytest.raises(DataError, match=received) as caught:
         infer_task(rows_of(y_true, y_pred), read_loss(loss))
     assert [task for task in remedies if f"'{task}'" not in str(caught.value)] == []
 
 
-# What the user says goes first.
+# The argument comes first.
 
 
-def test_the_user_is_asked_before_the_loss():
+def test_the_task_argument_comes_before_the_loss():
     rows, loss = rows_of(INTS, outputs(1)), read_loss("mean_squared_error")
-    told = Binary(threshold=0.3)
-    assert settle_task(told, rows, loss, Scoring()) is told
+    task = Binary(threshold=0.3)
+    assert settle_task(task, rows, loss, Scoring()) is task
 
 
 def test_a_task_is_checked_against_the_scores():
@@ -220,14 +220,14 @@ def test_a_task_is_checked_against_the_scores():
 
 
 @pytest.mark.parametrize("task", [Binary(), Multiclass(), Multilabel(), Regression()])
-def test_a_task_is_named_or_given(task):
+def test_a_task_is_given_by_name_or_as_an_object(task):
     assert as_task(task.kind) == task
     assert as_task(task) is task
     assert as_task("auto") == "auto"
 
 
 @pytest.mark.parametrize("task", ["Binary", "multi", None, Binary, 1, {"binary": 1}], ids=str)
-def test_another_task_is_refused(task):
+def test_an_unknown_task_raises(task):
     with pytest.raises(ValueError, match=r"task must be 'auto', 'binary', 'multiclass'.*received"):
         as_task(task)
 
@@ -243,12 +243,12 @@ def test_a_binary_task_has_one_threshold():
         Binary(threshold=[0.3, 0.5])
 
 
-def test_a_threshold_for_several_classes_is_refused():
+def test_multiclass_takes_no_threshold():
     with pytest.raises(TypeError, match="threshold"):
         Multiclass(threshold=0.3)
 
 
-# In words.
+# Descriptions.
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_threshold_for_several_classes_is_refused():
         (Regression(), "mean_squared_error", outputs(1), "outputs are compared as they are"),
     ],
 )
-def test_the_reading_is_told_in_words(task, loss, y_pred, words):
-    told = describe(task, rows_of(INTS, y_pred), read_loss(loss))
-    assert told.startswith(f"{task.kind} task (loss {loss}, output (None")
-    assert told.endswith(words)
+def test_the_description_of_a_task(task, loss, y_pred, words):
+    description = describe(task, rows_of(INTS, y_pred), read_loss(loss))
+    assert description.startswith(f"{task.kind} task (loss {loss}, output (None")
+    assert description.endswith(words)

@@ -1,4 +1,4 @@
-"""What outputs and targets mean once the task is known: rows, labels, scores, weights."""
+"""Outputs and targets as each task reads them: rows, labels, scores, weights."""
 
 import functools
 
@@ -34,7 +34,7 @@ def softmax(z):
 def test_binary_probabilities(y_true, y_pred):
     tally = read(Binary(), y_true, y_pred, BCE)
     assert tally.y_true.tolist() == [0, 1, 0, 1]
-    assert tally.y_pred.tolist() == [0, 0, 1, 1]  # 0.5 exactly is class 0, as np.round has it
+    assert tally.y_pred.tolist() == [0, 0, 1, 1]  # exactly 0.5 is class 0, as in np.round
     assert tally.y_score.tolist() == P.tolist()
     assert (tally.scale, tally.class_names, tally.pos_index) == ("probability", ("0", "1"), 1)
     assert_same(tally.y_proba, np.stack([1 - P, P], axis=1))
@@ -49,26 +49,26 @@ def test_binary_logits(loss):
     assert_same(tally.y_proba[:, 1], 1 / (1 + np.exp(-z.astype("float64"))))
 
 
-def test_the_task_says_logits_before_the_loss():
+def test_from_logits_of_the_task_comes_before_the_loss():
     z = np.array([[-2.0], [0.2], [0.4], [3.0]])
     assert read(Binary(from_logits=True), Y, z, BCE).y_pred.tolist() == [0, 1, 1, 1]
     assert read(Binary(from_logits=False), Y, P, BCE_LOGITS).y_pred.tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("threshold", [0.3, np.float64(0.3), np.float32(0.3)], ids=lambda t: type(t).__name__)
-def test_a_threshold_is_passed_only_by_what_is_greater(threshold):
+def test_only_greater_probabilities_pass_a_threshold(threshold):
     p = np.array([0.29, 0.3, np.nextafter(np.float32(0.3), np.float32(1)), 0.5], "float32")
     assert read(Binary(threshold=threshold), Y, p, BCE).y_pred.tolist() == [0, 0, 1, 1]
 
 
-def test_a_threshold_is_a_probability_where_outputs_are_logits():
+def test_a_threshold_is_a_probability_even_if_outputs_are_logits():
     z = np.log([[0.2 / 0.8], [0.29 / 0.71], [0.31 / 0.69], [0.9 / 0.1]]).astype("float32")
     assert read(Binary(threshold=0.3), Y, z, BCE_LOGITS).y_pred.tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge", keras.losses.Hinge()])
 @pytest.mark.parametrize("lowest", [-1, 0])
-def test_hinge_margins_are_cut_at_zero(loss, lowest):
+def test_the_default_threshold_of_hinge_margins_is_zero(loss, lowest):
     margins = np.array([[-1.5], [0.0], [0.1], [2.0]])
     tally = read(Binary(), np.where(Y, 1, lowest), margins, loss)
     assert tally.y_pred.tolist() == [0, 0, 1, 1]
@@ -111,7 +111,7 @@ def test_pos_label_zero_and_class_names():
     [Y3, Y3[:, None], Y3.astype("float32"), Y3.astype("uint8"), np.eye(3)[Y3], np.eye(3, dtype=bool)[Y3]],
     ids=str,
 )
-def test_multiclass_labels_are_the_highest_column_ties_to_the_first(y_true):
+def test_the_multiclass_label_is_the_first_highest_column(y_true):
     tally = read(Multiclass(), y_true, C3, SPARSE)
     assert tally.y_true.tolist() == [1, 1, 2, 0]
     assert tally.y_pred.tolist() == [1, 0, 2, 2]
@@ -136,7 +136,7 @@ def test_categorical_hinge_has_labels_but_no_probabilities():
 
 @pytest.mark.parametrize("labels", [(7, -3, 100), [7, -3, 100], np.array([7, -3, 100])], ids=str)
 @pytest.mark.parametrize("one_hot", [False, True])
-def test_the_columns_may_have_labels_of_their_own(labels, one_hot):
+def test_the_columns_may_have_custom_labels(labels, one_hot):
     y_true = np.eye(3)[Y3] if one_hot else np.array([-3, -3, 100, 7])
     tally = read(Multiclass(labels=labels), y_true, C3, SPARSE)
     assert tally.y_true.tolist() == [1, 1, 2, 0]
@@ -144,7 +144,7 @@ def test_the_columns_may_have_labels_of_their_own(labels, one_hot):
     assert [labels.tolist() for labels in tally.labels] == [[-3, -3, 100, 7], [-3, 7, 100, 100]]
 
 
-def test_one_hot_targets_name_columns_not_labels():
+def test_one_hot_targets_mean_columns_not_labels():
     tally = read(Multiclass(labels=[2, 0, 1]), np.eye(3)[Y3], np.eye(3)[Y3], "categorical_crossentropy")
     assert tally.y_true.tolist() == tally.y_pred.tolist() == [1, 1, 2, 0]
     assert tally.labels[0].tolist() == [0, 0, 1, 2]
@@ -167,7 +167,7 @@ def test_ignore_class_drops_the_rows_and_their_weights(ignored, dtype):
     assert tally.sample_weight.tolist() == [1, 3, 4]
 
 
-def test_an_ignored_class_that_is_a_column_goes_with_it():
+def test_ignoring_the_class_of_a_column_drops_the_column():
     loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=0)
     tally = read(Multiclass(), np.array([1, 0, 2, 1]), C3, loss, sample_weight=[1.0, 2.0, 3.0, 4.0])
     assert tally.labels[0].tolist() == [1, 2, 1]
@@ -200,7 +200,7 @@ def test_multilabel_logits():
 
 
 @pytest.mark.parametrize("lowest", [0, -1])
-def test_multilabel_hinge_margins_are_cut_at_zero(lowest):
+def test_the_default_threshold_of_multilabel_hinge_margins_is_zero(lowest):
     y = np.array([[1, 1, 0], [0, 0, 1]])
     tally = read(Multilabel(), np.where(y, 1, lowest), [[0.1, 2, -1], [0.0, -0.5, 0.4]], "hinge")
     assert tally.y_true.tolist() == y.tolist()
@@ -212,13 +212,13 @@ def test_multilabel_hinge_margins_are_cut_at_zero(lowest):
 
 @pytest.mark.parametrize("targets", [(4,), (4, 1)])
 @pytest.mark.parametrize("outputs", [(4,), (4, 1)])
-def test_regression_is_compared_as_it_is(targets, outputs):
+def test_regression_outputs_are_compared_as_they_are(targets, outputs):
     tally = read(Regression(), np.reshape([1.5, -2, 0, 3], targets), np.reshape([1, -2, 0.5, 3], outputs))
     assert tally.y_true.tolist() == [1.5, -2, 0, 3]
     assert tally.y_pred.tolist() == [1, -2, 0.5, 3]
 
 
-def test_regression_of_several_values():
+def test_regression_with_several_columns():
     y = np.arange(8.0).reshape(4, 2)
     tally = read(Regression(), y, y + 0.5, "mse", sample_weight=[1, 2, 3, 4])
     assert tally.y_pred.tolist() == (y + 0.5).tolist()
@@ -244,19 +244,19 @@ def test_half_precision_outputs_are_widened_exactly(dtype):
     assert real.y_pred.tolist() == real.y_true.tolist() == half.astype("float64").tolist()
 
 
-def test_the_task_of_bfloat16_targets():
+def test_the_inferred_task_of_bfloat16_targets():
     rows = rows_of(Y.astype(ml_dtypes.bfloat16), P.astype(ml_dtypes.bfloat16))
     assert infer_task(rows, read_loss(None)) == Binary()
 
 
-# Labels that are neither 0 nor 1.
+# Labels other than 0 and 1.
 
 
 @pytest.mark.parametrize(
     ("pos_label", "y_true"),
     [
         ("yes", np.array(["yes", "no", "yes", "no"])),
-        ("yes", np.array([b"yes", b"no", b"yes", b"no"], dtype=object)),  # as TensorFlow hands strings over
+        ("yes", np.array([b"yes", b"no", b"yes", b"no"], dtype=object)),  # as TensorFlow returns strings
         (7, np.array([7, 3, 7, 3])),
     ],
 )
@@ -267,17 +267,17 @@ def test_a_positive_label_of_any_value(pos_label, y_true):
     assert tally.pos_index == 1
 
 
-def test_a_positive_label_that_alone_occurs():
+def test_only_the_positive_label_occurs():
     tally = read(Binary(pos_label=7), [7, 7], [0.9, 0.1], BCE)
     np.testing.assert_array_equal(tally.y_pred, [1, 0])
 
 
 def test_a_positive_label_among_three_values_raises():
-    with pytest.raises(DataError, match=r"pos_label=7\) there may be one other target value; received 1, 2"):
+    with pytest.raises(DataError, match=r"pos_label=7\) the targets may have only one other value; received 1, 2"):
         read(Binary(pos_label=7), [7, 1, 2], [0.9, 0.1, 0.2], BCE)
 
 
-def test_string_labels_by_column():
+def test_string_labels_of_columns():
     y_true = np.array([b"cat", b"eel", b"dog"], dtype=object)
     tally = read(Multiclass(labels=["cat", "dog", "eel"]), y_true, np.eye(3), "categorical_crossentropy")
     np.testing.assert_array_equal(tally.y_true, [0, 2, 1])

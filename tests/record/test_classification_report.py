@@ -1,4 +1,4 @@
-"""The classification report from counts is scikit-learn's from the rows: text and dict, supports whole."""
+"""The classification report from counts equals scikit-learn's from the rows: text and dict, with integer supports."""
 
 import numpy as np
 import pytest
@@ -23,13 +23,13 @@ def report_of(task, y_true, y_pred, weight=None, **options):
     return history.report(4, **options)
 
 
-def test_text_of_a_multiclass_task():
+def test_text_report_of_a_multiclass_task():
     ours = report_of(Multiclass(class_names=NAMES), Y3, P3)
     assert ours == classification_report(Y3, P3.argmax(1), target_names=NAMES)
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
-def test_dict_of_a_multiclass_task(weight):
+def test_dict_report_of_a_multiclass_task(weight):
     ours = report_of(Multiclass(), Y3, P3, weight, output_dict=True)
     theirs = classification_report(Y3, P3.argmax(1), sample_weight=weight, output_dict=True)
     assert ours.pop("accuracy") == pytest.approx(theirs.pop("accuracy"), abs=1e-12)
@@ -39,13 +39,13 @@ def test_dict_of_a_multiclass_task(weight):
         assert all(isinstance(row["support"], int) for row in ours.values())
 
 
-def test_a_binary_task_where_a_class_is_missing():
+def test_binary_task_with_a_missing_class():
     ours = report_of(Binary(), np.ones(20, int), np.full(20, 0.9))
     theirs = classification_report(np.ones(20, int), np.ones(20, int), labels=[0, 1], zero_division=0.0)
     assert ours == theirs
 
 
-def test_a_multilabel_task_has_all_but_the_samples_average():
+def test_multilabel_report_has_everything_but_the_samples_average():
     ours = report_of(Multilabel(), YL, PL, output_dict=True)
     theirs = classification_report(YL, (PL > 0.5).astype(int), output_dict=True, zero_division=0.0)
     assert ours == {name: pytest.approx(row, abs=1e-12) for name, row in theirs.items() if name != "samples avg"}
@@ -57,7 +57,7 @@ OF_LABELS = ["samples avg", "micro avg", "x"]
 
 
 @pytest.mark.parametrize(
-    ("task", "names", "y", "p", "taken"),
+    ("task", "names", "y", "p", "replaced"),
     [
         (Multiclass, AVERAGES, Y3, P3, "accuracy"),
         (Multiclass, OF_LABELS, Y3, P3, None),
@@ -66,19 +66,19 @@ OF_LABELS = ["samples avg", "micro avg", "x"]
         (Multilabel, ["a", "macro avg", "x"], YL, PL, "macro avg"),
     ],
 )
-def test_classes_that_are_named_as_an_average(task, names, y, p, taken):
-    """As text they are all there; scikit-learn's dict would lose them."""
+def test_class_with_the_name_of_an_average(task, names, y, p, replaced):
+    """The text has all of them; scikit-learn's dict would lose one."""
     rows = [line.split("  ")[-4:] for line in report_of(task(class_names=["p", "q", "r"]), y, p).splitlines()[2:]]
     ours = report_of(task(class_names=names), y, p)
     assert [line.split("  ")[-4:] for line in ours.splitlines()[2:]] == rows
-    if taken is None:
+    if replaced is None:
         assert set(names) <= set(report_of(task(class_names=names), y, p, output_dict=True))
     else:
-        with pytest.raises(ValueError, match=f"entry '{taken}' of its own beside the class of that name"):
+        with pytest.raises(ValueError, match=f"entry '{replaced}' for the average, and a class has the same name"):
             report_of(task(class_names=names), y, p, output_dict=True)
 
 
-def test_the_page_has_a_row_of_each_class_whatever_its_name():
+def test_report_page_has_one_row_per_class_whatever_its_name():
     plain, named = (
         assessed(Multiclass(class_names=names), Y3, P3, ["f1"]).records[None] for names in (["p", "q", "r"], AVERAGES)
     )
@@ -87,7 +87,7 @@ def test_the_page_has_a_row_of_each_class_whatever_its_name():
     assert [row[1:] for row in ours] == [row[1:] for row in expected]
 
 
-def test_through_fit_by_epoch():
+def test_report_of_each_epoch_of_a_fit():
     x, y = binary_rows(60)
     metrics = Metrics()
     echo_model().fit(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[metrics])
@@ -97,9 +97,9 @@ def test_through_fit_by_epoch():
         metrics.history.report(7)
 
 
-def test_a_regression_has_none():
+def test_regression_has_no_report():
     x, y = binary_rows(60)
     metrics = Metrics("r2")
     echo_model(loss="mse").fit(x, y + x[:, 0], validation_data=(x, y + x[:, 0]), verbose=0, callbacks=[metrics])
-    with pytest.raises(ValueError, match="no classification report: a regression"):
+    with pytest.raises(ValueError, match="no classification report: its task is a regression"):
         metrics.history.report()

@@ -1,16 +1,14 @@
-"""Damaged and hostile files: an error that says where, nothing executed, and no line lost but a torn last one."""
+"""Damaged and hostile files: the error names the place, nothing is executed, only an incomplete last line is lost."""
 
 import builtins
 import json
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kerascb_metrics import Binary, ScoreHistory
-from kerascb_metrics.record.files import jsonl_of, parse_jsonl
-from kerascb_metrics.record.json_format import fill
+from kerascb_metrics.record.json_files import jsonl_of, parse_jsonl
 from kerascb_metrics.record.log_file import LogFile
 from tests.support.saved_histories import BINARY, PB, YB, recorded
 
@@ -37,7 +35,7 @@ def ints(*values):
 
 
 HOSTILE_EPOCHS = {
-    "no dict": [1, 2],
+    "not a dict": [1, 2],
     "no epoch": {name: value for name, value in EPOCH.items() if name != "epoch"},
     "epoch of text": with_(EPOCH, epoch="0"),
     "epoch true": with_(EPOCH, epoch=True),
@@ -53,8 +51,8 @@ HOSTILE_EPOCHS = {
     "a long string dtype": of_scores({"dtype": f"U{HUGE}", "values": ["a"]}),
     "no values": of_scores({"dtype": "int64", "shape": [HUGE]}),
     "values a number": of_scores({"dtype": "int64", "values": HUGE}),
-    "ragged": of_scores({"dtype": "float64", "values": [[1, 2], [3]]}),
-    "numbers beside lists": of_scores({"dtype": "float64", "values": [[1, 2], 3]}),
+    "rows of unequal length": of_scores({"dtype": "float64", "values": [[1, 2], [3]]}),
+    "numbers next to lists": of_scores({"dtype": "float64", "values": [[1, 2], 3]}),
     "text in an array": of_scores({"dtype": "float64", "values": ["1"]}),
     "nan in an int array": of_scores(ints("NaN")),
     "fraction in an int array": of_scores(ints(0.5)),
@@ -73,14 +71,14 @@ HOSTILE_EPOCHS = {
     "threshold": of_tally(threshold=ints(1, 2, 3)),
     "class without a name": of_tally(counts={"y_true": ints(HUGE), "y_pred": ints(0), "weight": ints(1)}),
     "negative class": of_tally(counts={"y_true": ints(-1), "y_pred": ints(0), "weight": ints(1)}),
-    "counts of unlike length": of_tally(counts={"y_true": ints(0), "y_pred": ints(0, 1), "weight": ints(1)}),
+    "counts of different length": of_tally(counts={"y_true": ints(0), "y_pred": ints(0, 1), "weight": ints(1)}),
     "counts of fractions": of_tally(
         counts={"y_true": {"dtype": "float64", "values": [0.5]}, "y_pred": ints(0), "weight": ints(1)}
     ),
     "tables of another shape": of_tally(kind="multilabel", counts=ints(1, 2)),
-    "curve of no class": of_tally(curves={"x": TALLY["curves"]["1"]}),
-    "curve of no point": of_tally(curves={"1": {"thresholds": ints(), "tps": ints(), "fps": ints()}}),
-    "curve of unlike length": of_tally(curves={"1": {"thresholds": ints(1), "tps": ints(1, 2), "fps": ints(1)}}),
+    "curve of an unknown class": of_tally(curves={"x": TALLY["curves"]["1"]}),
+    "curve without points": of_tally(curves={"1": {"thresholds": ints(), "tps": ints(), "fps": ints()}}),
+    "curve of different length": of_tally(curves={"1": {"thresholds": ints(1), "tps": ints(1, 2), "fps": ints(1)}}),
 }
 
 
@@ -94,14 +92,14 @@ def lines(*forms):
 
 
 @pytest.mark.parametrize("name", HOSTILE_EPOCHS)
-def test_an_epoch_that_is_none(tmp_path, name):
+def test_invalid_epoch(tmp_path, name):
     second = with_(EPOCH, epoch=1)
     assert load_text(tmp_path, lines(HEADER, EPOCH, second)).epochs == [0, 1]
     with pytest.raises(ValueError, match=r"scores\.jsonl, line 2: "):
         load_text(tmp_path, lines(HEADER, HOSTILE_EPOCHS[name], with_(EPOCH, epoch=9)))
     with pytest.raises(ValueError, match=r"scores\.json: entry 0 of 'epochs': "):
         load_text(tmp_path, json.dumps({**HEADER, "epochs": [HOSTILE_EPOCHS[name]]}), "scores.json")
-    with pytest.warns(UserWarning, match=r"the last line is left out, it is damaged: .*scores\.jsonl, line 3: "):
+    with pytest.warns(UserWarning, match=r"the last line is damaged and is left out: .*scores\.jsonl, line 3: "):
         loaded = load_text(tmp_path, lines(HEADER, EPOCH, HOSTILE_EPOCHS[name]))
     assert loaded.epochs == [0]
 
@@ -109,20 +107,20 @@ def test_an_epoch_that_is_none(tmp_path, name):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ([], "no score history"),
-        ({}, "no score history"),
-        (with_(HEADER, format="other"), "no score history"),
+        ([], "not a score history"),
+        ({}, "not a score history"),
+        (with_(HEADER, format="other"), "not a score history"),
         (with_(HEADER, version=2), r"format version 2; this kerascb_metrics reads version 1"),
         (with_(HEADER, version="1"), r"format version '1'"),
         (with_(HEADER, version=True), "format version True"),
         (with_(HEADER, version=[1] * 1000), r"format version \[1, 1"),
         (with_(HEADER, settings=[]), "'settings' is"),
         (with_(HEADER, settings={"a": {"b": 1}}), "'number' is missing"),
-        (with_(HEADER, directions={"f1": "up"}), "'directions' are other"),
-        (with_(HEADER, directions={"f1": []}), "'directions' are no texts"),
+        (with_(HEADER, directions={"f1": "up"}), "'directions' must be max, min or null"),
+        (with_(HEADER, directions={"f1": []}), "'directions' must be texts"),
     ],
 )
-def test_a_header_that_is_none(tmp_path, header, message):
+def test_invalid_header(tmp_path, header, message):
     with pytest.raises(ValueError, match=rf"scores\.jsonl, line 1: {message}"):
         load_text(tmp_path, lines(header, EPOCH))
     form = {**header, "epochs": [EPOCH]} if isinstance(header, dict) else header
@@ -134,7 +132,7 @@ def test_a_header_that_is_none(tmp_path, header, message):
     "line",
     [
         b"\x00\x01\xff\xfe binary",
-        b"\x80\x04\x95.",  # a pickle's beginning
+        b"\x80\x04\x95.",  # the beginning of a pickle
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b"9" * 10_000,
@@ -144,7 +142,7 @@ def test_a_header_that_is_none(tmp_path, header, message):
     ],
     ids=range(8),
 )
-def test_bytes_that_are_no_line(tmp_path, line):
+def test_bytes_that_are_not_a_line(tmp_path, line):
     header, epoch = lines(HEADER).encode(), lines(EPOCH).encode()
     (tmp_path / "scores.jsonl").write_bytes(header + line + b"\n" + epoch)
     with pytest.raises(ValueError, match=r"scores\.jsonl, line 2: "):
@@ -157,7 +155,7 @@ def test_bytes_that_are_no_line(tmp_path, line):
         ScoreHistory.load(tmp_path / "scores.json")
 
 
-def test_deep_lists_that_json_takes(tmp_path):
+def test_deep_lists_that_json_accepts(tmp_path):
     deep = "[" * 800 + "]" * 800
     text = lines(HEADER) + lines(of_scores({"dtype": "int8", "values": 7})).replace("7", deep) + lines(EPOCH)
     with pytest.raises(ValueError, match=r"scores\.jsonl, line 2: "):
@@ -178,16 +176,16 @@ def test_epochs_must_rise(tmp_path):
     ("text", "message"),
     [
         ("f1,epoch\n", "line 1: the columns must be 'epoch'"),
-        ("epoch,f1,f1\n", "line 1: the columns must be 'epoch' and names that differ"),
+        ("epoch,f1,f1\n", "line 1: the columns must be 'epoch' and different names"),
         ("epoch,f1\n0,1\n1\n", "line 3: 1 fields under 2 columns"),
-        ("epoch,f1\n0,__import__('os')\n", r"line 2: \"__import__\('os'\)\" is no number"),
-        ("epoch,f1\n-1,1\n", "line 2: '-1' is no epoch"),
+        ("epoch,f1\n0,__import__('os')\n", r"line 2: \"__import__\('os'\)\" is not a number"),
+        ("epoch,f1\n-1,1\n", "line 2: '-1' is not an epoch"),
         ("epoch,f1\n" + "9" * 400 + ",1\n", "line 2: '99+"),
         ('epoch,f1\n0,"1\n', "line 2: unexpected end of data"),
         ("epoch,f1\n0," + "1" * 200_000, "line 2: field larger than field limit"),
     ],
 )
-def test_a_csv_that_is_none(tmp_path, text, message):
+def test_invalid_csv(tmp_path, text, message):
     with pytest.raises(ValueError, match=rf"scores\.csv, {message}"):
         load_text(tmp_path, text, "scores.csv")
     (tmp_path / "scores.csv").write_bytes(b"\xff\x00\xfe")
@@ -195,7 +193,7 @@ def test_a_csv_that_is_none(tmp_path, text, message):
         ScoreHistory.load(tmp_path / "scores.csv")
 
 
-# What editors, spreadsheets and shells make of a file.
+# Files after editors, spreadsheets and shells have changed them.
 
 EPOCHS = [with_(EPOCH, epoch=epoch) for epoch in range(3)]
 CLEAN = lines(HEADER, *EPOCHS).encode()
@@ -213,20 +211,19 @@ REWRITTEN = {
 
 
 @pytest.mark.parametrize("case", REWRITTEN)
-def test_json_lines_that_a_tool_has_rewritten(tmp_path, case):
+def test_jsonl_rewritten_by_a_tool(tmp_path, case):
     (tmp_path / "scores.jsonl").write_bytes(REWRITTEN[case])
     loaded = ScoreHistory.load(tmp_path / "scores.jsonl")
     assert (loaded.epochs, loaded.settings) == ([0, 1, 2], {"a": "\u2028\x85\u2029"} if "other" in case else {})
-    recorder = SimpleNamespace(history=ScoreHistory(), taken_up=0)
     log = LogFile(tmp_path / "scores.jsonl", pytest.fail)
     log.check()
-    log.resume(recorder, epoch=2)
-    assert recorder.history.epochs == [0, 1]
+    resumed = log.resume(2, settings={})
+    assert [saved.epoch for saved in resumed.epochs] == [0, 1]
 
 
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n\r\n"])
 @pytest.mark.parametrize("after", [b"", b"\r\n"])
-def test_json_and_csv_that_a_tool_has_rewritten(tmp_path, before, after):
+def test_json_and_csv_rewritten_by_a_tool(tmp_path, before, after):
     whole = json.dumps({**HEADER, "epochs": EPOCHS}, indent=1).encode()
     for name, data in {"scores.json": whole, "scores.csv": b'"epoch",f1\r\n"0","0.5"\r\n\r\n1,\r\n2,1\r\n'}.items():
         (tmp_path / name).write_bytes(before + data + after)
@@ -234,7 +231,7 @@ def test_json_and_csv_that_a_tool_has_rewritten(tmp_path, before, after):
 
 
 def in_array(dtype, text):
-    """A line with an array of a number that its text has too many digits for."""
+    """A line with an array of one number, whose text has too many digits for its dtype."""
     return lines(of_scores({"dtype": dtype, "values": [7]})).replace("7", text).encode()
 
 
@@ -242,11 +239,11 @@ HEAD, LAST = lines(HEADER).encode(), lines(with_(EPOCH, epoch=9)).encode()
 LOGS = b'"logs": {'
 FOREIGN = {
     "two files put together": ("jsonl", CLEAN + CLEAN, "line 5: a second header"),
-    "two, of which the last has no epoch": ("jsonl", CLEAN + HEAD, "line 5: a second header"),
+    "two, the last without epochs": ("jsonl", CLEAN + HEAD, "line 5: a second header"),
     "two on one line": ("jsonl", CLEAN.removesuffix(b"\n") + CLEAN, "line 4: Extra data"),
     "the second with a mark": ("jsonl", CLEAN + b"\xef\xbb\xbf" + CLEAN, "line 5: .*UTF-8 BOM"),
     "two JSON files": ("json", json.dumps({**HEADER, "epochs": []}).encode() * 2, "Extra data"),
-    "no header": ("jsonl", lines(*EPOCHS).encode(), "line 1: no score history"),
+    "no header": ("jsonl", lines(*EPOCHS).encode(), "line 1: not a score history"),
     "lines in another order": ("jsonl", HEAD + lines(*EPOCHS[::-1]).encode(), "line 3: epoch 1 after epoch 2"),
     "only carriage returns": ("jsonl", CLEAN.replace(b"\n", b"\r"), "line 1: Extra data"),
     "a name twice": ("jsonl", CLEAN.replace(LOGS, LOGS + b'"a": 1, "a": 2, '), "line 2: 'a' is there twice"),
@@ -267,32 +264,44 @@ FOREIGN = {
     ),
     "tabs": ("csv", b"epoch\tf1\n0\t1\n", r"line 1: the columns are separated by '\\t'"),
     "a line for Excel": ("csv", b"sep=;\nepoch;f1\n", "line 1: the columns are separated by ';'"),
-    "a decimal comma": ("csv", b'epoch,f1\n0,"0,5"\n', "line 2: '0,5' is no number: a decimal comma"),
-    "a column twice": ("csv", b"epoch,f1,f1\n0,1,2\n", "line 1: the columns must be 'epoch' and names that differ"),
-    "no such float": ("csv", b"epoch,f1\n0,1e999\n", "line 2: '1e999' is too large"),
-    "no such float in JSON": ("jsonl", CLEAN.replace(LOGS, LOGS + b'"a": -1e999, '), "line 2: a number too large"),
-    "none in an array": ("jsonl", HEAD + in_array("float64", "-1e999") + LAST, "line 2: no array of dtype float64"),
-    "none of 32 bits": ("jsonl", HEAD + in_array("float32", "1e39") + LAST, "line 2: no array of dtype float32"),
-    "epochs as fractions": ("csv", b"epoch,f1\n0.0,1\n", "line 2: '0.0' is no epoch"),
+    "a decimal comma": ("csv", b'epoch,f1\n0,"0,5"\n', "line 2: '0,5' is not a number: a decimal comma"),
+    "a column twice": ("csv", b"epoch,f1,f1\n0,1,2\n", "line 1: the columns must be 'epoch' and different names"),
+    "too large for a float": ("csv", b"epoch,f1\n0,1e999\n", "line 2: '1e999' is too large"),
+    "too large for a float in JSON": (
+        "jsonl",
+        CLEAN.replace(LOGS, LOGS + b'"a": -1e999, '),
+        "line 2: a number too large",
+    ),
+    "too large for an array": (
+        "jsonl",
+        HEAD + in_array("float64", "-1e999") + LAST,
+        "line 2: not an array of dtype float64",
+    ),
+    "too large for 32 bits": (
+        "jsonl",
+        HEAD + in_array("float32", "1e39") + LAST,
+        "line 2: not an array of dtype float32",
+    ),
+    "epochs as fractions": ("csv", b"epoch,f1\n0.0,1\n", "line 2: '0.0' is not an epoch"),
 }
 
 
 @pytest.mark.parametrize("case", FOREIGN)
-def test_what_is_no_file_of_ours_is_an_error_that_says_why(tmp_path, case):
+def test_foreign_file_is_an_error_with_the_reason(tmp_path, case):
     suffix, data, message = FOREIGN[case]
     (tmp_path / f"scores.{suffix}").write_bytes(data)
     with pytest.raises(ValueError, match=rf"scores\.{suffix}(: |, ).*{message}"):
         ScoreHistory.load(tmp_path / f"scores.{suffix}")
 
 
-def test_a_file_is_read_while_it_is_written(tmp_path):
-    """Whoever reads between two pieces of a line gets the epochs before it, and a warning."""
+def test_file_can_be_read_while_it_is_written(tmp_path):
+    """A reader that sees an incomplete line gets the epochs before it, and a warning."""
     path, history = tmp_path / "scores.jsonl", recorded(BINARY, epochs=(0, 1))
     log = LogFile(path, pytest.fail)
     log.write(history)
     whole = path.read_bytes()
     path.write_bytes(whole + lines(with_(EPOCH, epoch=2)).encode()[:50])
-    with pytest.warns(UserWarning, match=r"the last line is left out.*scores\.jsonl, line 4"):
+    with pytest.warns(UserWarning, match=r"the last line is damaged.*scores\.jsonl, line 4"):
         assert ScoreHistory.load(path).epochs == [0, 1]
     path.write_bytes(whole)
     log.write(history)
@@ -307,40 +316,40 @@ def test_nothing_is_executed(tmp_path, monkeypatch):
         load_text(tmp_path, text)
 
 
-# Damaged at any byte.
+# Damage at any byte.
 
 WHOLE = jsonl_of(recorded((None, Binary(), YB[:6], PB[:6], {"scoring": ["f1", "confusion"]}), epochs=range(3)))
-ENDS = [place for place, byte in enumerate(WHOLE) if byte == ord("\n")]
+ENDS = [index for index, byte in enumerate(WHOLE) if byte == ord("\n")]
 
 
-@pytest.mark.filterwarnings("ignore:Metrics. the last line is left out")
-def test_a_file_truncated_anywhere_loses_its_last_line_only():
+@pytest.mark.filterwarnings("ignore:Metrics. the last line is damaged")
+def test_truncated_file_loses_only_its_last_line():
     for end in range(len(WHOLE)):
-        whole_lines = sum(end >= place for place in ENDS)  # with or without the line feed
+        whole_lines = sum(end >= line_end for line_end in ENDS)  # with or without the line feed
         if not whole_lines:
             with pytest.raises(ValueError, match=r"scores\.jsonl, line 1: "):
                 parse_jsonl("scores.jsonl", WHOLE[:end])
         else:
-            epochs = [epoch for epoch, *_ in parse_jsonl("scores.jsonl", WHOLE[:end])[1]]
+            epochs = [saved.epoch for saved in parse_jsonl("scores.jsonl", WHOLE[:end]).epochs]
             assert epochs == list(range(whole_lines - 1))
 
 
-def test_a_truncated_file_is_warned_of_once(tmp_path):
+def test_truncated_file_gives_one_warning(tmp_path):
     (tmp_path / "scores.jsonl").write_bytes(WHOLE[:-20])
-    with pytest.warns(UserWarning, match=r"damaged: .*scores\.jsonl, line 4: ") as warned:
+    with pytest.warns(UserWarning, match=r"damaged and is left out: .*scores\.jsonl, line 4: ") as warned:
         assert ScoreHistory.load(tmp_path / "scores.jsonl").epochs == [0, 1]
     assert len(warned) == 1
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.binary(max_size=8), st.integers(0, 8))
-@pytest.mark.filterwarnings("ignore:Metrics. the last line is left out")
-def test_a_file_with_other_bytes_in_it_is_read_or_refused(place, bytes_, gone):
-    damaged = WHOLE[:place] + bytes_ + WHOLE[place + gone :]
+@pytest.mark.filterwarnings("ignore:Metrics. the last line is damaged")
+def test_file_with_changed_bytes_is_read_or_refused(start, bytes_, removed):
+    damaged = WHOLE[:start] + bytes_ + WHOLE[start + removed :]
     try:
-        header, epochs = parse_jsonl("scores.jsonl", damaged)
+        run = parse_jsonl("scores.jsonl", damaged)
     except ValueError as error:
         refused = str(error)
     else:
         refused = None
-        fill(ScoreHistory(), header, epochs)
+        ScoreHistory().restore(run)
     assert refused is None or refused.startswith("scores.jsonl, line ")

@@ -1,4 +1,4 @@
-"""Scores without a value and scores that fail: recorded as nan with one warning, or raised, as `error_score` says."""
+"""Undefined and failing scores: recorded as nan with one warning, or raised, depending on `error_score`."""
 
 import math
 
@@ -21,13 +21,13 @@ def echo():
 
 @pytest.fixture
 def model(echo):
-    """Echoes its input. Its loss takes anything, where PyTorch's binary cross-entropy raises first."""
+    """A model that echoes its input. Its loss accepts any targets; PyTorch's binary cross-entropy would raise first."""
     yield echo
     echo.get_layer("echo").set_weights([np.ones((1, 1), "float32")])
 
 
 class Kernels(keras.callbacks.Callback):
-    """Has the model multiply its input by the kernel of the epoch."""
+    """Makes the model multiply its input by the kernel of the epoch."""
 
     def __init__(self, kernels):
         super().__init__()
@@ -38,8 +38,8 @@ class Kernels(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize(("error_score", "value"), [(0, 0.0), ("raise_first", math.nan)])
-def test_a_score_of_several_values_that_fails_later(error_score, value):
-    """What is recorded has the shape, and so the keys, of the other epochs."""
+def test_score_of_several_values_that_fails_in_a_later_epoch(error_score, value):
+    """The recorded value has the shape, and so the keys, of the other epochs."""
     calls = []
 
     def own(y_true, y_pred):
@@ -55,13 +55,13 @@ def test_a_score_of_several_values_that_fails_later(error_score, value):
     np.testing.assert_array_equal([logs["val_own_0"], logs["val_own_1"]], [[1, value, 1], [2, value, 2]])
 
 
-def test_outputs_that_turn_nan(model):
+def test_outputs_that_become_nan(model):
     metrics = binary()
     with pytest.warns(UndefinedScoreWarning, match=r"epoch 2 .*40 of 40 outputs are NaN or infinite") as warned:
         history = fit(model, metrics, [Kernels([1, np.nan, np.nan, np.nan])], epochs=4).history
-    (told,) = ours(warned)
+    (warning,) = ours(warned)
     for name in PANEL:
-        assert name in str(told.message)
+        assert name in str(warning.message)
     np.testing.assert_array_equal(metrics.f1s, [f1_score(Y, X[:, 0] > 0.5), *[np.nan] * 3])
     for name in ("precision", "recall", "kappa", "auc"):
         assert np.isnan(metrics.history[name]).tolist() == [False, True, True, True]
@@ -76,16 +76,16 @@ def test_targets_of_one_class(model):
     y_pred = (X[:, 0] > 0.5).astype(int)
     with pytest.warns(UndefinedScoreWarning, match="epoch 1 ") as warned:
         fit(model, metrics, epochs=2, validation_data=(X, none))
-    (told,) = ours(warned)
-    assert "recall: class 1 is not the true label of any row" in str(told.message)
-    assert "auc: no true label of class 1" in str(told.message)
+    (warning,) = ours(warned)
+    assert "recall: class 1 is not the true label of any row" in str(warning.message)
+    assert "auc: no true label of class 1" in str(warning.message)
     assert metrics.recall == [1.0, 1.0]  # zero_division
     assert metrics.f1s == [f1_score(none, y_pred, zero_division=1.0)] * 2
     assert metrics.kappa == [cohen_kappa_score(none, y_pred)] * 2
     assert np.isnan(metrics.auc).tolist() == [True, True]
 
 
-def test_a_pass_cut_short(model):
+def test_pass_that_is_cut_short(model):
     class Stop(keras.callbacks.Callback):
         passes = 0
 
@@ -105,11 +105,11 @@ def test_a_pass_cut_short(model):
     assert len(metrics.predictions) == len(X)
 
 
-# A score that fails, as error_score says.
+# Failing scores, for each error_score.
 
 
 class Failing:
-    """A metric function that fails in given calls."""
+    """A metric function that fails in some of its calls."""
 
     __name__ = "failing"
 
@@ -126,11 +126,11 @@ class Failing:
 @pytest.mark.parametrize(("error_score", "failing"), [("raise_first", 1), ("raise", 1), ("raise", 2)])
 def test_error_score_raises(model, error_score, failing):
     metrics = binary(scoring={"mine": Failing(failing), "f1": "f1"}, error_score=error_score)
-    told = (
+    message = (
         rf"score 'mine' failed in epoch {failing} .*targets \(40,.* and outputs \(40, 1\): ZeroDivisionError: of mine"
     )
-    # The type too: Keras's traceback filter strips the cause from whatever leaves `fit`.
-    with pytest.raises(ScoringError, match=told):
+    # The message has the type too, because Keras's traceback filter removes the cause of errors in `fit`.
+    with pytest.raises(ScoringError, match=message):
         fit(model, metrics, epochs=3)
 
 
@@ -154,10 +154,10 @@ def test_error_score_records(model, error_score, failing, expected):
         history = fit(model, metrics, epochs=3).history
     assert len(ours(warned)) == 1
     np.testing.assert_array_equal(history["val_mine"], expected)
-    assert metrics.f1s == [f1_score(Y, X[:, 0] > 0.5)] * 3, "the other scores go on"
+    assert metrics.f1s == [f1_score(Y, X[:, 0] > 0.5)] * 3, "the other scores are not affected"
 
 
-def test_error_score_of_data_that_turn_bad(model):
+def test_error_score_of_data_that_become_invalid(model):
     data = TurningBad([Y, Y + 1, Y])
     following = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch))
     metrics = binary()
@@ -169,7 +169,7 @@ def test_error_score_of_data_that_turn_bad(model):
 
 
 class TurningBad(keras.utils.PyDataset):
-    """One batch, of other targets in each epoch."""
+    """One batch, with other targets in each epoch."""
 
     def __init__(self, targets):
         super().__init__()
@@ -182,7 +182,7 @@ class TurningBad(keras.utils.PyDataset):
         return X, self.targets[self.epoch]
 
 
-def test_a_score_that_is_defined_is_not_warned_of(model):
+def test_defined_scores_give_no_warning(model):
     metrics = binary(scoring=["neg_log_loss", "roc_auc"])
     fit(model, metrics)
     assert metrics.history["neg_log_loss"] == [pytest.approx(-log_loss(Y, X[:, 0].astype(float)), abs=1e-6)]

@@ -1,4 +1,4 @@
-"""Histories in files: what is saved comes back, and a write is whole or is none."""
+"""Histories in files: a loaded history equals the saved one, and a file is written completely or not at all."""
 
 import errno
 import json
@@ -24,7 +24,7 @@ def example():
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl"])
 @pytest.mark.parametrize("name", HISTORIES)
-def test_everything_comes_back(tmp_path, name, suffix):
+def test_loaded_history_equals_the_saved_one(tmp_path, name, suffix):
     history = recorded(*HISTORIES[name])
     history.save(tmp_path / f"scores.{suffix}")
     loaded = ScoreHistory.load(tmp_path / f"scores.{suffix}")
@@ -33,7 +33,7 @@ def test_everything_comes_back(tmp_path, name, suffix):
         assert_same_history(loaded, recorded(*HISTORIES[name], epochs=(0, 1, 4)))
 
 
-def test_a_loaded_history_is_read_like_a_live_one(tmp_path, example):
+def test_loaded_history_has_the_same_methods(tmp_path, example):
     example.save(tmp_path / "scores.json")
     loaded = ScoreHistory.load(str(tmp_path / "scores.json"))
     assert loaded.best("f1") == example.best("f1")
@@ -58,12 +58,12 @@ def test_an_empty_history(tmp_path):
         assert ScoreHistory.load(tmp_path / f"scores.{suffix}").epochs == []
 
 
-def test_the_json_is_strict_and_plain(tmp_path, example):
+def test_json_is_strict_and_plain(tmp_path, example):
     example.save(tmp_path / "scores.jsonl")
     header, first, *_ = (tmp_path / "scores.jsonl").read_text().splitlines()
 
     def refuse(name):
-        raise AssertionError(f"{name} is no JSON")
+        raise AssertionError(f"{name} is not JSON")
 
     assert json.loads(header, parse_constant=refuse)["directions"]["loss"] == "min"
     epoch = json.loads(first, parse_constant=refuse)
@@ -75,7 +75,7 @@ def test_the_json_is_strict_and_plain(tmp_path, example):
 # CSV and frames.
 
 
-def test_a_csv_holds_the_single_numbers(tmp_path):
+def test_csv_holds_single_numbers_only(tmp_path):
     history = recorded(*HISTORIES["multiclass by class"])
     history.append(7, {"f1": np.full(3, NAN)})
     history.save(tmp_path / "scores.csv")
@@ -89,13 +89,13 @@ def test_a_csv_holds_the_single_numbers(tmp_path):
     assert (loaded.settings, loaded.logs) == ({}, [{}, {}, {}, {}])
 
 
-def test_a_csv_as_a_spreadsheet_writes_it(tmp_path):
+def test_csv_written_by_a_spreadsheet(tmp_path):
     (tmp_path / "scores.csv").write_bytes(b'\xef\xbb\xbfepoch,f1,"a,b"\r\n0,0.5,\r\n2,NaN,1e3\r\n')
     loaded = ScoreHistory.load(tmp_path / "scores.csv")
     assert_same(dict(loaded), {"f1": [0.5, NAN], "a,b": [NAN, 1000.0]})
 
 
-def test_a_frame_has_the_single_numbers_by_epoch():
+def test_frame_holds_single_numbers_by_epoch():
     pd = pytest.importorskip("pandas")
     history = recorded(*HISTORIES["weights, logits, pos_label"])
     history.append(5, {"f1": 0.25})
@@ -109,13 +109,13 @@ def test_a_frame_has_the_single_numbers_by_epoch():
     assert isinstance(ScoreHistory().to_frame(), pd.DataFrame)
 
 
-def test_a_frame_has_any_name_where_pandas_keeps_text_in_arrow(monkeypatch):
+def test_frame_accepts_any_name_if_pandas_stores_text_in_arrow(monkeypatch):
     pd = pytest.importorskip("pandas")
     index = pd.Index
 
     def of_arrow(data, **options):
         if "dtype" not in options:
-            "".join(data).encode()  # as pyarrow does, which is not installed here
+            "".join(data).encode()  # pyarrow, which is not installed here, does the same
         return index(data, **options)
 
     monkeypatch.setattr(pd, "Index", of_arrow)
@@ -130,10 +130,10 @@ def test_without_pandas_the_error_names_the_extra(monkeypatch, example):
         example.to_frame()
 
 
-# Written whole, or not at all.
+# Written completely or not at all.
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, example):
+def test_failed_write_leaves_only_the_old_file(tmp_path, monkeypatch, example):
     path = tmp_path / "scores.json"
     example.save(path)
     old = path.read_bytes()
@@ -150,7 +150,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file can be replaced")
-def test_who_reads_the_old_file_reads_all_of_it(tmp_path, example):
+def test_open_reader_still_reads_the_whole_old_file(tmp_path, example):
     example.save(tmp_path / "scores.json")
     old = (tmp_path / "scores.json").read_bytes()
     with open(tmp_path / "scores.json", "rb") as reader:
@@ -161,7 +161,7 @@ def test_who_reads_the_old_file_reads_all_of_it(tmp_path, example):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes and links")
-def test_the_mode_of_a_file_and_a_link_to_it_stay(tmp_path, example):
+def test_file_mode_and_link_are_kept(tmp_path, example):
     (tmp_path / "real.json").write_text("")
     (tmp_path / "real.json").chmod(0o640)
     (tmp_path / "link.json").symlink_to("real.json")
@@ -171,7 +171,7 @@ def test_the_mode_of_a_file_and_a_link_to_it_stay(tmp_path, example):
     assert ScoreHistory.load(tmp_path / "real.json").epochs == [0, 1, 3]
 
 
-def test_a_target_that_cannot_be_written_is_named(tmp_path, example):
+def test_error_names_the_path_that_cannot_be_written(tmp_path, example):
     with pytest.raises(FileNotFoundError, match=r"nowhere.*scores\.json"):
         example.save(tmp_path / "nowhere" / "scores.json")
     (tmp_path / "folder.json").mkdir()
@@ -185,12 +185,12 @@ def test_a_target_that_cannot_be_written_is_named(tmp_path, example):
 @pytest.mark.parametrize("name", ["scores", "scores.pkl", "scores.json.gz"])
 def test_another_ending_is_refused(tmp_path, name, example):
     for use in (example.save, ScoreHistory.load):
-        with pytest.raises(ValueError, match=rf"ends in \.csv, \.json, \.jsonl; received .*{name}"):
+        with pytest.raises(ValueError, match=rf"must end in \.csv, \.json, \.jsonl; received .*{name}"):
             use(tmp_path / name)
 
 
 @pytest.mark.parametrize("value", [np.array(["a"]), np.array([1j]), np.array([object()]), "text", object(), 1j])
-def test_what_is_no_number_is_not_written(tmp_path, value):
+def test_only_numbers_are_written(tmp_path, value):
     history = ScoreHistory()
     history.append(0, {"own": value})
     with pytest.raises(ValueError, match=r"'own' holds .*a file holds numbers"):

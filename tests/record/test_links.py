@@ -1,4 +1,4 @@
-"""Files reached by links: what a link leads to is written, and the link stays."""
+"""Files behind links: the file that a link leads to is written, and the link stays."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tests.support.log_files import on_file
 from tests.support.models import echo_model
 from tests.support.short_fits import X, Y, binary, fit
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="symbolic links need a right of their own elsewhere")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="symbolic links need a permission elsewhere")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def link(path, target):
     return path
 
 
-# Each makes links under a folder, and returns the path to write to; what is written is real/data.<suffix>.
+# Each makes links in a folder and returns the path to write to; the file is real/data.<suffix>.
 LINKS = {
     "absolute": lambda folder, suffix: link(folder / f"a.{suffix}", folder / f"real/data.{suffix}"),
     "relative": lambda folder, suffix: link(folder / f"a.{suffix}", f"real/data.{suffix}"),
@@ -66,7 +66,7 @@ def links_in(folder):
 @pytest.mark.parametrize("there", [True, False])
 @pytest.mark.parametrize("suffix", WRITERS)
 @pytest.mark.parametrize("kind", LINKS)
-def test_a_file_is_written_through_a_link(folder, history, kind, suffix, there):
+def test_file_behind_a_link_is_written(folder, history, kind, suffix, there):
     path, real = LINKS[kind](folder, suffix), folder / "real" / f"data.{suffix}"
     if there:
         real.write_text("old")
@@ -86,7 +86,7 @@ def test_a_file_is_written_through_a_link(folder, history, kind, suffix, there):
 
 
 @pytest.mark.parametrize("kind", LINKS)
-def test_a_log_is_written_through_a_link_put_aside_and_taken_up(folder, model, kind):
+def test_log_file_behind_a_link_is_written_resumed_and_renamed(folder, model, kind):
     path, real = LINKS[kind](folder, "jsonl"), folder / "real" / "data.jsonl"
     before = links_in(folder)
     fit(model, binary(log_file=path), epochs=2)
@@ -101,7 +101,7 @@ def test_a_log_is_written_through_a_link_put_aside_and_taken_up(folder, model, k
     assert sorted(os.listdir(folder / "real")) == ["data.1.jsonl", "data.jsonl", "deep"]
 
 
-def test_an_earlier_log_is_put_aside_over_nothing(folder, model):
+def test_renamed_log_file_does_not_replace_a_dangling_link(folder, model):
     (folder / "scores.1.jsonl").symlink_to("nowhere")
     fit(model, binary(log_file="scores.jsonl"))
     with pytest.warns(UserWarning, match=r"now in .*scores\.2\.jsonl"):
@@ -109,7 +109,7 @@ def test_an_earlier_log_is_put_aside_over_nothing(folder, model):
     assert os.readlink(folder / "scores.1.jsonl") == "nowhere"
 
 
-def test_two_callbacks_that_reach_one_log_by_links(folder, model):
+def test_two_callbacks_reach_one_log_file_through_links(folder, model):
     link(folder / "a.jsonl", "real/data.jsonl")
     twin = binary(log_file="real/data.jsonl", validation_data=(X, Y), prefix="test_")
     with pytest.raises(ValueError, match="two callbacks of this fit have the log_file"):
@@ -117,9 +117,10 @@ def test_two_callbacks_that_reach_one_log_by_links(folder, model):
 
 
 @pytest.mark.parametrize(
-    ("target", "error"), [("nowhere/data", "No such file"), ("a", "[Ll]evels"), ("b", "[Ll]evels"), (".", "regular")]
+    ("target", "error"),
+    [("nowhere/data", "no such directory"), ("a", "[Ll]evels"), ("b", "[Ll]evels"), (".", "regular")],
 )
-def test_a_link_that_leads_to_no_file_is_an_error_that_names_it(folder, history, model, target, error):
+def test_error_names_a_link_that_leads_to_no_file(folder, history, model, target, error):
     for suffix, write in WRITERS.items():
         link(folder / f"a.{suffix}", target if target == "." else f"{target}.{suffix}")
         link(folder / f"b.{suffix}", f"a.{suffix}")
@@ -132,8 +133,8 @@ def test_a_link_that_leads_to_no_file_is_an_error_that_names_it(folder, history,
     assert len(before) == 2 * len(WRITERS)
 
 
-def test_other_names_of_a_file_keep_what_it_was(folder, history, model):
-    """A file that is replaced whole is another one; the documentation says so."""
+def test_hard_links_keep_the_old_content(folder, history, model):
+    """A file that is replaced is a new file, as the documentation explains."""
     (folder / "a.json").write_text("old")
     os.link(folder / "a.json", folder / "b.json")
     history.save("a.json")
@@ -145,22 +146,22 @@ def test_other_names_of_a_file_keep_what_it_was(folder, history, model):
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
-def test_a_device_is_not_replaced_by_a_file(folder, history, suffix):
-    os.mkfifo(folder / f"a.{suffix}")  # stands for any device
-    with pytest.raises(OSError, match=rf"no regular file.*a\.{suffix}"):
+def test_device_is_not_replaced_by_a_file(folder, history, suffix):
+    os.mkfifo(folder / f"a.{suffix}")  # an example of a device
+    with pytest.raises(OSError, match=rf"not a regular file.*a\.{suffix}"):
         WRITERS[suffix](history, f"a.{suffix}")
     assert stat.S_ISFIFO((folder / f"a.{suffix}").stat().st_mode)
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
-def test_a_name_as_long_as_the_system_takes(folder, history, suffix):
+def test_longest_possible_file_name(folder, history, suffix):
     name = "a" * (254 - len(suffix)) + f".{suffix}"
     WRITERS[suffix](history, name)
     assert name in os.listdir(folder)
 
 
 @pytest.mark.parametrize("name", ["a\0", "a\ud800"])
-def test_a_name_that_no_file_can_have(folder, history, model, name):
+def test_impossible_file_name(folder, history, model, name):
     for suffix, write in WRITERS.items():
         with pytest.raises(ValueError, match=re.escape(repr(f"{name}.{suffix}")) + " is not a valid path"):
             write(history, f"{name}.{suffix}")
@@ -169,7 +170,7 @@ def test_a_name_that_no_file_can_have(folder, history, model, name):
 
 
 @pytest.mark.parametrize("name", ["a\r\nb", "\u2028", "☃", "caf\udce9", "=1", " a ", ".."])
-def test_any_other_name(folder, history, model, name):
+def test_any_other_file_name(folder, history, model, name):
     for suffix, write in WRITERS.items():
         write(history, f"{name}.{suffix}")
     assert ScoreHistory.load(f"{name}.json").epochs == [0]
@@ -177,7 +178,7 @@ def test_any_other_name(folder, history, model, name):
     assert ScoreHistory.load(f"{name} log.jsonl").epochs == [0]
 
 
-def test_a_fit_stays_with_its_log_where_the_folder_changes(folder, model):
+def test_log_file_stays_if_the_working_directory_changes(folder, model):
     there = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: os.chdir("real") if epoch == 1 else None)
     fit(model, binary(log_file="scores.jsonl"), [there], epochs=3)
     assert on_file(folder / "scores.jsonl") == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""`Metrics(log_file=…)`: every scored epoch on the disk before the next begins, once, whatever happens."""
+"""`Metrics(log_file=…)`: every scored epoch is on the disk, once, before the next one begins."""
 
 import os
 import re
@@ -31,10 +31,10 @@ def path(tmp_path):
     return tmp_path / "scores.jsonl"
 
 
-# What is on file, and when.
+# What is in the file, and when.
 
 
-def test_each_epoch_is_on_file_before_the_next_begins(model, path, monkeypatch):
+def test_each_epoch_is_on_disk_before_the_next_begins(model, path, monkeypatch):
     synced, seen, sync = [], [], os.fsync
     monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), sync(handle)))
     looks = Look(lambda epoch: seen.append((on_file(path) if epoch else [], len(synced))))
@@ -52,14 +52,14 @@ def test_only_scored_epochs_are_written(model, path):
     assert on_file(path) == [1, 3]
 
 
-def test_data_of_its_own(model, path):
+def test_log_file_of_given_data(model, path):
     metrics = binary(log_file=path, validation_data=(X, Y), prefix="test_")
     fit(model, metrics, validation_data=None, epochs=2)
     assert_same_history(ScoreHistory.load(path), metrics.history)
     assert metrics.history.epochs == [0, 1]
 
 
-def test_the_settings_tell_what_was_scored(model, path):
+def test_settings_describe_what_was_scored(model, path):
     metrics = binary(log_file=path, scoring=["f1", "accuracy"], average="macro", zero_division=float("nan"))
     fit(model, metrics)
     settings = ScoreHistory.load(path).settings
@@ -71,10 +71,10 @@ def test_the_settings_tell_what_was_scored(model, path):
     assert settings["task"].count("binary task") == 1
 
 
-# Fits that go on.
+# Fits that resume.
 
 
-def test_a_later_fit_goes_on_with_the_file(model, path):
+def test_later_fit_resumes_the_file(model, path):
     metrics = binary(log_file=path)
     fit(model, metrics, epochs=2)
     first = metrics.history
@@ -87,7 +87,7 @@ def test_a_later_fit_goes_on_with_the_file(model, path):
     assert_same_history(ScoreHistory.load(path), metrics.history)
 
 
-def test_epochs_from_the_one_that_restarts_on_are_replaced(model, path):
+def test_epochs_from_the_first_resumed_one_are_replaced(model, path):
     fit(model, binary(log_file=path), epochs=4)
     whole = path.read_bytes()
     metrics = binary(log_file=path)
@@ -105,7 +105,7 @@ def test_a_gap_stays_a_gap(model, path):
     assert metrics.history.epochs == on_file(path) == [0, 4, 5]
 
 
-def test_a_fit_with_no_epoch_left_shows_what_is_on_file(model, path):
+def test_fit_without_epochs_shows_the_epochs_in_the_file(model, path):
     metrics = binary(log_file=path)
     fit(model, metrics, epochs=2)
     before = path.read_bytes()
@@ -116,16 +116,16 @@ def test_a_fit_with_no_epoch_left_shows_what_is_on_file(model, path):
     assert path.read_bytes() == before
 
 
-def test_a_torn_last_line_is_mended(model, path):
+def test_incomplete_last_line_is_repaired(model, path):
     fit(model, binary(log_file=path), epochs=3)
     path.write_bytes(path.read_bytes()[:-30])
     metrics = binary(log_file=path)
-    with pytest.warns(UserWarning, match=r"last line is left out.*scores\.jsonl, line 4"):
+    with pytest.warns(UserWarning, match=r"last line is damaged and is left out.*scores\.jsonl, line 4"):
         fit(model, metrics, epochs=4, initial_epoch=3)
     assert metrics.history.epochs == on_file(path) == [0, 1, 3]
 
 
-def test_a_file_that_is_damaged_elsewhere_stops_the_fit_before_it_trains(model, path):
+def test_file_damaged_elsewhere_stops_the_fit_before_training(model, path):
     fit(model, binary(log_file=path), epochs=2)
     header, *epochs = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(header + b"{\n" + b"".join(epochs))
@@ -136,19 +136,19 @@ def test_a_file_that_is_damaged_elsewhere_stops_the_fit_before_it_trains(model, 
     assert not batches
 
 
-def test_a_fit_that_starts_at_0_puts_an_earlier_file_aside(model, path):
+def test_fit_from_epoch_0_renames_an_earlier_file(model, path):
     metrics = binary(log_file=path)
     fit(model, metrics, epochs=2)
     first = path.read_bytes()
-    for aside in ("scores.1.jsonl", "scores.2.jsonl"):
-        with pytest.warns(UserWarning, match=rf"a new run begins in .*scores\.jsonl.* now in .*{re.escape(aside)}"):
+    for renamed in ("scores.1.jsonl", "scores.2.jsonl"):
+        with pytest.warns(UserWarning, match=rf"a new run begins in .*scores\.jsonl.* now in .*{re.escape(renamed)}"):
             fit(model, metrics, epochs=1)
     assert path.with_name("scores.1.jsonl").read_bytes() == first
     assert (on_file(path.with_name("scores.2.jsonl")), on_file(path)) == ([0], [0])
     assert metrics.history.epochs == [0]
 
 
-def test_an_empty_file_is_a_new_one(model, path):
+def test_empty_file_counts_as_new(model, path):
     path.touch()
     fit(model, binary(log_file=path))
     assert (on_file(path), os.listdir(path.parent)) == ([0], ["scores.jsonl"])
@@ -157,14 +157,14 @@ def test_an_empty_file_is_a_new_one(model, path):
 @pytest.mark.parametrize(
     ("option", "value"), [("average", "macro"), ("zero_division", 1.0), ("use_sample_weight", False)]
 )
-def test_scores_that_mean_something_else_do_not_go_on(model, path, option, value):
+def test_scores_with_other_settings_are_not_resumed(model, path, option, value):
     fit(model, binary(log_file=path))
     with pytest.raises(ValueError, match=rf"scores\.jsonl was written with {option}=.*, and this fit has {option}="):
         fit(model, binary(log_file=path, **{option: value}), epochs=2, initial_epoch=1)
     assert on_file(path) == [0]
 
 
-def test_options_of_numpy_mean_what_pythons_mean(model, path):
+def test_numpy_options_equal_python_options(model, path):
     options = {"average": np.str_("macro"), "zero_division": np.float64("nan")}
     for epochs in (1, 2):
         fit(model, binary(log_file=path, **options), epochs=epochs, initial_epoch=epochs - 1)
@@ -215,7 +215,7 @@ def test_class_names_of_any_text(path, resumed):
     assert metrics.history.tally().class_names == tuple(names)
 
 
-def test_a_score_that_is_new_has_nan_before(model, path):
+def test_new_score_is_nan_in_earlier_epochs(model, path):
     fit(model, binary(log_file=path, scoring="f1"))
     metrics = binary(log_file=path, scoring=["f1", "accuracy"])
     fit(model, metrics, epochs=2, initial_epoch=1)
@@ -224,7 +224,7 @@ def test_a_score_that_is_new_has_nan_before(model, path):
     assert_same_history(ScoreHistory.load(path), metrics.history)
 
 
-def test_the_first_epoch_of_a_fit_that_goes_on_still_raises(model, path):
+def test_first_epoch_of_a_resumed_fit_still_raises(model, path):
     def once(y_true, y_pred):
         raise ZeroDivisionError("never")
 
@@ -237,7 +237,7 @@ def test_the_first_epoch_of_a_fit_that_goes_on_still_raises(model, path):
 
 
 class Interrupted(Exception):
-    """Ends a fit as a kill does: no later hook is called."""
+    """Ends a fit like a kill: no later hook is called."""
 
 
 class NoBackup(keras.callbacks.BackupAndRestore):
@@ -251,7 +251,7 @@ class NoBackup(keras.callbacks.BackupAndRestore):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
-def test_a_process_that_is_killed_goes_on_with_every_epoch_once(path, tmp_path):
+def test_killed_process_resumes_with_every_epoch_once(path, tmp_path):
     killed = subprocess.run(
         [sys.executable, "-m", "tests.support.interrupted_fit", tmp_path],
         cwd=ROOT,
@@ -267,14 +267,14 @@ def test_a_process_that_is_killed_goes_on_with_every_epoch_once(path, tmp_path):
     assert resumed.epochs == on_file(path) == list(range(EPOCHS))
     assert_same_history(ScoreHistory.load(path), resumed)
     uninterrupted = train(None).history
-    assert len(set(uninterrupted["f1"])) > 3  # the epochs can be told apart
+    assert len(set(uninterrupted["f1"])) > 3  # the epochs differ
     for name in uninterrupted:
         np.testing.assert_allclose(resumed[name], uninterrupted[name], atol=1e-6, err_msg=name)
     for ours_, theirs in zip(resumed.logs, uninterrupted.logs, strict=True):
         assert ours_ == pytest.approx(theirs, abs=1e-5)
 
 
-def test_it_is_called_before_what_saves_the_model_and_keeps_its_place(model, path, tmp_path):
+def test_metrics_is_called_before_callbacks_that_save_the_model(model, path, tmp_path):
     called = []
 
     class Backup(keras.callbacks.BackupAndRestore):

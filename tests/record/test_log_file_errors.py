@@ -1,4 +1,4 @@
-"""`Metrics(log_file=…)` where the file cannot be had: early errors, and one warning in a run that goes on."""
+"""`Metrics(log_file=…)` with a file that cannot be written: early errors, or one warning in a fit that continues."""
 
 import errno
 import os
@@ -35,20 +35,20 @@ def test_another_ending_is_refused(log_file):
 
 
 @pytest.mark.parametrize("log_file", [True, 3, b"scores.jsonl", ["scores.jsonl"]])
-def test_what_is_no_path_is_refused(log_file):
+def test_log_file_must_be_a_path(log_file):
     with pytest.raises(ValueError, match="log_file must be a path such as"):
         Metrics(log_file=log_file)
 
 
-def test_a_target_that_cannot_be_written_stops_the_fit_at_its_start(model, path):
+def test_unwritable_log_file_stops_the_fit_at_its_start(model, path):
     (path.parent / "file").write_text("")
     path.mkdir()
     targets = [path, path.parent / "nowhere" / "scores.jsonl", path.parent / "file" / "scores.jsonl"]
-    if hasattr(os, "mkfifo"):  # stands for any device, which must not be replaced by a file
+    if hasattr(os, "mkfifo"):  # an example of a device, which a file must not replace
         os.mkfifo(path.parent / "pipe")
         targets.append(path.with_name("link.jsonl"))
         targets[-1].symlink_to("pipe")
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             fit(model, binary(log_file=targets[-1]))
     for target in targets:
         with pytest.raises(OSError, match=re.escape(str(target))):
@@ -58,20 +58,20 @@ def test_a_target_that_cannot_be_written_stops_the_fit_at_its_start(model, path)
 
 
 @pytest.mark.parametrize("content", [b"id,name\n1,a\n", b'{"id": 1}\n', b"\x00\xff", b"[" * 100_000, b"null"])
-def test_a_file_of_something_else_is_left_alone(model, path, content):
+def test_other_files_are_not_overwritten(model, path, content):
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"log_file '.*scores\.jsonl' is there already, and is no log of scores"):
+    with pytest.raises(ValueError, match=r"log_file '.*scores\.jsonl' exists and is not a score log"):
         fit(model, binary(log_file=path))
     assert path.read_bytes() == content
 
 
-def test_two_of_a_fit_need_a_file_each(model, path):
+def test_two_metrics_of_a_fit_need_two_files(model, path):
     twin = binary(log_file=path.parent / "." / path.name, validation_data=(X, Y), prefix="test_")
     with pytest.raises(ValueError, match=r"two callbacks of this fit have the log_file '.*scores\.jsonl'"):
         fit(model, binary(log_file=path), [twin])
 
 
-def test_a_disk_that_is_full_for_a_while_costs_one_warning_and_no_epoch(model, path, monkeypatch):
+def test_full_disk_gives_one_warning_and_loses_no_epoch(model, path, monkeypatch):
     sync = os.fsync
 
     def disk(epoch):
@@ -79,21 +79,21 @@ def test_a_disk_that_is_full_for_a_while_costs_one_warning_and_no_epoch(model, p
 
     metrics, contents = binary(log_file=path), []
     looks = Look(lambda epoch: (contents.append(path.exists() and on_file(path)), disk(epoch)))
-    with pytest.warns(UserWarning, match="could not be written") as warned:
+    with pytest.warns(UserWarning, match="cannot write") as warned:
         fit(model, metrics, [looks], epochs=5)
     assert len(ours(warned)) == 1
-    assert re.search(r"scores\.jsonl could not be written after epoch 1 .*No space left", str(ours(warned)[0].message))
+    assert re.search(r"cannot write .*scores\.jsonl after epoch 1 .*No space left", str(ours(warned)[0].message))
     assert contents == [False, False, [0, 1], [0, 1], [0, 1]]
     assert metrics.history.epochs == on_file(path) == [0, 1, 2, 3, 4]
     assert os.listdir(path.parent) == ["scores.jsonl"]
 
 
-def test_what_a_full_disk_took_of_a_line_is_cut_off(model, path):
+def test_incomplete_line_on_a_full_disk_is_removed(model, path):
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def limit(epoch):
-        if epoch == 1:  # room for a part of a line
+        if epoch == 1:  # enough for a part of a line
             resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, hard))
         if epoch == 2:
             sizes.append(path.stat().st_size)
@@ -101,7 +101,7 @@ def test_what_a_full_disk_took_of_a_line_is_cut_off(model, path):
 
     sizes: list = []
     try:
-        with pytest.warns(UserWarning, match=r"could not be written after epoch 2 .*File too large"):
+        with pytest.warns(UserWarning, match=r"cannot write .* after epoch 2 .*File too large"):
             fit(model, binary(log_file=path), [Look(limit)], epochs=3)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -109,7 +109,7 @@ def test_what_a_full_disk_took_of_a_line_is_cut_off(model, path):
     assert sizes == [sum(map(len, path.read_bytes().splitlines(keepends=True)[:2]))]
 
 
-def test_a_folder_that_goes_and_comes(model, tmp_path):
+def test_directory_that_disappears_for_a_while(model, tmp_path):
     path = tmp_path / "logs" / "scores.jsonl"
     path.parent.mkdir()
 
@@ -121,13 +121,13 @@ def test_a_folder_that_goes_and_comes(model, tmp_path):
             path.parent.mkdir()
 
     metrics = binary(log_file=path)
-    with pytest.warns(UserWarning, match=r"scores\.jsonl could not be written after epoch 2 .*No such file") as warned:
+    with pytest.warns(UserWarning, match=r"cannot write .*scores\.jsonl after epoch 2 .*no such directory") as warned:
         fit(model, metrics, [Look(change)], epochs=3)
     assert len(ours(warned)) == 1
     assert_same_history(ScoreHistory.load(path), metrics.history)
 
 
-def test_a_file_that_another_program_changes_is_left_to_it(model, path):
+def test_file_changed_by_another_program_is_not_overwritten(model, path):
     def change(epoch):
         if epoch == 1:
             path.write_text("theirs\n")
@@ -138,15 +138,15 @@ def test_a_file_that_another_program_changes_is_left_to_it(model, path):
     assert (len(ours(warned)), path.read_text(), metrics.history.epochs) == (1, "theirs\n", [0, 1, 2])
 
 
-def test_what_no_file_holds_does_not_end_the_fit(model, path):
+def test_value_that_a_file_cannot_hold_does_not_end_the_fit(model, path):
     metrics = binary(log_file=path)
     own = Look(lambda epoch: metrics.history.settings.update(own=object()))
-    with pytest.warns(UserWarning, match=r"could not be written.*'own'"):
+    with pytest.warns(UserWarning, match=r"cannot write .*'own'"):
         fit(model, metrics, [own], epochs=2)
     assert metrics.history.epochs == [0, 1]
 
 
-def test_settings_that_change_are_written(model, path):
+def test_changed_settings_are_written(model, path):
     metrics = binary(log_file=path)
     fit(model, metrics, [Look(lambda epoch: metrics.history.settings.update(note=f"in {epoch}"))], epochs=2)
     assert ScoreHistory.load(path).settings["note"] == "in 1"

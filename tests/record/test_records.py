@@ -1,4 +1,4 @@
-"""What is recorded and where: the history, the keys of `logs`, warnings and errors, directions for other callbacks."""
+"""The history, the keys of `logs`, warnings and errors, and directions for other callbacks."""
 
 from types import SimpleNamespace
 
@@ -28,8 +28,8 @@ NAN = float("nan")
 def history(**values):
     """Epochs 0, 2, 4 …, as with `validation_freq=2`."""
     made = ScoreHistory({"f1": True, "loss": False, "own": None})
-    for place in range(len(next(iter(values.values())))):
-        made.append(2 * place, {name: value[place] for name, value in values.items()})
+    for index in range(len(next(iter(values.values())))):
+        made.append(2 * index, {name: value[index] for name, value in values.items()})
     return made
 
 
@@ -53,7 +53,7 @@ def test_an_empty_history():
         made["f1"]
 
 
-def test_an_unknown_name_is_told_with_those_there_are():
+def test_unknown_name_lists_the_known_names():
     with pytest.raises(KeyError, match="no score 'auc' was recorded; there are: f1, own"):
         history(f1=[0.5], own=[1.0])["auc"]
     with pytest.raises(KeyError, match="no score 'auc'"):
@@ -64,7 +64,7 @@ def test_an_unknown_name_is_told_with_those_there_are():
     ("name", "values", "mode", "best"),
     [
         ("f1", [0.5, 0.75, 0.6], None, (2, 0.75)),
-        ("f1", [0.75, 0.5, 0.75], None, (0, 0.75)),  # a tie goes to the earliest
+        ("f1", [0.75, 0.5, 0.75], None, (0, 0.75)),  # the earliest epoch wins a tie
         ("f1", [NAN, 0.5, 0.5], None, (2, 0.5)),
         ("f1", [0.5, NAN, 0.6], None, (4, 0.6)),
         ("f1", [0.5, 0.75, 0.6], "min", (0, 0.5)),
@@ -81,7 +81,7 @@ def test_best(name, values, mode, best):
 def test_best_asks_for_a_direction_that_is_not_known():
     for name in ("own", "other"):
         with pytest.raises(
-            ValueError, match=rf"greater '{name}' is better is not known\. Pass mode='max' or mode='min'"
+            ValueError, match=rf"cannot tell whether a higher '{name}' is better\. Pass mode='max' or mode='min'"
         ):
             history(**{name: [1.0]}).best(name)
 
@@ -96,17 +96,17 @@ def test_best_where_no_epoch_has_a_value():
         history(f1=[NAN, NAN]).best("f1")
 
 
-def test_best_of_a_matrix_is_refused_in_words():
+def test_best_of_a_matrix_is_refused():
     made = history(confusion=[np.eye(2), np.eye(2)])
     with pytest.raises(ValueError, match="confusion"):
         made.best("confusion", "max")
 
 
-def test_a_class_goes_the_way_of_its_score():
+def test_class_has_the_direction_of_its_score():
     assert history(f1=[np.array([0.1, 0.2])] * 2, f1_cat=[0.1, 0.2], f1_dog=[0.4, 0.3]).best("f1_dog") == (0, 0.4)
 
 
-def test_mode_is_named_as_keras_names_it():
+def test_mode_has_the_names_of_keras():
     assert [history(f1=[1.0]).mode(name) for name in ("f1", "loss")] == ["max", "min"]
 
 
@@ -138,28 +138,28 @@ def test_best_is_the_first_of_the_best_numbers(values, mode):
         with pytest.raises(ValueError, match="no epoch has a value for 'f1'"):
             made.best("f1")
         return
-    place = list(map(float, values)).index(max(numbers) if mode == "max" else min(numbers))
-    assert made.best("f1") == made.best("f1", mode) == (2 * place, values[place])
-    assert made.index_of("best") == place
+    index = list(map(float, values)).index(max(numbers) if mode == "max" else min(numbers))
+    assert made.best("f1") == made.best("f1", mode) == (2 * index, values[index])
+    assert made.index_of("best") == index
 
 
-def test_the_best_of_epochs_that_were_recorded_twice():
+def test_best_of_an_epoch_that_was_recorded_twice():
     made = ScoreHistory({"f1": True})
     for value in (0.25, 0.5):
         made.append(3, {"f1": value})
     assert (made.best("f1"), made.index_of("best")) == ((3, 0.5), 1)
 
 
-PLACES = {-1: 2, 0: 0, 4: 2, "best": 1, np.int64(2): 1, np.int8(-1): 2, np.uint8(4): 2, 2.0: 1, np.str_("best"): 1}
+INDEXES = {-1: 2, 0: 0, 4: 2, "best": 1, np.int64(2): 1, np.int8(-1): 2, np.uint8(4): 2, 2.0: 1, np.str_("best"): 1}
 
 
-@pytest.mark.parametrize("epoch", PLACES)
-def test_where_an_epoch_stands(epoch):
-    assert history(f1=[0.5, 0.75, 0.6]).index_of(epoch) == PLACES[epoch]
+@pytest.mark.parametrize("epoch", INDEXES)
+def test_index_of_an_epoch(epoch):
+    assert history(f1=[0.5, 0.75, 0.6]).index_of(epoch) == INDEXES[epoch]
 
 
 @pytest.mark.parametrize("epoch", [True, False, np.True_, np.False_])
-def test_what_is_true_or_false_is_no_epoch(epoch):
+def test_true_and_false_are_not_epochs(epoch):
     made = ScoreHistory({"f1": True})
     for each in (0, 1):
         made.append(each, {"f1": 0.5})
@@ -169,12 +169,12 @@ def test_what_is_true_or_false_is_no_epoch(epoch):
 
 
 @pytest.mark.parametrize("epoch", [-2, -3, np.int64(-2), 1, 3, 0.5, None, "last", "0", (), NAN])
-def test_what_was_not_scored_is_no_epoch(epoch):
+def test_index_of_an_epoch_that_was_not_scored(epoch):
     with pytest.raises(ValueError, match=r"was not scored; the scored epochs are \[0, 2, 4\]"):
         history(f1=[0.5, 0.75, 0.6]).index_of(epoch)
 
 
-def test_scores_that_come_and_go_keep_their_epochs():
+def test_missing_scores_are_nan():
     made, table = ScoreHistory({"f1": True}), np.array([[3, 1], [0, 2]])
     for epoch, values in enumerate([{"f1": 0.5}, {"c": table, "v": [1.0, 2.0]}, {"f1": 0.25, "c": np.eye(3)}, {}]):
         made.append(epoch, values)
@@ -193,23 +193,23 @@ MATRIX3 = np.arange(9).reshape(3, 3)
 TABLES = np.arange(8).reshape(2, 2, 2)
 
 
-def test_scalars_go_to_logs_as_they_are():
+def test_scalars_in_logs():
     assert log_entries({"f1": 0.5, "auc": NAN}, ("0", "1"), "binary").keys() == {"f1", "auc"}
 
 
 @pytest.mark.parametrize("all_cells", [False, True])
-def test_a_binary_matrix_goes_to_logs_as_four_cells(all_cells):
+def test_binary_matrix_in_logs_as_four_cells(all_cells):
     entries = log_entries({"confusion": MATRIX2}, ("0", "1"), "binary", all_cells=all_cells)
     assert entries == {"tn": 3, "fp": 1, "fn": 2, "tp": 5}
     assert {type(value) for value in entries.values()} == {float}
 
 
-def test_the_cells_are_seen_from_the_positive_class():
+def test_cells_depend_on_the_positive_class():
     entries = log_entries({"confusion": MATRIX2}, ("0", "1"), "binary", pos_index=0)
     assert entries == {"tn": 5, "fp": 2, "fn": 1, "tp": 3}
 
 
-def test_other_matrices_go_to_logs_on_request():
+def test_other_matrices_in_logs_on_request():
     names = ("cat", "dog", "eel")
     assert log_entries({"confusion": MATRIX3}, names, "multiclass") == {}
     entries = log_entries({"confusion": MATRIX3}, names, "multiclass", all_cells=True)
@@ -222,13 +222,13 @@ def test_other_matrices_go_to_logs_on_request():
     assert log_entries({"confusion": TABLES}, ("red", "big"), "multilabel") == {}
 
 
-def test_two_cells_of_one_name_are_refused():
+def test_two_cells_with_the_same_name_are_refused():
     with pytest.raises(ValueError, match="two cells of 'confusion' would both be 'confusion_a_a_a'"):
         log_entries({"confusion": MATRIX3}, ("a", "a_a", "b"), "multiclass", all_cells=True)
     assert len(log_entries({"confusion": MATRIX3}, ("a", "a_b", "c"), "multiclass", all_cells=True)) == 9
 
 
-def test_a_value_a_class_goes_under_the_names_of_the_classes():
+def test_one_value_per_class_under_the_class_names():
     values = {"f1": np.array([0.25, 0.5]), "auc": 0.75}
     assert log_entries(values, ("cat", "dog"), "binary") == {"f1_cat": 0.25, "f1_dog": 0.5, "auc": 0.75}
     entries = history_entries(values, ("cat", "dog"))
@@ -256,7 +256,7 @@ def test_the_keys_of_logs_by_task(task, y_true, y_pred, keys):
     assert {type(value) for value in entries.values()} == {float}
 
 
-def test_the_cells_of_a_matrix_under_a_name_of_its_own():
+def test_cells_of_a_renamed_matrix():
     entries = assessed(Binary(), [0, 1, 1], [0.2, 0.9, 0.4], {"table": "confusion"}).entries
     assert entries == {"table_tn": 1, "table_fp": 0, "table_fn": 1, "table_tp": 1}
 
@@ -269,10 +269,10 @@ def test_the_cells_of_a_matrix_under_a_name_of_its_own():
     [("raise_first", False, NAN), (0, True, 0.0), (0.5, False, 0.5), (NAN, True, NAN), (-1, True, -1.0)],
 )
 def test_an_error_is_recorded_with_one_warning(error_score, first, recorded):
-    troubles = ErrorPolicy(error_score)
+    policy = ErrorPolicy(error_score)
     with pytest.warns(UserWarning, match=r"Metrics: epoch 4: recorded .*: no luck"):
-        np.testing.assert_equal(troubles.settle(ScoringError("no luck"), 3, first), recorded)
-    np.testing.assert_equal(troubles.settle(ScoringError("again"), 4, False), recorded)  # warnings are errors here
+        np.testing.assert_equal(policy.settle(ScoringError("no luck"), 3, first), recorded)
+    np.testing.assert_equal(policy.settle(ScoringError("again"), 4, False), recorded)  # warnings are errors here
 
 
 @pytest.mark.parametrize(("error_score", "first"), [("raise_first", True), ("raise", True), ("raise", False)])
@@ -283,38 +283,38 @@ def test_an_error_is_raised(error_score, first):
     assert caught.value is error
 
 
-def test_undefined_scores_are_told_once_a_fit_for_each_score():
-    troubles = ErrorPolicy("raise_first")
-    with pytest.warns(UndefinedScoreWarning) as told:
-        troubles.report({"f1": "no luck", "recall": "no luck", "auc": "one class"}, [], 0)
-    assert len(told) == 1
-    assert "epoch 1 (counted from 1): f1, recall: no luck; auc: one class" in str(told[0].message)
-    troubles.report({"f1": "no luck", "auc": "another cause"}, [], 1)  # said already
-    with pytest.warns(UndefinedScoreWarning, match=r"epoch 3 .*: kappa: no luck") as told:
-        troubles.report({"f1": "no luck", "kappa": "no luck"}, [], 2)
-    assert "f1" not in str(told[0].message)
+def test_one_warning_per_fit_for_each_undefined_score():
+    policy = ErrorPolicy("raise_first")
+    with pytest.warns(UndefinedScoreWarning) as warned:
+        policy.report({"f1": "no luck", "recall": "no luck", "auc": "one class"}, [], 0)
+    assert len(warned) == 1
+    assert "epoch 1 (counted from 1): f1, recall: no luck; auc: one class" in str(warned[0].message)
+    policy.report({"f1": "no luck", "auc": "another cause"}, [], 1)  # warned about already
+    with pytest.warns(UndefinedScoreWarning, match=r"epoch 3 .*: kappa: no luck") as warned:
+        policy.report({"f1": "no luck", "kappa": "no luck"}, [], 2)
+    assert "f1" not in str(warned[0].message)
     with pytest.warns(UndefinedScoreWarning, match="f1"):  # another fit
         ErrorPolicy("raise_first").report({"f1": "no luck"}, [], 1)
 
 
-def test_a_report_of_nothing_says_nothing():
-    ErrorPolicy("raise_first").report({}, [], 0)
+def test_no_warning_without_undefined_scores():
+    ErrorPolicy("raise_first").report({}, [], 0)  # a warning would be an error
 
 
-def test_scores_that_ignore_weights_are_told_once():
-    troubles = ErrorPolicy("raise")
+def test_one_warning_for_scores_that_ignore_weights():
+    policy = ErrorPolicy("raise")
     with pytest.warns(UserWarning, match="scored without them: max_error, own"):
-        troubles.report({}, ["max_error", "own"], 0)
-    troubles.report({}, ["max_error", "own"], 1)
+        policy.report({}, ["max_error", "own"], 0)
+    policy.report({}, ["max_error", "own"], 1)
 
 
-def test_a_topic_is_told_once():
-    troubles = ErrorPolicy("raise")
+def test_one_warning_per_topic():
+    policy = ErrorPolicy("raise")
     with pytest.warns(UserWarning, match="Metrics: hello"):
-        troubles.say("topic", "hello")
-    troubles.say("topic", "hello")
+        policy.warn_once("topic", "hello")
+    policy.warn_once("topic", "hello")
     with pytest.warns(UserWarning, match="Metrics: other"):
-        troubles.say("other topic", "other")
+        policy.warn_once("other topic", "other")
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_a_topic_is_told_once():
         (UndefinedScoreWarning, UserWarning),
     ],
 )
-def test_exceptions_can_be_caught_as_what_they_are(exception, base):
+def test_base_classes_of_the_exceptions(exception, base):
     assert issubclass(exception, base)
     assert exception.__doc__
 
@@ -338,20 +338,20 @@ def watcher(monitor, mode="auto", **more):
     return SimpleNamespace(monitor=monitor, mode=mode, **more)
 
 
-def test_directions_are_given_and_taken_back():
+def test_modes_are_set_and_restored():
     known = {"val_f1": "max", "val_fp": "min"}
-    f1, fp, loss, told = watcher("val_f1"), watcher("val_fp"), watcher("val_loss"), watcher("val_f1", "min")
+    f1, fp, loss, explicit = watcher("val_f1"), watcher("val_fp"), watcher("val_loss"), watcher("val_f1", "min")
     settled, other = watcher("val_f1", monitor_op=np.less), SimpleNamespace()
     unset = watcher("val_f1", monitor_op=None)
-    given = give_modes([f1, fp, loss, told, settled, other, unset], known.get)
-    assert given == [f1, fp, unset]
-    modes = [callback.mode for callback in (f1, fp, loss, told, settled, unset)]
+    changed = give_modes([f1, fp, loss, explicit, settled, other, unset], known.get)
+    assert changed == [f1, fp, unset]
+    modes = [callback.mode for callback in (f1, fp, loss, explicit, settled, unset)]
     assert modes == ["max", "min", "auto", "min", "auto", "max"]
     assert not hasattr(other, "mode")
-    restore_auto_mode(given)
-    assert [callback.mode for callback in (f1, fp, loss, told, unset)] == ["auto", "auto", "auto", "min", "auto"]
+    restore_auto_mode(changed)
+    assert [callback.mode for callback in (f1, fp, loss, explicit, unset)] == ["auto", "auto", "auto", "min", "auto"]
 
 
-def test_no_direction_to_give():
+def test_no_mode_to_set():
     assert give_modes([], {}.get) == []
     assert give_modes([watcher("val_f1")], {}.get) == []

@@ -1,4 +1,4 @@
-"""What is written to a file comes back as it was, or is refused by name before anything is written (hypothesis)."""
+"""A file is loaded as it was saved, or the value is refused by name before anything is written (hypothesis)."""
 
 import math
 import os
@@ -6,7 +6,6 @@ import re
 import tempfile
 from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from kerascb_metrics.record.log_file import LogFile
 from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.exact import Counts
 
-# Each has made a file wrong, or could: ends of lines, quotes, marks, what JSON and JavaScript have names for.
+# Each has damaged a file, or could: line ends, quotes, byte order marks, names that JSON and JavaScript use.
 HOSTILE = [
     "", " ", "epoch", "logs_epoch", "logs_f1", "f1", "loss", "scores", "format", "number", "dtype", "__proto__", "NaN",
     "a\rb", "a\nb", "a\r\nb", "\r", "\n", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\0",
@@ -75,7 +74,7 @@ def histories(draw):
 
 
 def form(value):
-    """The value in the terms that must come back: numbers as floats to the last bit, arrays by dtype and shape."""
+    """The parts of a value that a file must keep: numbers as floats to the last bit, arrays by dtype and shape."""
     if isinstance(value, dict):
         return [(name, form(item)) for name, item in value.items()]
     if isinstance(value, list | tuple):
@@ -111,12 +110,12 @@ def texts_in(value):
     return [value] if isinstance(value, str) else []
 
 
-# Names of a number that no float is equal to, and text with the two halves of a character: what JSON cannot hold.
+# Text with the two halves of a character, which JSON cannot hold.
 WRONG = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def refused(history):
-    """The texts of which an error must name one, as `repr` shows them."""
+    """The texts that JSON cannot hold, and the names of numbers that no float is equal to: an error must name one."""
     bounds = [item for of_epoch in history.intervals for item in of_epoch.items()]
     halves = [text for text in texts_in(history) if WRONG.search(text)]
     return halves + inexact_names([*history.items(), *logs_of(history), *bounds])
@@ -138,13 +137,13 @@ def assert_named(error, names):
     assert any(repr(name) in str(error.value) for name in names), error.value
 
 
-# JSON, whole and by line, and a log file that a fit takes up.
+# .json, .jsonl, and a log file that a fit resumes.
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl"])
 @settings(max_examples=30)
 @given(history=histories())
-def test_what_is_saved_comes_back_or_is_refused_by_name(suffix, history):
+def test_saved_history_is_loaded_unchanged_or_refused_by_name(suffix, history):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"scores.{suffix}"
         if names := refused(history):
@@ -159,23 +158,24 @@ def test_what_is_saved_comes_back_or_is_refused_by_name(suffix, history):
 
 @settings(max_examples=25)
 @given(history=histories())
-def test_what_a_log_file_holds_is_taken_up_as_it_was(history):
+def test_log_file_is_resumed_unchanged(history):
     if refused(history):
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.jsonl"
         written, log = ScoreHistory(history.directions), LogFile(path, pytest.fail)
         written.settings.update(history.settings)
-        for place, epoch in enumerate(history.epochs):
-            own = {name: past[place] for name, past in history.items()}
-            written.append(epoch, own, history.tallies[place], history.intervals[place])
-            written.logs[-1].update(history.logs[place])
+        for index, epoch in enumerate(history.epochs):
+            scores = {name: past[index] for name, past in history.items()}
+            written.append(epoch, scores, history.tallies[index], history.intervals[index])
+            written.logs[-1].update(history.logs[index])
             log.write(written)
-        taken = SimpleNamespace(history=ScoreHistory(), taken_up=0)
-        LogFile(path, pytest.fail).resume(taken)
-        assert taken.taken_up == len(history.epochs)
+        resumed, saved = ScoreHistory(), LogFile(path, pytest.fail).resume(None, settings=history.settings)
+        assert (saved is None) == (not history.epochs)
         if history.epochs:
-            assert of_history(taken.history) == of_history(written)
+            assert len(saved.epochs) == len(history.epochs)
+            resumed.restore(saved)
+            assert of_history(resumed) == of_history(written)
 
 
 PARTS = ["score", "log", "setting", "name of a setting", "direction", "output", "class"]
@@ -193,7 +193,7 @@ def with_text(part, text):
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, LONG])
-def test_every_text_of_a_history_comes_back(tmp_path, text):
+def test_every_text_is_loaded_unchanged(tmp_path, text):
     for part, suffix in product(PARTS, ("json", "jsonl")):
         history = with_text(part, text)
         history.save(tmp_path / f"scores.{suffix}")
@@ -209,7 +209,7 @@ def test_two_halves_of_a_character_are_refused(tmp_path, text, part):
     assert not os.listdir(tmp_path)
 
 
-UNKEPT = {
+REFUSED_PARTS = {
     "an integer between two floats": {"values": {"own": 2**53 + 1}},
     "one in an epoch's logs": {"logs": {"own": -(2**53) - 1}},
     "a masked number": {"values": {"own": np.ma.masked}},
@@ -219,11 +219,11 @@ UNKEPT = {
     "an array among the settings": {"settings": {"own": np.zeros(3)}},
     "a dict among the settings": {"settings": {"own": {"a": 1}}},
     "a huge integer": {"settings": {"own": 10**5000}},
-    "bounds of no score": {"bounds": {"own": (0.0, 1.0)}},
-    "a name that is no text": {"values": {("own",): 0.5}},
+    "bounds of an unknown score": {"bounds": {"own": (0.0, 1.0)}},
+    "a name that is not text": {"values": {("own",): 0.5}},
     "two names that JSON makes one": {"values": {1: 0.5, "1": 0.25}},
-    "a log's name that is no text": {"logs": {None: 0.5}},
-    "a setting's name that is no text": {"settings": {True: 0.5}},
+    "a log's name that is not text": {"logs": {None: 0.5}},
+    "a setting's name that is not text": {"settings": {True: 0.5}},
     "a negative epoch": {"epoch": -1},
     "half an epoch": {"epoch": 2.5},
     "an epoch past 64 bits": {"epoch": 2**63},
@@ -232,9 +232,9 @@ UNKEPT = {
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl"])
-@pytest.mark.parametrize("case", UNKEPT)
-def test_what_would_not_come_back_is_refused_by_name(tmp_path, case, suffix):
-    parts = UNKEPT[case]
+@pytest.mark.parametrize("case", REFUSED_PARTS)
+def test_values_that_cannot_be_loaded_unchanged_are_refused_by_name(tmp_path, case, suffix):
+    parts = REFUSED_PARTS[case]
     history = ScoreHistory()
     history.settings.update(parts.get("settings", {}))
     history.append(parts.get("epoch", 0), parts.get("values", {}), None, parts.get("bounds"))
@@ -246,7 +246,7 @@ def test_what_would_not_come_back_is_refused_by_name(tmp_path, case, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
-def test_epochs_that_fall_are_not_written(tmp_path, suffix):
+def test_epochs_that_do_not_rise_are_not_written(tmp_path, suffix):
     history = ScoreHistory()
     for epoch in (3, 3):
         history.append(epoch, {"f1": 0.5})
@@ -254,7 +254,7 @@ def test_epochs_that_fall_are_not_written(tmp_path, suffix):
         history.save(tmp_path / f"scores.{suffix}")
 
 
-def test_epochs_of_numpy_are_written_as_numbers(tmp_path):
+def test_numpy_epochs_are_written_as_numbers(tmp_path):
     history = ScoreHistory()
     for epoch in np.arange(2):
         history.append(epoch, {"f1": 0.5})
@@ -263,11 +263,11 @@ def test_epochs_of_numpy_are_written_as_numbers(tmp_path):
         assert ScoreHistory.load(tmp_path / f"scores.{suffix}").epochs == [0, 1]
 
 
-# CSV: the single numbers.
+# .csv: single numbers.
 
 
 def table_of(history):
-    """What a .csv file is to hold, by its documentation: the scores that are numbers, then the logs, by name."""
+    """The documented content of a .csv file: the scores that are numbers, then the logs, by name."""
     scores = {name: past for name, past in history.items() if not any(map(np.ndim, past))}
     logged = list(dict.fromkeys(name for logs in history.logs for name in logs))
     return form(scores), [(name, form([logs.get(name, math.nan) for logs in history.logs])) for name in logged]
@@ -279,7 +279,7 @@ def fits_in_csv(name):
 
 @settings(max_examples=30)
 @given(history=histories())
-def test_a_csv_comes_back_or_is_refused_by_name(history):
+def test_csv_is_loaded_unchanged_or_refused_by_name(history):
     scores, logs = table_of(history)
     columns = dict([*scores, *logs])
     wrong = [name for name in columns if not fits_in_csv(name)]
@@ -299,7 +299,7 @@ def test_a_csv_comes_back_or_is_refused_by_name(history):
         loaded = ScoreHistory.load(path)
         assert path.read_bytes().startswith(b"epoch")
     assert loaded.epochs == history.epochs
-    if not history.epochs:  # names without a value are no scores
+    if not history.epochs:  # names without a value are not scores
         return
     found = form(dict(loaded))
     assert found[: len(scores)] == scores
@@ -307,8 +307,8 @@ def test_a_csv_comes_back_or_is_refused_by_name(history):
     assert len(found) == len(scores) + len(logs)  # none has overwritten another
     for (column, values_), (name, logged) in zip(found[len(scores) :], logs, strict=True):
         assert values_ == logged
-        taken = {"epoch", *dict(scores)}
-        assert re.fullmatch(f"(logs_)+{re.escape(name)}", column) if name in taken else column == name
+        used = {"epoch", *dict(scores)}
+        assert re.fullmatch(f"(logs_)+{re.escape(name)}", column) if name in used else column == name
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, *HALVES, LONG])
@@ -338,19 +338,19 @@ def test_every_name_in_a_csv(tmp_path, text):
         ([], ["epoch"], ["logs_epoch"]),
     ],
 )
-def test_a_log_with_the_name_of_a_score_has_a_column_of_its_own(tmp_path, scores, logs, columns):
+def test_log_with_the_name_of_a_score_has_a_separate_column(tmp_path, scores, logs, columns):
     history = ScoreHistory()
-    history.append(0, {name: float(place) for place, name in enumerate(scores)})
-    history.logs[-1].update({name: float(place) for place, name in enumerate(logs, start=len(scores))})
+    history.append(0, {name: float(index) for index, name in enumerate(scores)})
+    history.logs[-1].update({name: float(index) for index, name in enumerate(logs, start=len(scores))})
     history.save(tmp_path / "scores.csv")
-    expected = {column: [float(place)] for place, column in enumerate(columns)}
+    expected = {column: [float(index)] for index, column in enumerate(columns)}
     assert dict(ScoreHistory.load(tmp_path / "scores.csv")) == expected
     frame = history.to_frame()
     assert frame.to_dict("list") == expected
 
 
 @pytest.mark.parametrize("value", ["text", None, 1j, object(), 2**53 + 1, np.ma.masked])
-def test_what_is_no_number_is_not_written_to_a_csv(tmp_path, value):
+def test_only_numbers_are_written_to_csv(tmp_path, value):
     history = ScoreHistory()
     history.append(0, {"own": value})
     with pytest.raises(ValueError, match="'own' holds"):

@@ -1,9 +1,9 @@
-"""Random rows and random fits, held against scikit-learn: the long run by hand, the short one in test_fuzz.py.
+"""Random rows and random fits, compared with scikit-learn: the long run by hand, the short one in test_fuzz.py.
 
     python -m tests.robustness.fuzz --cases 10000 --fits 300 --seed 1
 
-prints how many cases were equal to scikit-learn, undefined as it says, or told in one of our own errors. Anything else
-is raised, with the smallest case that hypothesis finds.
+prints how many cases were equal to scikit-learn, undefined as in scikit-learn, or refused with one of our own errors.
+Anything else raises, with the smallest case that hypothesis finds.
 """
 
 import argparse
@@ -29,24 +29,24 @@ PANEL = ("f1", "precision", "recall", "kappa", "auc", "confusion")
 
 
 def check_values(case, rows, values, undefined):
-    """Hold each value against scikit-learn's; return "equal", or "undefined" where one of them is."""
+    """Compare each value with scikit-learn's; return whether all are equal or some undefined."""
     plain = plainly(case, rows)
     for name in case.scoring or [one for one in PANEL if (case.kind, one) != ("multilabel", "kappa")]:
         value = values[name]
         if name in undefined and np.isnan(value).any():
             theirs, warned = expected(case, plain, name) if len(plain.y_true) else (None, True)
-            weightless = case.average == "weighted" and theirs == 0  # what scikit-learn makes of no positive label
-            assert warned or weightless or np.isnan(theirs).any(), f"{name}: {value}, where scikit-learn says {theirs}"
+            weightless = case.average == "weighted" and theirs == 0  # scikit-learn's value if no label is positive
+            assert warned or weightless or np.isnan(theirs).any(), f"{name}: {value}, but scikit-learn has {theirs}"
             continue
         theirs, _ = expected(case, plain, name)
-        assert theirs is not None, f"{name}: {value}, where scikit-learn raises"
+        assert theirs is not None, f"{name}: {value}, but scikit-learn raises"
         tolerance = {"matthews_corrcoef": 1e-7, "neg_brier_score": 1e-6}.get(name, 1e-11)
         np.testing.assert_allclose(value, theirs, rtol=tolerance, atol=tolerance, equal_nan=True, err_msg=name)
-    return "undefined, as scikit-learn says" if undefined else "equal to scikit-learn"
+    return "undefined, as in scikit-learn" if undefined else "equal to scikit-learn"
 
 
 def check_arrays(case):
-    """Score the rows of a case; return what came of it. Anything but scikit-learn's or our own words is raised."""
+    """Score the rows of a case and return the verdict. Anything but scikit-learn's value or our own error raises."""
     rows = rows_of(case)
     if case.spoil is not None:
         rows = spoiled(case, rows)
@@ -63,7 +63,7 @@ def check_arrays(case):
     except DataError as error:
         if case.spoil is None or not str(error).startswith("Metrics: "):
             raise
-        return f"told: {case.spoil}"
+        return f"refused: {case.spoil}"
     if case.spoil is None:
         return check_values(case, rows, found.values, found.undefined)
     finite = {name: value for name, value in found.values.items() if np.isfinite(value).any()}
@@ -86,14 +86,14 @@ class FitCase:
 @st.composite
 def fit_cases(draw):
     case = draw(cases(kinds=("binary", "multiclass", "multilabel"), spoils=(None,)))
-    if case.positions and case.weights:  # Keras takes no others there
+    if case.positions and case.weights:  # Keras accepts no others there
         case = replace(case, weights="position")
     if BACKEND == "torch" and case.positions and case.columns > 1 and case.layout != "one-hot":
-        case = replace(case, logits=True)  # of probabilities and class numbers Keras fails there
+        case = replace(case, logits=True)  # Keras fails there with probabilities and class numbers
     sources = st.sampled_from(["arrays", "PyDataset", "generator", "given arrays", "given PyDataset"])
-    rate = st.sampled_from([0.0, 0.5, 1e3])  # the last makes most outputs 0 or 1
+    rate = st.sampled_from([0.0, 0.5, 1e3])  # with the last, most outputs become 0 or 1
     source = draw(sources)
-    # A generator is no fixed set: in the second epoch Keras goes on where it has got to.
+    # A generator is not a fixed set: in the second epoch Keras keeps drawing from it.
     epochs = 1 if source == "generator" else draw(st.integers(1, 3))
     return FitCase(case, source, draw(st.integers(1, 16)), epochs, draw(rate))
 
@@ -119,12 +119,12 @@ def _model(case, learning_rate):
 
 
 def fit_data(case):
-    """Inputs, and targets and weights in the shapes that Keras takes."""
+    """Inputs, targets and weights in the shapes that Keras accepts."""
     rows, rng = rows_of(case), np.random.default_rng(case.seed)
     x = rng.normal(size=(case.rows, *case.positions, 3)).astype("float32")
     y = rows.y_true.astype("float32" if rows.y_true.dtype == bool else rows.y_true.dtype)
     if y.ndim == len(case.positions) + 1:
-        y = y[..., None]  # Keras takes weights a position with that rank only
+        y = y[..., None]  # Keras accepts weights per position only with targets of that rank
     weight = rows.sample_weight
     if weight is not None:
         weight = (weight if case.weights == "position" and case.positions else weight.reshape(-1)).astype("float32")
@@ -152,7 +152,7 @@ def _feed(fit_case, data):
 
 
 class EachEpoch(keras.callbacks.Callback):
-    """Notes the predictions of each epoch."""
+    """Records the predictions of each epoch."""
 
     def __init__(self, metrics):
         super().__init__()
@@ -163,7 +163,7 @@ class EachEpoch(keras.callbacks.Callback):
 
 
 def check_fit(fit_case):
-    """Fit, and hold every epoch's rows against the data, and its scores against scikit-learn."""
+    """Fit, and compare every epoch's rows with the data and its scores with scikit-learn."""
     case = fit_case.case
     keras.utils.set_random_seed(case.seed)
     data, model = fit_data(case), _model(case, fit_case.learning_rate)
@@ -173,7 +173,7 @@ def check_fit(fit_case):
     each = EachEpoch(metrics)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Trained on the first rows, all with the same weight.
+        # Training uses no weights.
         run = model.fit(*data[:2], batch_size=16, epochs=fit_case.epochs, verbose=0, callbacks=[metrics, each], **fit)
         last = model.predict(data[0], batch_size=fit_case.batch_size, verbose=0)
     assert metrics.history.epochs == list(range(fit_case.epochs))
@@ -202,7 +202,7 @@ def check_fit(fit_case):
 
 
 def run(check, strategy, count, seed_of_run):
-    """Check that many cases; return a Counter of what came of them."""
+    """Check that many cases; return how often each verdict occurred."""
     counts = collections.Counter()
 
     @seed(seed_of_run)
@@ -218,7 +218,7 @@ def run(check, strategy, count, seed_of_run):
 def main():
     """Run by hand."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--cases", type=int, default=10_000, help="of arrays")
+    parser.add_argument("--cases", type=int, default=10_000, help="how many cases of arrays")
     parser.add_argument("--fits", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -1,9 +1,9 @@
-"""The long run by hand: many epochs, several fits; what grows, what is traced again, what an epoch costs.
+"""A long run by hand: many epochs, several fits; what grows, what is traced again, how long an epoch takes.
 
     python -m tests.robustness.soak --epochs 300 --fits 3
 
 prints, for each fit, memory, live objects, open files, runs of the Python of `test_step`, and the time that scoring
-takes in the first and the last tenth of the epochs. test_soak.py has a short run without the time.
+takes in the first and the last tenth of the epochs. test_soak.py is a short run that measures no time.
 """
 
 import argparse
@@ -25,7 +25,7 @@ GIVEN_X, GIVEN_Y = binary_rows(48, seed=2)
 
 
 def batches(x, y):
-    """Batches of 16, made once; of arrays Keras on TensorFlow makes a dataset at each call."""
+    """Batches of 16, made once: on TensorFlow Keras would make a dataset of arrays at each call."""
     y = y[:, None]
     if BACKEND == "tensorflow":
         import tensorflow as tf
@@ -38,7 +38,7 @@ TRAINING, VALIDATION, GIVEN = batches(X[:16], Y[:16]), batches(X, Y), batches(GI
 
 
 class CountedStep(SuperStep):
-    """Counts how often Python runs the step: each trace of a compiled one, each batch of another."""
+    """Counts how often Python runs the step: for each trace if it is compiled, else for each batch."""
 
     steps = 0
 
@@ -49,17 +49,17 @@ class CountedStep(SuperStep):
 
 @dataclass(frozen=True)
 class Sample:
-    """What there is at the end of an epoch."""
+    """What exists at the end of an epoch."""
 
     objects: int
     memory: int  # bytes, resident
     files: int
     traces: int
-    seconds: float  # that the epoch took
+    seconds: float  # the duration of the epoch
 
 
 class Watch(keras.callbacks.Callback):
-    """Takes a sample at the end of given epochs. Listed last."""
+    """Takes a sample at the end of the given epochs. Listed last."""
 
     def __init__(self, epochs):
         super().__init__()
@@ -78,19 +78,19 @@ class Watch(keras.callbacks.Callback):
 
 
 def resident():
-    """Return the bytes of memory in use, where the system tells; else 0."""
+    """Return the bytes of memory in use; 0 if the system does not tell."""
     statm = Path("/proc/self/statm")
     return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
 
 
 def open_files():
-    """Return how many files are open, where the system tells; else 0."""
+    """Return how many files are open; 0 if the system does not tell."""
     descriptors = Path("/proc/self/fd")
     return len(list(descriptors.iterdir())) if descriptors.exists() else 0
 
 
 def counting_model():
-    """The echo model, with a `test_step` that counts the runs of its Python: each trace, or on PyTorch each batch."""
+    """The echo model, with a `test_step` that counts how often Python runs it."""
     CountedStep.steps = 0
     echo = echo_model()
     model = CountedStep(echo.input, echo.output)
@@ -99,12 +99,12 @@ def counting_model():
 
 
 def metrics_of_a_fit(**options):
-    """A captured and a given Metrics."""
+    """A Metrics that scores fit's own pass, and one with given data."""
     return [Metrics(verbose=False, **options), Metrics(verbose=False, validation_data=GIVEN, prefix="test_", **options)]
 
 
 def fit(model, epochs, callbacks, samples):
-    """Fit, with samples of those epochs; return the `Watch`."""
+    """Fit, take samples in the given epochs, and return the `Watch`."""
     watch = Watch(samples)
     model.fit(
         TRAINING, validation_data=VALIDATION, epochs=epochs, shuffle=False, verbose=0, callbacks=[*callbacks, watch]
@@ -118,7 +118,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--fits", type=int, default=3)
-    parser.add_argument("--without", action="store_true", help="without Metrics, to compare with")
+    parser.add_argument("--without", action="store_true", help="without Metrics, for comparison")
     options = parser.parse_args()
     model, epochs = counting_model(), options.epochs
     metrics = [] if options.without else metrics_of_a_fit()

@@ -1,4 +1,4 @@
-"""What cannot be scored is said at once, with the remedy."""
+"""Input that cannot be scored raises early, and the message names a remedy."""
 
 import keras
 import numpy as np
@@ -13,21 +13,21 @@ from tests.support.short_fits import X, Y, binary, fit, ours
 
 @pytest.fixture(scope="module")
 def model():
-    """Echoes its input. Its loss takes anything, where PyTorch's binary cross-entropy raises first."""
+    """Echoes its input. Its loss accepts any targets; PyTorch's binary cross-entropy would raise first."""
     return echo_model(loss="mse")
 
 
 # Targets and outputs.
 
 
-def test_targets_that_are_no_labels(model):
-    for strange, told in ((Y + 1, "2"), (Y * 0.5, "0.5"), (Y - 2.0, "-2.0"), (np.where(Y, np.nan, 0.0), "nan")):
-        with pytest.raises(DataError, match=rf"targets 0 and 1.*received .*{told}.*pass task="):
-            fit(model, binary(), validation_data=(X, strange))
+def test_targets_that_are_not_labels(model):
+    for wrong, received in ((Y + 1, "2"), (Y * 0.5, "0.5"), (Y - 2.0, "-2.0"), (np.where(Y, np.nan, 0.0), "nan")):
+        with pytest.raises(DataError, match=rf"targets 0 and 1.*received .*{received}.*pass task="):
+            fit(model, binary(), validation_data=(X, wrong))
 
 
 def test_targets_of_another_length(model):
-    """One target for 8 outputs: a loss that broadcasts never notices."""
+    """One target for 8 outputs: a loss that broadcasts does not notice."""
 
     def mismatched():
         while True:
@@ -69,9 +69,9 @@ if BACKEND == "tensorflow":
 
 def test_logits_read_as_probabilities(model):
     x = np.where(Y, 3, -3).astype("float32")[:, None]
-    with pytest.raises(DataError, match=r"probabilities but reach from -3 to 3.*from_logits=True.*Binary\("):
+    with pytest.raises(DataError, match=r"probabilities, but range from -3 to 3.*from_logits=True.*Binary\("):
         fit(model, binary(), validation_data=(x, Y))
-    metrics = Metrics(task=Binary(from_logits=True), verbose=False)  # as the message says
+    metrics = Metrics(task=Binary(from_logits=True), verbose=False)  # the remedy in the message
     fit(model, metrics, validation_data=(x, Y))
     assert metrics.f1s == [1.0]
 
@@ -82,7 +82,7 @@ def test_bad_weights(model):
         w[3] = weight
         with pytest.raises(DataError, match=r"weights must be finite and not negative.*use_sample_weight=False"):
             fit(model, binary(), validation_data=(X, Y, w))
-    metrics = binary(use_sample_weight=False)  # as the message says
+    metrics = binary(use_sample_weight=False)  # the remedy in the message
     fit(model, metrics, validation_data=(X, Y, w))
     assert metrics.f1s == [f1_score(Y, X[:, 0] > 0.5)]
 
@@ -90,15 +90,15 @@ def test_bad_weights(model):
 # Models that cannot be captured.
 
 
-def test_a_step_that_hands_nothing_over():
+def test_a_step_that_passes_nothing_to_compute_metrics():
     with pytest.raises(
         CaptureError, match=r"neither `self.compute_metrics` nor `self.compute_loss`.*return self.compute_metrics\("
     ):
         fit(steps.as_class(steps.NoCallStep), binary())
 
 
-def test_a_step_that_hands_over_twice():
-    with pytest.raises(CaptureError, match=r"calls `self.compute_metrics` 2 times a batch.*validation_data="):
+def test_a_step_that_calls_compute_metrics_twice():
+    with pytest.raises(CaptureError, match=r"calls `self.compute_metrics` 2 times per batch.*validation_data="):
         fit(steps.as_class(steps.TwiceStep), binary())
 
 
@@ -107,7 +107,7 @@ def test_a_test_function_set_by_hand():
     model.test_function = lambda *args: {"loss": 0.0}
     with pytest.raises(CaptureError, match=r"`model.test_function` was set by hand.*Set it to None.*validation_data="):
         fit(model, binary())
-    model.test_function = None  # as the message says
+    model.test_function = None  # the remedy in the message
     metrics = binary()
     fit(model, metrics)
     assert len(metrics.f1s) == 1
@@ -135,7 +135,7 @@ def test_an_overridden_make_test_function():
         CaptureError, match=r"OwnTestFunction overrides `make_test_function`.*Metrics\(validation_data="
     ):
         fit(steps.as_class(OwnTestFunction), binary(), [note])
-    assert epochs == [], "said when training starts"
+    assert epochs == [], "raised before the first epoch"
 
 
 def test_fit_without_validation(model):
@@ -152,7 +152,7 @@ def test_fit_without_validation(model):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"scoring": "f1_makro"}, r"unknown score 'f1_makro'; did you mean 'f1_macro'.*get_scorer_names"),
         ({"scoring": "?"}, r"unknown score '\?'.*f1, precision.*'confusion_cells'.*get_scorer_names"),
@@ -175,12 +175,12 @@ def test_fit_without_validation(model):
     ],
     ids=lambda value: str(value).split(" at 0x")[0][:40],
 )
-def test_arguments_of_metrics(arguments, told):
-    with pytest.raises(ValueError, match=told):
+def test_arguments_of_metrics(arguments, message):
+    with pytest.raises(ValueError, match=message):
         Metrics(**arguments)
 
 
-def test_arguments_that_nobody_knows():
+def test_unknown_arguments():
     with pytest.raises(TypeError, match="threshold"):
         Metrics(threshold=0.3)
     with pytest.raises(TypeError, match="positional"):
@@ -188,7 +188,7 @@ def test_arguments_that_nobody_knows():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: Binary(threshold=[0.2, 0.3]), r"Binary: threshold must be one number.*Multilabel\(threshold="),
         (lambda: Binary(threshold="0.5"), r"threshold must be"),
@@ -197,6 +197,6 @@ def test_arguments_that_nobody_knows():
         (lambda: Multilabel(from_logits=None), r"Multilabel: from_logits must be"),
     ],
 )
-def test_arguments_of_tasks(make, told):
-    with pytest.raises(ValueError, match=told):
+def test_arguments_of_tasks(make, message):
+    with pytest.raises(ValueError, match=message):
         make()

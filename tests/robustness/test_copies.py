@@ -1,7 +1,7 @@
-"""Copies and pickles of a Metrics that has data of its own: whenever they are made, they score fits of their own.
+"""Copies and pickles of a Metrics with given data: whenever they are made, they can score other fits.
 
-They hold the scores, and nothing of the fit: neither its model nor its callbacks. test_passes.py has those of a Metrics
-that is captured.
+They hold the scores, but neither the model nor the callbacks of the fit. tests/collect/test_passes.py has the same for
+a Metrics that scores fit's own validation pass.
 """
 
 import copy
@@ -24,7 +24,7 @@ SCORES = ["f1", "auc", "confusion", "accuracy"]
 
 
 class Fused(keras.layers.Layer):
-    """Passes its input on; dies outside training when its fuse is lit."""
+    """Returns its input; raises outside training while its fuse is lit."""
 
     lit: type[BaseException] | None = None
 
@@ -36,7 +36,7 @@ class Fused(keras.layers.Layer):
 
 @cache
 def shared_model():
-    """Echoes its input; eagerly, so its call runs Python at each batch."""
+    """Echoes its input; eagerly, so its call runs Python for each batch."""
     inputs = keras.Input((1,))
     outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(Fused()(inputs))
     model = keras.Model(inputs, outputs)
@@ -46,7 +46,7 @@ def shared_model():
 
 @cache
 def training_data():
-    """For TensorFlow a dataset: of arrays Keras makes one at each call, for 0.1 s."""
+    """For TensorFlow a dataset: from arrays Keras would make one at each call, which takes 0.1 s."""
     if BACKEND != "tensorflow":
         return Batches([(X[:12], Y[:12]), (X[12:], Y[12:])])
     import tensorflow as tf
@@ -84,7 +84,7 @@ def assert_scores(metrics, epochs, x=X, y=Y):
 
 
 def assert_serves(other, scored):
-    """A copy has what was scored, holds nothing of the fit, and scores a fit of its own."""
+    """A copy has the scores, holds nothing of the fit, and scores another fit."""
     held = (keras.Model, keras.Layer, keras.callbacks.CallbackList)
     assert [type(each) for each in led_to(other) if isinstance(each, held)] == []
     if scored:
@@ -103,7 +103,7 @@ def assert_serves_fits(other):
 
 
 def led_to(thing):
-    """Everything of ours that an object leads to, by attributes and containers."""
+    """All objects of the package that an object leads to, by attributes and containers."""
     seen, left = {}, [thing]
     while left:
         each = left.pop()
@@ -129,7 +129,7 @@ HOOKS = [f"on_{of}_{when}" for of in ("train", "epoch", "train_batch") for when 
 
 @pytest.mark.parametrize(("hook", "again"), list(zip(HOOKS, [*AGAIN] * 3, strict=True)))
 def test_in_a_hook(hook, again):
-    """What was scored by then is in the copy; the fit goes on."""
+    """The copy has the scores recorded so far, and the fit continues."""
     metrics, copies = given(), []
 
     def take(self, *args, **kwargs):
@@ -145,7 +145,7 @@ def test_in_a_hook(hook, again):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("place", ["epoch", "scoring", "scorer"])
 def test_after_an_interrupted_fit(place, error, again):
-    """In the midst of the second epoch, of its scoring, or of a score of the user's own."""
+    """Interrupted in the second epoch: in training, while scoring, or in a custom score."""
     options = {"memory": "bounded"} if place == "scoring" else {}
     metrics = given(error_score="raise", **options)
     if place == "scorer":
@@ -161,12 +161,12 @@ def test_after_an_interrupted_fit(place, error, again):
                 Fused.lit = error
 
     model = shared_model()
-    if place == "scorer":  # of a model that cannot die
+    if place == "scorer":  # with a model that does not raise
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
         model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy", run_eagerly=True)
     with pytest.raises((error, ValueError), match="of mine") as raised:
         model.fit(training_data(), shuffle=False, epochs=2, verbose=0, callbacks=[metrics, Lights()])
-    assert raised.tb is not None  # its frames, and so the fit's callbacks, are still there
+    assert raised.tb is not None  # its frames keep the fit's callbacks alive
     other = AGAIN[again](metrics)
     Fused.lit = None
     assert_serves(other, 1)
@@ -191,7 +191,7 @@ def endless():
         yield X, Y
 
 
-def test_what_python_cannot_pickle_is_python_s_error():
+def test_pickling_unpicklable_data_raises_python_s_own_error():
     with_generator = Metrics(SCORES, validation_data=endless(), validation_steps=1, verbose=False)
     with_lambda = Metrics({"mine": lambda y_true, y_pred: 1.0}, validation_data=(X, Y), verbose=False)
     for metrics in (with_generator, with_lambda):

@@ -1,7 +1,7 @@
-"""Faults: wherever a fit dies, the model is as Keras leaves it, the scores can be read, and the next fit is right.
+"""Interrupted fits: the model is as Keras leaves it, the scores can be read, and the next fit is right.
 
-A fit of two epochs dies in the second. `FUSE` says where: in the data, in the model's call, in a hook of a callback
-listed before or after Metrics, in a scorer.
+A fit of two epochs is interrupted in the second. `FUSE` decides where: in the data, in the model's call, in a hook of a
+callback listed before or after Metrics, or in a scorer.
 """
 
 from functools import cache, partial
@@ -26,11 +26,11 @@ LAST = ("on_epoch_end", "on_train_end")  # the second epoch is scored when these
 
 
 class Fault(Exception):
-    """What another's code may raise."""
+    """An exception from code outside the package."""
 
 
 class Fuse:
-    """Goes off at one place, from a given epoch on."""
+    """Raises at one place, from a given epoch on."""
 
     def __init__(self):
         self.put_out()
@@ -56,7 +56,7 @@ def _put_out():
 
 
 class Rows(keras.utils.PyDataset):
-    """Rows in batches of 4, and a place to die at each."""
+    """Rows in batches of 4; each batch is a place that may raise."""
 
     def __init__(self, place, x, y):
         super().__init__()
@@ -72,7 +72,7 @@ class Rows(keras.utils.PyDataset):
 
 
 def data(place, x=X, y=Y):
-    """`Rows`; for TensorFlow a dataset of them: of anything else Keras makes one at each call."""
+    """`Rows`; for TensorFlow a dataset of them, because Keras would make one at each call."""
     rows = Rows(place, x, y)
     if BACKEND != "tensorflow":
         return rows
@@ -89,7 +89,7 @@ OTHER_VALIDATION, OTHER_GIVEN = (data(f"{of} data", OTHER_X, OTHER_Y) for of in 
 
 
 class Passed(keras.layers.Layer):
-    """Passes its input on, and a place to die in training and outside."""
+    """Returns its input; a place that may raise, in training and outside."""
 
     def call(self, inputs, training=False):
         place = "call in training" if training else "call in validation"
@@ -104,7 +104,7 @@ class Passed(keras.layers.Layer):
 
 @cache
 def shared_model():
-    """Echoes its input; its call runs Python at each batch. (TensorFlow's eager steps take ten times as long.)"""
+    """Echoes its input; its call runs Python for each batch. (TensorFlow's eager steps take ten times as long.)"""
     inputs = keras.Input((1,))
     outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(Passed()(inputs))
     model = keras.Model(inputs, outputs)
@@ -116,7 +116,7 @@ def shared_model():
 
 
 def other(where):
-    """A callback with a place to die in every hook."""
+    """A callback; every hook is a place that may raise."""
 
     def hook(name):
         return lambda self, *args, **kwargs: FUSE.pass_by(f"{where} {name}")
@@ -141,7 +141,7 @@ def fit(model, callbacks, epochs=2, validation=VALIDATION):
 
 
 def mine(y_true, y_pred):
-    """A score of the user's own."""
+    """A custom score."""
     FUSE.pass_by("scorer")
     return float(np.mean(y_true == y_pred))
 
@@ -160,12 +160,12 @@ def given(of="", **options):
     return Metrics(scoring(of), verbose=False, prefix="test_", validation_data=GIVEN, **options)
 
 
-# Which Metrics, and the data that `fit` itself validates.
+# Which Metrics, and the data that `fit` validates.
 SOURCES = {"captured": ([captured], VALIDATION), "given": ([given], None), "both": ([captured, given], VALIDATION)}
 
 
 def assert_scores(metrics, epochs, x=X, y=Y, of=""):
-    """Every score of those epochs, and of no other, against scikit-learn; and the rows, the report, the best epoch."""
+    """Compare the scores of exactly these epochs, the rows, the matrix and the best epoch with scikit-learn."""
     history, labels = metrics.history, (x[:, 0] > 0.5).astype(int)
     assert history.epochs == epochs
     assert list(history) == (list(scoring(of)) if epochs else [])
@@ -187,7 +187,7 @@ def expected_of_evaluate():
 
 
 def state(model):
-    """What a fit may leave behind: attributes of the instance, and functions in the place of Keras's own."""
+    """What a fit may leave behind: attributes of the instance, and functions that replace Keras's own."""
     state = dict.fromkeys(vars(model), "")
     for name in ("evaluate", "_eval_epoch_iterator"):  # the latter is Keras's own, which the next fit resets
         state.pop(name, None)
@@ -200,21 +200,21 @@ def variables(model):
 
 
 def weights_are_there(model):
-    """Tell whether Keras left the weights in the model.
+    """Return whether Keras left the weights in the model.
 
-    On JAX it takes them off the variables for a pass, and a batch that raises may lose them, without us too.
+    On JAX it detaches them from the variables for a pass, and a batch that raises may lose them, also without Metrics.
     """
-    model.jit_compile = model.jit_compile  # on JAX any attribute that is set has the state synced
+    model.jit_compile = model.jit_compile  # on JAX setting any attribute syncs the state
     return all(variable._value is not None for variable in variables(model))
 
 
-def dies(callbacks, validation, place, error):
-    """Fit, see that it dies at that place, and tell whether the weights are there."""
+def interrupted_fit(callbacks, validation, place, error):
+    """Fit, check that it raises at that place, and return whether the weights are still there."""
     allowed = (error, ScoringError)
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        allowed = (*allowed, tf.errors.OpError)  # what tf.data makes of an error in a generator
+        allowed = (*allowed, tf.errors.OpError)  # tf.data wraps an error in a generator
     FUSE.light(place, error, epoch=-1 if "on_train_begin" in place else 1)
     with pytest.raises(allowed) as raised:
         fit(shared_model(), callbacks, validation=validation)
@@ -229,17 +229,19 @@ def put_weights_back(model, values):
 
 
 def after_a_fault(source, place, error, epochs):
-    """The whole story of one fault."""
+    """Interrupt a fit at one place; check the scores, the model and the next fit."""
     model, (make, validation) = shared_model(), SOURCES[source]
     expected = expected_of_evaluate()
     values = [keras.ops.convert_to_numpy(variable.value) for variable in variables(model)]
     alone = validation is not None and place in KERAS_MAY_LOSE
-    kept = dies([], validation, place, error) if alone else True
+    kept = interrupted_fit([], validation, place, error) if alone else True
     put_weights_back(model, values)
     before = state(model)
 
     same = [one(error_score="raise") for one in make]
-    assert dies(same, validation, place, error) == kept, "weights are lost where Keras alone loses them, and only there"
+    assert interrupted_fit(same, validation, place, error) == kept, (
+        "weights are lost only if Keras alone loses them too"
+    )
     if not kept:
         put_weights_back(model, values)
     for metrics in same:
@@ -270,14 +272,14 @@ KERAS_MAY_LOSE = ("training data", "validation data", "call in training", "call 
         *[("given", place) for place in ("given data", "call in validation", "scorer")],
     ],
 )
-def test_data_the_model_or_a_scorer_dies(source, place, error):
+def test_data_the_model_or_a_scorer_raises(source, place, error):
     after_a_fault(source, place, error, [0])
 
 
 @pytest.mark.parametrize("turn", [0, 1])
 @pytest.mark.parametrize("hook", HOOKS)
-def test_a_hook_of_another_callback_dies(hook, turn):
-    """Every hook, listed before and after a captured and a given Metrics: once it raises, once it is interrupted."""
+def test_a_hook_of_another_callback_raises(hook, turn):
+    """Every hook of a callback listed before or after two Metrics: once with an error, once with an interrupt."""
     where = ("before", "after")[turn]
     error = (Fault, KeyboardInterrupt)[(turn + HOOKS.index(hook)) % 2]
     epochs = [] if hook == "on_train_begin" else [0, 1] if hook in LAST else [0]
@@ -286,10 +288,10 @@ def test_a_hook_of_another_callback_dies(hook, turn):
 
 @pytest.mark.parametrize("place", ["given data", "call in validation"])
 def test_a_given_pass_that_fails_later_does_not_end_the_training(place):
-    """As `error_score` has it by default: nan, and one warning."""
+    """The default of `error_score`: nan and one warning."""
     metrics = given()
     FUSE.light(place, Fault)
-    with pytest.warns(UserWarning, match=f"(?s)epoch 2: recorded nan, for the pass failed.*{place}") as warned:
+    with pytest.warns(UserWarning, match=f"(?s)epoch 2: recorded nan, because the pass failed.*{place}") as warned:
         fit(shared_model(), [metrics], epochs=4, validation=None)
     assert len(ours(warned)) == 1
     assert metrics.history.epochs == [0, 1, 2, 3]

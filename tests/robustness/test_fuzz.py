@@ -1,4 +1,4 @@
-"""A short run of fuzz.py, always the same cases; `python -m tests.robustness.fuzz` has the long one."""
+"""A short run of fuzz.py, always with the same cases; `python -m tests.robustness.fuzz` is the long run."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +14,7 @@ def test_arrays(case):
     fuzz.check_arrays(case)
 
 
-# Each is a model of its own to trace and compile.
+# Few, because each case traces and compiles a model.
 @settings(max_examples={"tensorflow": 4, "jax": 5}.get(BACKEND, 15), suppress_health_check=[HealthCheck.too_slow])
 @given(case=fuzz.fit_cases())
 def test_fits(case):
@@ -22,7 +22,7 @@ def test_fits(case):
 
 
 def test_the_check_can_fail(monkeypatch):
-    """A wrong number, wherever it comes from, does not pass."""
+    """A wrong number is noticed."""
     right = fuzz_reference.sk.f1_score
     monkeypatch.setattr(fuzz_reference.sk, "f1_score", lambda *args, **options: right(*args, **options) + 1e-9)
     with pytest.raises(AssertionError):

@@ -1,4 +1,4 @@
-"""Targets, weights and outputs that turn NaN or infinite, or lose a class, in one epoch of a fit: nan, said once."""
+"""Targets, weights or outputs that are NaN or infinite, or lack a class, in one epoch of a fit: nan and one warning."""
 
 from functools import cache
 
@@ -19,12 +19,12 @@ JIT = {"jit_compile": False} if BACKEND == "tensorflow" else {}
 
 @cache
 def shared_model():
-    """Its loss takes anything, where PyTorch's binary cross-entropy raises first."""
+    """Its loss accepts any targets; PyTorch's binary cross-entropy would raise first."""
     return echo_model(loss="mse", **JIT)
 
 
 class Turning(keras.utils.PyDataset):
-    """One batch, spoiled in the second epoch."""
+    """One batch, which is spoiled in the second epoch."""
 
     def __init__(self, **spoiled):
         super().__init__()
@@ -65,13 +65,13 @@ def fit(data, given, **options):
     ],
     ids=lambda value: "-".join(f"{key} {array[0]}" for key, array in value.items()) if isinstance(value, dict) else "",
 )
-def test_one_epoch_that_is_not_numbers(spoiled, cause, failed, error_score, given):
-    """Data that cannot be scored are an error, as `error_score` has it; outputs that diverged are undefined: nan."""
+def test_one_epoch_that_is_not_finite(spoiled, cause, failed, error_score, given):
+    """Data that cannot be scored is an error, see `error_score`; outputs that diverged make the scores nan."""
     with pytest.warns(UserWarning, match="Metrics: ") as warned:
         metrics, logged = fit(Turning(**spoiled), given, error_score=error_score)
-    (told,) = ours(warned)
-    assert "epoch 2" in str(told.message)
-    assert cause in str(told.message)
+    (warning,) = ours(warned)
+    assert "epoch 2" in str(warning.message)
+    assert cause in str(warning.message)
     value = error_score if failed and error_score == 0.25 else np.nan
     expected = sk.f1_score(Y, X[:, 0] > 0.5)
     np.testing.assert_equal(metrics.f1s, [expected, value, expected])
@@ -80,13 +80,13 @@ def test_one_epoch_that_is_not_numbers(spoiled, cause, failed, error_score, give
 
 
 @pytest.mark.parametrize("given", [False, True], ids=["captured", "given"])
-def test_one_epoch_that_is_not_numbers_raises_if_asked_to(given):
+def test_one_epoch_that_is_not_finite_raises_if_asked_to(given):
     with pytest.raises(DataError, match="weight"):
         fit(Turning(weight=NAN), given, error_score="raise")
 
 
 def test_one_epoch_of_one_class():
-    """What is undefined is nan in that epoch, and told once; what is defined has scikit-learn's value."""
+    """Undefined scores are nan in that epoch, with one warning; the others have scikit-learn's value."""
     with pytest.warns(UserWarning, match=r"epoch 2.*auc: no true label of class 0") as warned:
         metrics, _ = fit(Turning(y=ONES), given=False)
     assert len(ours(warned)) == 1
@@ -94,8 +94,8 @@ def test_one_epoch_of_one_class():
     assert metrics.f1s[1] == sk.f1_score(ONES, X[:, 0] > 0.5)
 
 
-def test_one_epoch_where_a_class_is_missing():
-    """Of three classes; the macro average is scikit-learn's of those that occur, and the AUC has no value."""
+def test_one_epoch_without_one_of_three_classes():
+    """The macro average is scikit-learn's over the classes that occur, and the AUC is undefined."""
     rng = np.random.default_rng(0)
     outputs, y = rng.dirichlet(np.ones(3), 12).astype("float32"), np.arange(12) % 3
 

@@ -1,4 +1,4 @@
-"""A short run of soak.py: what an epoch and a fit leave behind does not pile up. No time is measured."""
+"""A short run of soak.py: epochs and fits leave nothing behind that accumulates. No time is measured."""
 
 import gc
 
@@ -14,7 +14,7 @@ SAMPLES = (2, 6, 10)  # 0 and 1 warm up
 OBJECTS_AN_EPOCH = 40
 
 
-def test_nothing_piles_up():
+def test_nothing_accumulates():
     model, metrics = soak.counting_model(), soak.metrics_of_a_fit()
     watches = [soak.fit(model, EPOCHS, metrics, SAMPLES) for _ in range(FITS)]
     for watch in watches:
@@ -25,16 +25,18 @@ def test_nothing_piles_up():
             if BACKEND != "torch":
                 assert after.traces == before.traces, "nothing is traced after the first epoch"
     second, third = (watch.samples[SAMPLES[-1]] for watch in watches[1:])
-    # A quarter of what a fit records: caches of JAX's, which other tests have filled, come and go beside it.
-    assert third.objects - second.objects <= EPOCHS * OBJECTS_AN_EPOCH / 4, "what a fit made is gone with the next"
+    # A quarter of what a fit records is allowed: caches of JAX that other tests have filled come and go.
+    assert third.objects - second.objects <= EPOCHS * OBJECTS_AN_EPOCH / 4, (
+        "the objects of a fit are released by the next fit"
+    )
     assert third.files == second.files
-    if BACKEND == "torch":  # no tracing: every batch of every pass runs the step, once
+    if BACKEND == "torch":  # no tracing: each batch of each pass runs the step once
         assert third.traces - second.traces == EPOCHS * 4
     assert all(len(one.f1s) == EPOCHS for one in metrics)
 
 
-def test_a_leak_would_be_seen():
-    """A callback that keeps something of each epoch shows in the samples."""
+def test_the_check_would_notice_a_leak():
+    """A callback that keeps something from each epoch shows in the samples."""
 
     class Hoards(soak.keras.callbacks.Callback):
         kept = []

@@ -1,4 +1,4 @@
-"""The pictures' data and text: confusion matrices and scores over the epochs, and what is refused."""
+"""Data and text of plots: confusion matrices, scores by epoch, and errors."""
 
 import sys
 
@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics
 
 from kerascb_metrics import Metrics, ScoreHistory
-from kerascb_metrics.show.plots.axes import MOST_LINES, short, style
+from kerascb_metrics.show.plots.axes import MOST_LINES, shorten, style
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay
 from tests.support.histories import binary_history, labels_history, multiclass_history, y_of
 from tests.support.models import binary_rows, echo_model
@@ -18,13 +18,13 @@ plt.switch_backend("Agg")
 
 
 @pytest.fixture(autouse=True)
-def _no_figure_left():
+def _close_figures():
     yield
     plt.close("all")
 
 
 def scores(epochs=3, **values):
-    """A `ScoreHistory` of f1, or of other scores, rising by 0.1 an epoch."""
+    """Return a `ScoreHistory` of f1, rising by 0.1 per epoch, or of the given scores."""
     history = ScoreHistory({"f1": True, "log_loss": False})
     for epoch in range(epochs):
         given = {name: value[epoch] for name, value in values.items()} or {"f1": 0.1 * epoch}
@@ -41,7 +41,7 @@ def scores(epochs=3, **values):
         ("overlap", lambda ax: ax.set_xticks([0, 0.01], ["one", "two"])),
     ],
 )
-def test_what_is_not_readable_is_found(flaw, draw):
+def test_assert_readable_finds_flaws(flaw, draw):
     figure, ax = plt.subplots()
     draw(ax)
     with pytest.raises(AssertionError, match=flaw):
@@ -69,15 +69,15 @@ def test_weighted_cells_are_scikit_learns():
     assert texts(history.plot_confusion().text_.flat) == [format(cell, ".4g") for cell in expected.flat]
 
 
-def test_the_epoch_asked_for():
+def test_confusion_of_the_requested_epoch():
     history, y_true, y_pred = multiclass_history(3, epochs=3)
     history._values["f1"][:] = [0.2, 0.9, 0.3]
-    for epoch, place in ((0, 0), (2, 2), (-1, 2), ("best", 1)):
+    for epoch, index in ((0, 0), (2, 2), (-1, 2), ("best", 1)):
         display = history.plot_confusion(epoch)
         np.testing.assert_array_equal(
-            display.confusion_matrix, metrics.confusion_matrix(y_true, y_pred[place].argmax(axis=1))
+            display.confusion_matrix, metrics.confusion_matrix(y_true, y_pred[index].argmax(axis=1))
         )
-        assert display.ax_.get_title() == f"epoch {place}"
+        assert display.ax_.get_title() == f"epoch {index}"
 
 
 @pytest.mark.parametrize("n_classes", [2, 12, 30, 100])
@@ -97,7 +97,7 @@ def test_confusion_is_readable_at_any_size(n_classes):
         assert max(text.get_window_extent().width for text in display.text_.flat) < cell
 
 
-def test_long_names_are_cut_where_they_stay_distinct():
+def test_long_names_are_cut_so_that_they_stay_distinct():
     names = [f"{'very ' * 8}long name {i}" for i in range(5)]
     history, *_ = multiclass_history(5, class_names=names)
     display = history.plot_confusion()
@@ -108,24 +108,24 @@ def test_long_names_are_cut_where_they_stay_distinct():
 
 @pytest.mark.parametrize(("before", "after"), [("same start, end", "sam… end"), ("short", "short")])
 def test_short_names(before, after):
-    assert short([before], 8) == [after]
+    assert shorten([before], 8) == [after]
 
 
-def test_values_show_on_their_cells():
-    for cell, colour in ((7, "white"), (0, "black")):  # the darkest blue, and no colour
+def test_values_are_visible_on_their_cells():
+    for cell, colour in ((7, "white"), (0, "black")):  # the darkest blue, and white
         display = ConfusionDisplay(np.full((3, 3), cell)).plot()
         assert {text.get_color() for text in display.text_.flat} == {colour}
 
 
 @pytest.mark.parametrize("normalize", [None, "true"])
-def test_multilabel_has_a_table_a_label(normalize):
+def test_multilabel_has_one_table_per_label(normalize):
     history, y_true, y_pred = labels_history(5)
     display = history.plot_confusion(normalize=normalize)
     assert_readable(display.figure_)
     assert [ax.get_title() for ax in display.axes_] == [str(label) for label in range(5)]
-    for label, own in enumerate(display.displays_):
+    for label, table in enumerate(display.displays_):
         expected = metrics.confusion_matrix(y_true[:, label], y_pred[-1][:, label] > 0.5, normalize=normalize)
-        np.testing.assert_array_equal(own.confusion_matrix, expected)
+        np.testing.assert_array_equal(table.confusion_matrix, expected)
     assert display.plot(plt.figure().add_subplot()) is display
     with pytest.raises(ValueError, match="2 × 3 panels"):
         display.plot(plt.figure().add_axes((0, 0, 1, 1)))
@@ -142,10 +142,10 @@ def test_several_outputs():
         history.plot_confusion()
 
 
-# Scores over the epochs.
+# Scores by epoch.
 
 
-def test_scores_over_the_epochs():
+def test_scores_by_epoch():
     history = scores(f1=[0.5, 0.9, 0.7], log_loss=[0.6, 0.4, 0.5], own=[0.1, 0.2, 0.3])
     display = history.plot()
     lines = [line for line in display.ax_.get_lines() if line.get_linestyle() != "None"]
@@ -157,7 +157,7 @@ def test_scores_over_the_epochs():
     assert_readable(display.figure_)
 
 
-def test_losses_have_a_panel():
+def test_losses_have_their_own_panel():
     display = scores().plot(losses=True)
     assert len(display.axes_) == 2
     loss = display.axes_[1].get_lines()[0]
@@ -169,7 +169,7 @@ def test_losses_have_a_panel():
         history.plot(losses=True)
 
 
-def test_magnitudes_and_signs_have_panels():
+def test_each_magnitude_and_sign_has_its_own_panel():
     history = scores(f1=[0.1, 0.2, 0.3], big=[150.0, 300.0, 999.0], neg=[-0.1, -0.2, -0.3], other=[0.4, 0.4, 0.4])
     panels = [legend_of(ax) for ax in history.plot().axes_]
     assert panels == [["f1, best 0.3 in epoch 2", "other"], ["neg"], ["big"]]
@@ -184,7 +184,7 @@ def test_gaps_and_one_epoch():
     assert texts(one.ax_.get_xticklabels()) == ["0"]
 
 
-def test_points_far_apart_keep_their_markers():
+def test_isolated_points_have_markers():
     values = [0.5, float("nan")] * 30
     drawn = scores(epochs=60, f1=values).plot().ax_.get_lines()[0].get_markevery()
     assert set(range(0, 60, 2)) <= set(drawn)
@@ -200,36 +200,38 @@ def test_epochs_that_were_not_scored_are_not_drawn():
     assert history.plot("f1").ax_.get_lines()[0].get_xdata().tolist() == [1, 3, 5]
 
 
-def test_a_score_by_class_stands_for_its_classes():
+def test_a_score_per_class_means_all_its_classes():
     history, *_ = multiclass_history(3, average=None, class_names=["cat", "dog", "eel"])
     assert list(history.plot("f1").scores) == ["f1_cat", "f1_dog", "f1_eel"]
     assert list(history.plot(["f1_cat", "kappa"]).scores) == ["f1_cat", "kappa"]
     assert "confusion" not in history.plot().scores
 
 
-def test_scores_that_cannot_be_drawn():
+def test_scores_that_cannot_be_drawn_raise():
     history, *_ = multiclass_history(10, average=None)
     with pytest.raises(KeyError, match="no score 'f2' was recorded; there are: f1"):
         history.plot("f2")
     with pytest.raises(ValueError, match=r"plot_confusion\(\)"):
         history.plot("confusion")
-    with pytest.raises(ValueError, match=r"41 lines .* Choose names= of: f1, precision, recall, kappa, auc, confusion"):
+    with pytest.raises(
+        ValueError, match=r"41 lines; .* Choose names= from: f1, precision, recall, kappa, auc, confusion"
+    ):
         history.plot()
     with pytest.raises(ValueError, match="no epoch was scored"):
         ScoreHistory().plot()
 
 
-def test_no_two_lines_look_alike():
-    looks = {tuple(style(number)[key] for key in ("color", "linestyle")) for number in range(MOST_LINES)}
-    assert len(looks) == MOST_LINES
+def test_all_line_styles_are_distinct():
+    styles = {tuple(style(number)[key] for key in ("color", "linestyle")) for number in range(MOST_LINES)}
+    assert len(styles) == MOST_LINES
     uncoloured = {tuple(style(number)[key] for key in ("linestyle", "marker")) for number in range(MOST_LINES)}
     assert len(uncoloured) == MOST_LINES
 
 
-# What all have in common.
+# All plots.
 
 
-def test_a_fit_can_be_drawn_at_once():
+def test_plots_after_a_fit():
     x, y = binary_rows()
     run = Metrics(verbose=False)
     echo_model().fit(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[run])
@@ -241,14 +243,14 @@ def test_a_fit_can_be_drawn_at_once():
 
 
 @pytest.mark.parametrize(
-    ("made", "class_name"),
+    ("make", "class_name"),
     [(binary_history, None), (lambda: multiclass_history(3, average=None), "1"), (lambda: labels_history(3), "1")],
 )
-def test_a_loaded_history_is_drawn_as_the_live_one(made, class_name, tmp_path):
-    live, *_ = made()
+def test_a_loaded_history_has_the_same_plots(make, class_name, tmp_path):
+    live, *_ = make()
     live.save(tmp_path / "scores.json")
     loaded = ScoreHistory.load(tmp_path / "scores.json")
-    for one, two in zip(*([*pictures_of(history, class_name)] for history in (live, loaded)), strict=True):
+    for one, two in zip(*([*axes_of(history, class_name)] for history in (live, loaded)), strict=True):
         assert one.get_title() == two.get_title()
         assert [line.get_label() for line in one.get_lines()] == [line.get_label() for line in two.get_lines()]
         for line, same in zip(one.get_lines(), two.get_lines(), strict=True):
@@ -256,8 +258,8 @@ def test_a_loaded_history_is_drawn_as_the_live_one(made, class_name, tmp_path):
         assert texts(one.texts) == texts(two.texts)
 
 
-def pictures_of(history, class_name):
-    """The axes of every picture."""
+def axes_of(history, class_name):
+    """Yield the axes of every plot."""
     yield history.plot().ax_
     yield history.plot_confusion(normalize="true").ax_
     yield history.plot_roc([0, "best"]).ax_
@@ -265,7 +267,7 @@ def pictures_of(history, class_name):
     yield history.plot_threshold(0, class_name).ax_
 
 
-def test_ax_is_drawn_in_and_figures_are_not_shown(monkeypatch):
+def test_plots_use_the_given_axes_and_show_no_figure(monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: pytest.fail("shown"))
     history, *_ = binary_history()
     figure, axes = plt.subplots(2, 3)
@@ -289,7 +291,7 @@ def test_subfigures():
 
 
 @pytest.mark.parametrize("draw", ["plot", "plot_confusion", "plot_roc", "plot_precision_recall", "plot_threshold"])
-def test_without_matplotlib_the_extra_is_named(draw, monkeypatch):
+def test_without_matplotlib_the_error_names_the_extra(draw, monkeypatch):
     history, *_ = binary_history()
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r'pip install "kerascb_metrics\[plot\]"'):
@@ -297,13 +299,13 @@ def test_without_matplotlib_the_extra_is_named(draw, monkeypatch):
 
 
 @pytest.mark.parametrize("draw", ["plot_confusion", "plot_roc", "plot_precision_recall", "plot_threshold"])
-def test_an_epoch_that_was_not_scored(draw):
+def test_an_unscored_epoch_raises(draw):
     history, *_ = binary_history(epochs=2)
     with pytest.raises(ValueError, match=r"epoch 7 was not scored; the scored epochs are \[0, 1\]"):
         getattr(history, draw)(7)
 
 
-def test_unknown_normalisation():
+def test_unknown_normalize_raises():
     history, *_ = binary_history()
     with pytest.raises(ValueError, match="normalize must be one of None, 'true', 'pred', 'all'; received 'rows'"):
         history.plot_confusion(normalize="rows")

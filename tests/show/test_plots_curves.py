@@ -1,4 +1,4 @@
-"""ROC, precision-recall and threshold pictures: their lines against scikit-learn's exact curves, and their words."""
+"""ROC, precision-recall and threshold plots: lines equal to scikit-learn's exact curves, and their text."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,21 +13,21 @@ plt.switch_backend("Agg")
 
 
 @pytest.fixture(autouse=True)
-def _no_figure_left():
+def _close_figures():
     yield
     plt.close("all")
 
 
 def assert_points_of(line, x, y):
-    """Every point of a line is one of (x, y), within rounding, in the same order; and the ends are the same."""
+    """Assert that the points of a line are points of (x, y), within rounding, in the same order, with the same ends."""
     drawn, exact = line.get_xydata(), np.column_stack([x, y])
     found = [np.flatnonzero(np.isclose(exact, point, rtol=0, atol=1e-12).all(axis=1)) for point in drawn]
-    assert all(map(len, found)), f"{sum(not len(places) for places in found)} of {len(drawn)} points are not exact"
+    assert all(map(len, found)), f"{sum(not len(indices) for indices in found)} of {len(drawn)} points are not exact"
     np.testing.assert_allclose(drawn[[0, -1]], exact[[0, -1]], atol=1e-12)
     reached = 0
-    for places in found:
-        assert places.max() >= reached
-        reached = places[places >= reached].min()
+    for indices in found:
+        assert indices.max() >= reached
+        reached = indices[indices >= reached].min()
 
 
 def assert_roc(line, y_true, y_score):
@@ -41,7 +41,7 @@ def assert_precision_recall(line, y_true, y_score):
     assert line.get_drawstyle() == "steps-post"
 
 
-def test_points_are_told_from_others():
+def test_assert_points_of_finds_other_points():
     line = plt.plot([0, 0.5, 1], [0, 0.6, 1])[0]
     assert_points_of(line, [0, 0.5, 0.5, 1], [0, 0.5, 0.6, 1])
     with pytest.raises(AssertionError, match="1 of 3 points"):
@@ -52,7 +52,7 @@ def test_points_are_told_from_others():
     ("draw", "check"), [("plot_roc", assert_roc), ("plot_precision_recall", assert_precision_recall)]
 )
 class TestCurves:
-    """Both pictures."""
+    """Both kinds of curves."""
 
     @pytest.mark.parametrize("logits", [False, True])
     def test_binary(self, draw, check, logits):
@@ -61,7 +61,7 @@ class TestCurves:
         check(display.lines_[0], y_true, passes[0])
         check(display.lines_[1], y_true, passes[2])
 
-    def test_the_other_class_is_positive(self, draw, check):
+    def test_class_0_as_positive_class(self, draw, check):
         history, y_true, passes = binary_history(1, task=Binary(pos_label=0, class_names=["ill", "well"]))
         display = getattr(history, draw)()
         check(display.lines_[0], y_true == 0, -passes[0])
@@ -89,7 +89,7 @@ class TestCurves:
         with pytest.raises(ValueError, match="at least one epoch"):
             getattr(history, draw)([])
 
-    def test_what_is_not_there(self, draw, check):
+    def test_missing_curves_raise(self, draw, check):
         history, *_ = multiclass_history(3)
         with pytest.raises(ValueError, match="epoch 1 has curves of the classes '0', '1', '2'; received 'cat'"):
             getattr(history, draw)(classes="cat")
@@ -98,9 +98,9 @@ class TestCurves:
         with pytest.raises(ValueError, match=r"no curves.*\(auc, roc_auc…, average_precision\)"):
             getattr(history, draw)()
 
-    def test_more_than_can_be_told_apart(self, draw, check):
+    def test_too_many_curves_raise(self, draw, check):
         history, *_ = multiclass_history(30)
-        with pytest.raises(ValueError, match=r"30 lines cannot be told apart in one picture, 28 can.*classes=\["):
+        with pytest.raises(ValueError, match=r"received 30 lines; one plot can show at most 28.*classes=\["):
             getattr(history, draw)()
         many = getattr(history, draw)(classes=range(28))
         assert_readable(many.figure_)
@@ -108,7 +108,7 @@ class TestCurves:
         assert len(styles) == 28
 
 
-def test_recorded_scores_are_said_and_no_others():
+def test_the_legend_has_only_recorded_scores():
     history, y_true, passes = binary_history(2, scoring=["auc", "average_precision"])
     auc = [metrics.roc_auc_score(y_true, y_pred) for y_pred in passes]
     precision = metrics.average_precision_score(y_true, passes[1])
@@ -122,15 +122,15 @@ def test_recorded_scores_are_said_and_no_others():
     assert legend_of(history.plot_precision_recall().ax_)[0] == "class 1"
 
 
-def test_the_area_of_a_class():
+def test_the_legend_has_the_area_of_a_class():
     history, y_true, passes = multiclass_history(3, average=None)
     area = metrics.roc_auc_score(y_true == 2, passes[-1][:, 2])
     assert legend_of(history.plot_roc(classes="2").ax_)[0] == f"class 2, auc {area:.3f}"
-    history, *_ = multiclass_history(3)  # the macro average is no class's
+    history, *_ = multiclass_history(3)  # the macro average does not belong to a class
     assert legend_of(history.plot_roc(classes="2").ax_)[0] == "class 2"
 
 
-def test_the_area_of_an_output():
+def test_the_legend_has_the_area_of_an_output():
     one, *_ = binary_history(1)
     history = ScoreHistory()
     history.append(0, {"a_auc": 0.75, "auc": 0.5}, {"a": one.tally(), "b": one.tally()})
@@ -139,14 +139,14 @@ def test_the_area_of_an_output():
     assert history.plot_roc(output="b").ax_.get_title() == "b, epoch 0"
 
 
-def test_the_level_of_chance():
+def test_the_chance_level():
     history, y_true, _ = binary_history(1)
     assert set(history.plot_precision_recall().displays[-1].chance_level_.get_ydata()) == {y_true.mean()}
     history, *_ = multiclass_history(3)
-    assert history.plot_precision_recall().displays[-1].chance_level_ is None  # each class has its own
+    assert history.plot_precision_recall().displays[-1].chance_level_ is None  # each class has a different one
 
 
-# Against the threshold.
+# By threshold.
 
 
 @pytest.mark.parametrize("pos_label", [0, 1])
@@ -159,25 +159,25 @@ def test_threshold_lines_are_scikit_learns(pos_label, logits):
     proba = 1 / (1 + np.exp(-passes[0])) if logits else passes[0]
     proba = proba if pos_label else 1 - proba
     assert (np.diff(display.thresholds) > 0).all()
-    for place in range(len(display.thresholds)):
-        y_pred = proba >= display.thresholds[place] - 1e-9
+    for index in range(len(display.thresholds)):
+        y_pred = proba >= display.thresholds[index] - 1e-9
         expected = metrics.precision_recall_fscore_support(y_true == pos_label, y_pred, average="binary")[:3]
-        np.testing.assert_allclose([line.get_ydata()[place] for line in display.lines_], expected, atol=1e-12)
+        np.testing.assert_allclose([line.get_ydata()[index] for line in display.lines_], expected, atol=1e-12)
     marked = display.ax_.get_lines()[-1].get_xdata()
     np.testing.assert_allclose(marked, [0.3 if pos_label else 0.7] * 2)
     assert display.ax_.get_xlabel() == f"threshold: probability of class {pos_label}"
 
 
 def test_the_marked_threshold_is_the_one_scored():
-    """Precision, recall and F1 at the mark are those recorded, however far the points of the curve lie."""
+    """Precision, recall and F1 at the marked threshold are the recorded ones, even for a very thin curve."""
     for task in (Binary(threshold=0.3), Binary(threshold=0.7, pos_label=0)):
         history, *_ = binary_history(1, task=task, scoring=["precision", "recall", "f1", "auc"])
         curve = next(iter(history.tally().curves.values()))
-        for name in ("thresholds", "tps", "fps"):  # as thinned as can be
+        for name in ("thresholds", "tps", "fps"):  # the thinnest curve possible
             object.__setattr__(curve, name, getattr(curve, name)[[0, 1, -1]])
         display = history.plot_threshold()
-        place = list(display.thresholds).index(display.threshold)
-        drawn = [line.get_ydata()[place] for line in display.lines_]
+        index = list(display.thresholds).index(display.threshold)
+        drawn = [line.get_ydata()[index] for line in display.lines_]
         np.testing.assert_allclose(drawn, [history[name][0] for name in ("precision", "recall", "f1")])
         assert display.best[1] >= history["f1"][0] - 1e-12
 
@@ -185,11 +185,11 @@ def test_the_marked_threshold_is_the_one_scored():
 def test_the_marked_threshold_of_a_label():
     history, y_true, passes = labels_history(2, threshold=[0.2, 0.7])
     display = history.plot_threshold(class_name="1")
-    place = list(display.thresholds).index(display.threshold)
-    assert display.f1[place] == pytest.approx(metrics.f1_score(y_true[:, 1], passes[-1][:, 1] > 0.7))
+    index = list(display.thresholds).index(display.threshold)
+    assert display.f1[index] == pytest.approx(metrics.f1_score(y_true[:, 1], passes[-1][:, 1] > 0.7))
 
 
-def test_a_score_that_is_the_threshold_itself():
+def test_a_score_equal_to_the_threshold():
     history = history_of(Binary(), [0, 1, 1], [np.array([0.1, 0.5, 0.9])])
     display = history.plot_threshold()
     assert display.thresholds.tolist() == [0.1, 0.5, 0.5, 0.9]
@@ -197,7 +197,7 @@ def test_a_score_that_is_the_threshold_itself():
 
 
 def test_the_highest_f1():
-    history, y_true, passes = binary_history(1, task=Binary(threshold=0.999))  # calls nothing positive
+    history, y_true, passes = binary_history(1, task=Binary(threshold=0.999))  # predicts no positive row
     display = history.plot_threshold()
     threshold, value = display.best
     scores = [metrics.f1_score(y_true, passes[0] >= cut) for cut in np.unique(passes[0])]
@@ -215,15 +215,15 @@ def test_margins_have_no_probabilities():
     assert display.ax_.get_xlabel() == "threshold"
 
 
-def test_a_threshold_a_label():
+def test_one_threshold_per_label():
     history, *_ = labels_history(3, threshold=[0.2, 0.5, 0.7])
     assert history.plot_threshold(class_name="2").threshold == pytest.approx(0.7)
     assert history.plot_threshold(class_name=1).threshold == 0.5
-    with pytest.raises(ValueError, match="choose class_name= of 0, 1, 2"):
+    with pytest.raises(ValueError, match="choose class_name= from 0, 1, 2"):
         history.plot_threshold()
 
 
-def test_several_classes_have_no_threshold():
+def test_several_classes_have_no_default_threshold():
     history, *_ = multiclass_history(3)
     display = history.plot_threshold("best", "1")
     assert display.threshold is None

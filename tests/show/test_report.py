@@ -1,4 +1,4 @@
-"""The HTML page without a browser: what it embeds, how large, what is escaped, and that it loads nothing."""
+"""The HTML page without a browser: its data, size and escaping, and that it loads nothing."""
 
 import base64
 import hashlib
@@ -55,8 +55,8 @@ def page_of(history, title=None):
     return Page(report_page(history, title))
 
 
-def entry_of(history, place=-1, output=0):
-    return page_of(history).data["outputs"][output]["epochs"][place]
+def entry_of(history, index=-1, output=0):
+    return page_of(history).data["outputs"][output]["epochs"][index]
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +77,13 @@ def test_fifty_epochs_of_ten_classes_stay_under_two_megabytes(fifty_page):
     assert 1_000_000 < len(fifty_page.encode()) + longer < 2_000_000
 
 
-def test_and_so_they_do_with_weights(fifty):
+def test_fifty_epochs_with_weights_stay_under_two_megabytes(fifty):
     logits = [(y, np.log(p)) for y, p in fifty]
     history = history_of(Multiclass(from_logits=True), logits, weight=WEIGHT)
     assert 1_000_000 < len(report_page(history).encode()) < 2_000_000
 
 
-def test_what_a_user_names_stays_text():
+def test_names_of_the_user_stay_text():
     history = history_of(Multiclass(class_names=HOSTILE_NAMES), class_epochs(3))
     history.settings[HOSTILE] = HOSTILE
     history.logs[-1][HOSTILE] = 1.0
@@ -100,20 +100,20 @@ def test_the_escaping_test_can_fail():
     assert Page(text.replace("\\u003c", "<").replace("\\u003e", ">")).tags != page_of(regression()).tags
 
 
-def test_what_is_not_finite_is_null():
+def test_numbers_that_are_not_finite_are_null():
     assert page_of(regression()).data["scores"][0]["values"] == [0.1, 0.3, None, 0.2, None]
 
 
-def test_nothing_is_loaded():
+def test_the_page_loads_nothing():
     text = report_page(two_outputs())
     names = {name for name, _ in Page(text).attributes}
     assert not names & {"src", "href", "srcset", "action", "style"}
     assert not [name for name in names if name.startswith("on")]
-    assert re.findall(r"\w+://[^\"'\s]*", text) == ["http://www.w3.org/2000/svg"]  # a name, nothing is fetched
+    assert re.findall(r"\w+://[^\"'\s]*", text) == ["http://www.w3.org/2000/svg"]  # a namespace, which is not loaded
     assert not re.search(r"@import|url\(|innerHTML|eval\(|fetch\(|XMLHttpRequest|import\(", text)
 
 
-def test_the_policy_admits_its_own_style_and_script_only():
+def test_the_policy_allows_only_the_style_and_script_of_the_page():
     page = page_of(regression())
     policy = dict(part.split(" ", 1) for part in dict(page.attributes[2:4])["content"].split("; "))
     assert policy["default-src"] == "'none'"
@@ -139,11 +139,11 @@ def test_the_most_frequent_errors_come_first():
     assert entry["confused"] == [[0, 1, 2, 0.5], [0, 2, 1, 0.25], [1, 0, 1, 0.5]]
 
 
-def assert_exact(curve, positive, y_score, weight, own):
-    """Each point counts the rows that score at or above its threshold; its own, those that are predicted."""
+def assert_exact(curve, positive, y_score, weight, predicted):
+    """Assert that each point counts the rows at or above its threshold, and the default point the predicted rows."""
     weight = np.ones(len(y_score), int) if weight is None else weight
     for at, (threshold, tp, fp) in enumerate(zip(*(curve[key] for key in ("thresholds", "tps", "fps")), strict=True)):
-        reached = own if at == curve["own"] else y_score >= (np.inf if threshold is None else threshold)
+        reached = predicted if at == curve["default"] else y_score >= (np.inf if threshold is None else threshold)
         assert tp == pytest.approx(weight[reached & positive].sum(), rel=1e-11)
         assert fp == pytest.approx(weight[reached & ~positive].sum(), rel=1e-11)
 
@@ -155,33 +155,33 @@ def test_points_of_a_binary_curve_are_exact(threshold, weight):
     entry = entry_of(history_of(Binary(threshold=threshold), [(y, p)], weight=weight))
     (curve,) = entry["curves"]
     assert_exact(curve, y == 1, p[:, 0], weight, p[:, 0] > threshold)
-    assert curve["thresholds"][curve["own"]] == threshold
+    assert curve["thresholds"][curve["default"]] == threshold
     (_, _), (fn, tp) = entry["matrix"]
-    assert [curve["tps"][curve["own"]], curve["tps"][-1]] == pytest.approx([tp, tp + fn])
+    assert [curve["tps"][curve["default"]], curve["tps"][-1]] == pytest.approx([tp, tp + fn])
 
 
-def test_points_of_a_turned_binary_curve_are_exact():
+def test_points_of_an_inverted_binary_curve_are_exact():
     y, p = binary_epochs()[-1]
     history = history_of(Binary(pos_label=0, threshold=0.25), [(y, p)])
     (curve,) = entry_of(history)["curves"]
     assert_exact(curve, y == 0, 1 - p[:, 0].astype(float), None, p[:, 0] <= 0.25)
-    assert curve["thresholds"][curve["own"]] == 0.75
-    assert page_of(history).data["outputs"][0]["own_sign"] == "≥"
+    assert curve["thresholds"][curve["default"]] == 0.75
+    assert page_of(history).data["outputs"][0]["default_sign"] == "≥"
 
 
 @pytest.mark.parametrize("cut", [0.0, 0.999])
-def test_the_tasks_own_point_is_there_where_all_or_no_rows_are_predicted(cut):
+def test_the_default_point_exists_if_all_or_no_rows_are_predicted(cut):
     y, p = binary_epochs()[-1]
     (curve,) = entry_of(history_of(Binary(threshold=cut), [(y, p)]))["curves"]
     assert_exact(curve, y == 1, p[:, 0], None, p[:, 0] > cut)
-    assert curve["thresholds"][curve["own"]] == cut
+    assert curve["thresholds"][curve["default"]] == cut
 
 
-def test_points_of_logits_are_exact_and_said_as_probabilities():
+def test_points_of_logits_are_exact_and_shown_as_probabilities():
     y, p = binary_epochs()[-1]
     z = np.log(p / (1 - p)).astype("float32")
     (curve,) = entry_of(history_of(Binary(from_logits=True), [(y, z)]))["curves"]
-    assert curve["thresholds"][curve["own"]] == 0.5
+    assert curve["thresholds"][curve["default"]] == 0.5
     assert_exact(curve, y == 1, expit(z[:, 0].astype(float)), None, z[:, 0] > 0)
 
 
@@ -189,7 +189,7 @@ def test_points_of_several_classes_are_exact(fifty, fifty_page):
     y, p = fifty[20]
     for curve in Page(fifty_page).data["outputs"][0]["epochs"][20]["curves"]:
         assert len(curve["tps"]) < 130  # thinned
-        assert curve["own"] is None
+        assert curve["default"] is None
         assert_exact(curve, y == curve["of"], p[:, curve["of"]], None, None)
 
 
@@ -201,29 +201,29 @@ def test_points_of_labels_are_exact(weight):
     for of, curve in enumerate(entry["curves"]):
         assert curve["of"] == of
         assert_exact(curve, y[:, of] == 1, p[:, of], weight, p[:, of] > np.float32(cuts[of]))
-        assert curve["thresholds"][curve["own"]] == cuts[of]
+        assert curve["thresholds"][curve["default"]] == cuts[of]
 
 
-def test_a_thinned_curve_has_its_ends_its_highest_f1_and_no_more_points_than_asked():
+def test_a_thinned_curve_has_its_ends_its_highest_f1_and_at_most_the_given_points():
     rng = np.random.default_rng(1)
     score = np.sort(rng.random(5000))[::-1]
     positive = rng.random(5000) < score**4
     thresholds = np.append(np.inf, score)
     curve = Curve(thresholds, np.append(0, np.cumsum(positive)), np.append(0, np.cumsum(~positive)))
-    places = thin(curve, 100)
+    indices = thin(curve, 100)
     f1 = 2 * curve.tps / (curve.tps + curve.fps + curve.positives)
-    assert 60 < len(places) <= 100
-    assert {0, 5000, int(f1.argmax())} <= set(places.tolist())
+    assert 60 < len(indices) <= 100
+    assert {0, 5000, int(f1.argmax())} <= set(indices.tolist())
     # Neither axis of the ROC curve, nor the thresholds, has wide gaps.
     for values in (curve.tpr, curve.fpr, np.append(1, score)):
-        assert np.abs(np.diff(values[places])).max() < 0.07
+        assert np.abs(np.diff(values[indices])).max() < 0.07
 
 
-def test_where_there_are_very_many_curves_some_epochs_have_none():
+def test_with_very_many_curves_some_epochs_have_none():
     assert CurveBudget(5_000, weighted=False).every == 1
-    room = CurveBudget(20_000, weighted=False)
-    assert (room.every, [place for place in range(12) if room.admits(place, {7, 11, None})]) == (4, [0, 4, 7, 8, 11])
-    assert "every 4th epoch" in room.words
+    budget = CurveBudget(20_000, weighted=False, always={7, 11, None})
+    assert (budget.every, [index for index in range(12) if budget.includes(index)]) == (4, [0, 4, 7, 8, 11])
+    assert "every 4th epoch" in budget.note
 
 
 def test_a_matrix_of_more_than_a_hundred_classes_is_left_out():
@@ -232,7 +232,7 @@ def test_a_matrix_of_more_than_a_hundred_classes_is_left_out():
     assert entry_of(history_of(Multiclass(), [(y[:100], np.eye(100, dtype="float32"))], ["f1"]))["matrix"] is not None
 
 
-def test_without_a_score_that_ranks_the_page_says_so():
+def test_without_a_ranking_score_the_page_explains_the_missing_curves():
     (output,) = page_of(history_of(Binary(), binary_epochs(), ["f1"])).data["outputs"]
     assert output["curved"] == []
     assert output["no_curves"].startswith("No score of this run ranks the rows")
@@ -259,7 +259,7 @@ def test_a_loaded_history_gives_the_same_page(tmp_path):
     assert page_of(ScoreHistory.load(tmp_path / "scores.json")).data == page_of(history).data
 
 
-def test_save_report_writes_the_page_over_an_older_one(tmp_path):
+def test_save_report_replaces_an_older_page(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("older")
     two_outputs().save_report(str(path), title="Two outputs")
@@ -267,11 +267,11 @@ def test_save_report_writes_the_page_over_an_older_one(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_save_report_names_a_path_that_it_cannot_write_to(tmp_path):
+def test_save_report_names_a_path_that_cannot_be_written(tmp_path):
     with pytest.raises(OSError, match=r"missing.+report\.html"):
         regression().save_report(tmp_path / "missing" / "report.html")
 
 
-def test_save_report_of_no_epoch_raises():
+def test_save_report_without_epochs_raises():
     with pytest.raises(ValueError, match="no epoch was scored"):
         ScoreHistory().save_report("report.html")

@@ -1,6 +1,6 @@
-"""The HTML page in headless Chromium with the network off: keys move it, and its numbers are scikit-learn's.
+"""The HTML page in headless Chromium without network: it works by keyboard, and its numbers are scikit-learn's.
 
-Skipped where Selenium, Chromium or chromedriver is absent; with KERASCB_METRICS_BROWSER=required it fails there.
+Skipped without Selenium, Chromium or chromedriver; with KERASCB_METRICS_BROWSER=required the tests fail instead.
 """
 
 import os
@@ -33,13 +33,13 @@ REQUIRED = os.environ.get("KERASCB_METRICS_BROWSER") == "required"
 NAMES = ["cat", "dog", "eel"]
 
 
-def _absent(what):
+def _missing(what):
     message = f"no {what}: the page is not tested in a browser"
     return pytest.fail(message) if REQUIRED else pytest.skip(message)
 
 
 def _program(*names):
-    return next(filter(None, map(shutil.which, names)), None) or _absent(names[0])
+    return next(filter(None, map(shutil.which, names)), None) or _missing(names[0])
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def driver():
     try:
         from selenium import webdriver
     except ImportError:
-        _absent("selenium")
+        _missing("selenium")
     options = webdriver.ChromeOptions()
     options.binary_location = _program("chromium", "chromium-browser", "google-chrome")
     for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "host-resolver-rules=MAP * ~NOTFOUND"):
@@ -60,7 +60,7 @@ def driver():
 
 
 class Screen:
-    """A page in the browser, read and used as a user would: by what it shows, and by keys."""
+    """A page in the browser, read by what it shows and used by keyboard."""
 
     def __init__(self, driver, folder):
         self.driver, self._file = driver, folder / "report.html"
@@ -87,7 +87,7 @@ class Screen:
         self.driver.switch_to.active_element.send_keys(*(getattr(Keys, key) for key in keys))
 
     def press(self, *keys):
-        """Press keys at whatever has the focus, and return its id."""
+        """Press keys in the focused element, and return the id of the element that has the focus then."""
         from selenium.webdriver.common.keys import Keys
 
         self.driver.switch_to.active_element.send_keys(*(getattr(Keys, key) for key in keys))
@@ -100,7 +100,7 @@ class Screen:
         return float(self.text(element))
 
     def table(self, element):
-        """The cells of a table's body, as text: the heading of each row, and what follows it."""
+        """Return row heading → texts of the other cells, of the body of a table."""
         rows = "#" + element + " tbody tr"
         script = "return [...document.querySelectorAll(arguments[0])].map(r => [...r.cells].map(c => c.textContent))"
         return {name: cells for name, *cells in self.run(script, rows)}
@@ -144,10 +144,10 @@ def shown_threshold(screen):
     return sign, np.float32(value)
 
 
-def test_keys_move_the_epoch_and_its_matrix_and_report_are_scikit_learns(screen):
+def test_keys_change_the_epoch_and_matrix_and_report_are_scikit_learns(screen):
     epochs = class_epochs(3, epochs=5)
     screen.open(history_of(Multiclass(class_names=NAMES), epochs))
-    for keys, place in [
+    for keys, index in [
         ((), 4),
         (["ARROW_LEFT"], 3),
         (["ARROW_DOWN"], 2),
@@ -156,13 +156,13 @@ def test_keys_move_the_epoch_and_its_matrix_and_report_are_scikit_learns(screen)
         (["END"], 4),
     ]:
         screen.keys("epoch", *keys)
-        y, p = epochs[place]
-        assert screen.text("epoch-shown").startswith(f"{place} (f1 ")
+        y, p = epochs[index]
+        assert screen.text("epoch-shown").startswith(f"{index} (f1 ")
         assert screen.matrix() == confusion_matrix(y, p.argmax(1)).tolist()
         assert_report(screen, y, p.argmax(1), NAMES)
 
 
-def test_keys_turn_counts_into_shares(screen):
+def test_keys_change_counts_to_shares(screen):
     y, p = class_epochs(3)[-1]
     screen.open(history_of(Multiclass(class_names=NAMES), class_epochs(3)))
     screen.run("document.querySelector('input[value=counts]').id = 'counts'")
@@ -183,10 +183,10 @@ def test_best_and_last(screen):
     assert f"f1: best {value:.4f} in epoch {best}" in screen.text("summary")
 
 
-def test_keys_move_the_threshold_and_the_counts_are_scikit_learns(screen):
+def test_keys_change_the_threshold_and_counts_are_scikit_learns(screen):
     y, p = binary_epochs(rows=2000)[-1]
     screen.open(history_of(Binary(), [(y, p)]))
-    assert screen.text("threshold-shown") == "probability > 0.5, the task's own"
+    assert screen.text("threshold-shown") == "probability > 0.5 (default)"
     assert_counts_at(screen, y == 1, p[:, 0] > 0.5)
     assert_report(screen, y, (p[:, 0] > 0.5).astype(int), ["0", "1"])
     before = 0.5
@@ -203,12 +203,12 @@ def test_keys_move_the_threshold_and_the_counts_are_scikit_learns(screen):
     screen.keys("threshold", "END")
     assert "nothing is predicted" in screen.text("threshold-shown")
     assert_counts_at(screen, y == 1, np.zeros(len(y), bool))
-    screen.keys("to-own", "ENTER")
+    screen.keys("to-default", "ENTER")
     assert_counts_at(screen, y == 1, p[:, 0] > 0.5)
 
 
-def test_the_highest_f1_is_one_of_the_curve_and_stays_with_the_next_epoch(screen):
-    epochs = binary_epochs(rows=250)  # fewer rows than points: the curve is whole
+def test_the_threshold_of_the_highest_f1_is_kept_for_the_next_epoch(screen):
+    epochs = binary_epochs(rows=250)  # fewer rows than points: the curve is complete
     screen.open(history_of(Binary(), epochs))
     screen.keys("to-f1", "ENTER")
     y, p = epochs[-1]
@@ -221,7 +221,7 @@ def test_the_highest_f1_is_one_of_the_curve_and_stays_with_the_next_epoch(screen
     assert_counts_at(screen, y == 1, p[:, 0] >= threshold)
 
 
-def test_keys_choose_the_class_and_its_counts_are_scikit_learns(screen):
+def test_keys_select_the_class_and_counts_are_scikit_learns(screen):
     y, p = class_epochs(3)[-1]
     screen.open(history_of(Multiclass(class_names=NAMES), class_epochs(3)))
     screen.keys("class", "ARROW_DOWN", "ARROW_DOWN")
@@ -241,17 +241,17 @@ def test_equal_thresholds_do_not_stop_the_slider(screen):
         assert screen.number("tp") + screen.number("fp") == 12 - step
 
 
-def test_labels_have_a_table_each_and_their_own_thresholds(screen):
+def test_each_label_has_a_table_and_a_threshold(screen):
     y, p = label_epochs()[-1]
     screen.open(history_of(Multilabel(class_names=NAMES, threshold=[0.5, 0.3, 0.7]), label_epochs()))
     predicted = p > np.float32([0.5, 0.3, 0.7])
     assert screen.matrix() == multilabel_confusion_matrix(y, predicted.astype(int)).reshape(3, 4).tolist()
     screen.keys("class", "ARROW_DOWN")
-    assert screen.text("threshold-shown") == "probability > 0.3, the task's own"
+    assert screen.text("threshold-shown") == "probability > 0.3 (default)"
     assert_counts_at(screen, y[:, 1] == 1, predicted[:, 1])
 
 
-def test_an_output_is_chosen_by_keys(screen):
+def test_keys_select_the_output(screen):
     screen.open(two_outputs())
     assert len(screen.table("matrix")) == 3
     screen.keys("output", "ARROW_DOWN")
@@ -273,17 +273,17 @@ def test_hostile_names_stay_text(screen):
     assert f"ROC of {HOSTILE_NAMES[1]}" in screen.text("curve-charts")
 
 
-def test_the_policy_refuses_what_is_foreign_and_the_console_tells(screen):
+def test_the_policy_blocks_foreign_content_and_the_console_reports_it(screen):
     screen.open(regression())
     screen.run("const image = new Image(); image.src = 'https://example.org/x.png'; document.body.append(image)")
     screen.run("setTimeout(() => { document.body.innerHTML = '<p>'; })")
     screen.driver.execute_async_script("setTimeout(arguments[0], 100)")
-    told = " ".join(screen.messages())
-    assert "Content Security Policy" in told
-    assert "TrustedHTML" in told
+    reported = " ".join(screen.messages())
+    assert "Content Security Policy" in reported
+    assert "TrustedHTML" in reported
 
 
-def test_a_regression_shows_scores_with_a_gap_and_nothing_else(screen):
+def test_a_regression_shows_only_scores_with_a_gap(screen):
     screen.open(regression())
     (line,) = screen.run(
         "return [...document.querySelectorAll('#score-panels path.line')].map(p => p.getAttribute('d'))"
@@ -293,7 +293,7 @@ def test_a_regression_shows_scores_with_a_gap_and_nothing_else(screen):
     assert not any(map(screen.visible, ("confusion", "thresholds", "reports", "logs")))
 
 
-def test_what_is_missing_is_said(screen):
+def test_missing_counts_and_curves_are_explained(screen):
     history = history_of(Binary(), binary_epochs(), ["f1"])
     history.append(3, {"f1": float("nan")}, {})
     screen.open(history)
@@ -304,16 +304,16 @@ def test_what_is_missing_is_said(screen):
     assert screen.text("no-curve").startswith("No score of this run ranks the rows")
 
 
-def test_an_epoch_without_a_class_says_so(screen):
+def test_an_epoch_without_rows_of_a_class_is_explained(screen):
     y, p = class_epochs(3)[-1]
     without = (np.where(y == 0, 1, y), p)
     screen.open(history_of(Multiclass(class_names=NAMES), [(y, p), without]))
-    assert "cat cannot be ranked" in screen.text("no-curve")
+    assert "no curve of cat" in screen.text("no-curve")
     screen.keys("epoch", "HOME")
     assert_counts_at(screen, y == 0, p[:, 0] >= shown_threshold(screen)[1])
 
 
-def test_everything_is_reached_by_tab_and_shows_its_focus(screen):
+def test_all_controls_are_reached_by_tab_and_show_their_focus(screen):
     screen.open(two_outputs())
     reached = []
     while len(reached) < 30:
@@ -344,7 +344,7 @@ def contrasts(screen, selector):
 
 
 def every_share():
-    """Two classes of 100 rows: of row k of the matrix, k in a hundred are wrong."""
+    """Return a history of 21 classes of 100 rows: in row k of the matrix 5 k rows are wrong."""
     y = np.repeat(np.arange(21), 100)
     p = np.zeros((2100, 21), "float32")
     for true in range(21):
@@ -354,7 +354,7 @@ def every_share():
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_cell_can_be_read(screen, theme):
+def test_every_cell_has_enough_contrast(screen, theme):
     screen.open(every_share(), theme)
     background = screen.run("return getComputedStyle(document.body).backgroundColor")
     assert (_luminance(background) > 0.5) == (theme == "light")
@@ -363,7 +363,7 @@ def test_every_cell_can_be_read(screen, theme):
     assert min(found) >= 4.5
 
 
-def test_a_dark_screen_prints_on_white_paper(screen):
+def test_a_dark_page_prints_on_white(screen):
     screen.open(every_share(), "dark", media="print")
     assert screen.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert min(contrasts(screen, "#matrix td")) >= 4.5
@@ -372,7 +372,7 @@ def test_a_dark_screen_prints_on_white_paper(screen):
 
 
 @pytest.mark.parametrize("n_classes", [2, 100])
-def test_a_narrow_screen_scrolls_downwards_only_and_text_is_not_tiny(screen, n_classes):
+def test_a_narrow_screen_scrolls_only_down_and_text_is_large_enough(screen, n_classes):
     names = [f"a class with a rather long name {i}" for i in range(n_classes)]
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, n_classes, 400), rng.dirichlet(np.ones(n_classes), 400).astype("float32")
@@ -382,7 +382,7 @@ def test_a_narrow_screen_scrolls_downwards_only_and_text_is_not_tiny(screen, n_c
     sizes = screen.run(f"return {cells}.map(cell => parseFloat(getComputedStyle(cell).fontSize))")
     assert len(sizes) == (n_classes + 1) ** 2
     assert min(sizes) >= 12
-    # No cell's text runs over its edge.
+    # The text of every cell fits into it.
     assert screen.run(
         "return [...document.querySelectorAll('#matrix td')].every(c => c.scrollWidth <= c.clientWidth + 1)"
     )

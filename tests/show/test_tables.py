@@ -1,4 +1,4 @@
-"""What `print(metrics)`, `print(history)` and a notebook show."""
+"""The tables of `print(metrics)`, `print(history)` and notebooks."""
 
 import re
 from html.parser import HTMLParser
@@ -28,7 +28,7 @@ def history_of(greater_is_better=True, epochs=None, **values):
 
 
 class Cells(HTMLParser):
-    """The rows of the first table, each a list of `(tag, text)`, and the text outside of it."""
+    """The rows of the first table, each a list of `(tag, text)`, and the text outside of the table."""
 
     def __init__(self, html):
         super().__init__()
@@ -60,7 +60,7 @@ def test_the_best_epoch_is_marked():
         "    1  0.2500  0.5000",
         "    3  0.6250  0.7500 *",
         "    5  0.5000  1.0000",
-        "* the best f1, 0.6250, in epoch 3",
+        "* best f1: 0.6250 in epoch 3",
     ]
     rows = Cells(history._repr_html_()).rows
     assert [[text for _, text in row] for row in rows] == [
@@ -69,23 +69,23 @@ def test_the_best_epoch_is_marked():
         ["3 *", "0.6250", "0.7500"],
         ["5", "0.5000", "1.0000"],
     ]
-    assert [{tag for tag, _ in row} for row in rows] == [{"th"}, {"td"}, {"th"}, {"td"}]  # bold, for the eye
-    assert Cells(history._repr_html_()).text == "* the best f1, 0.6250, in epoch 3"
+    assert [{tag for tag, _ in row} for row in rows] == [{"th"}, {"td"}, {"th"}, {"td"}]  # th is bold
+    assert Cells(history._repr_html_()).text == "* best f1: 0.6250 in epoch 3"
 
 
-def test_less_is_better_where_it_is():
+def test_lower_is_better_for_a_loss():
     assert "0.2500 *" in str(history_of(False, loss=[0.5, 0.25, 0.75]))
 
 
 @pytest.mark.parametrize("values", [{"own": [0.5, 0.25]}, {"confusion": [np.eye(2), np.eye(2)]}])
-def test_nothing_is_marked_where_no_score_has_a_best(values):
+def test_no_epoch_is_marked_without_a_best(values):
     history = history_of(None, **values)
     assert "*" not in str(history)
     assert "*" not in history._repr_html_()
     assert len(str(history).splitlines()) == 3
 
 
-def test_matrices_and_values_a_class_are_no_columns():
+def test_matrices_and_values_per_class_are_not_columns():
     history = history_of(f1=[np.array([0.5, 1.0])], f1_a=[0.5], f1_b=[1.0], confusion=[np.eye(2)])
     assert str(history).splitlines()[0].split() == ["epoch", "f1_a", "f1_b"]
 
@@ -99,7 +99,7 @@ def test_matrices_and_values_a_class_are_no_columns():
         (44, "0 1 2 3 4 … 44 45 46 47 48 49"),
     ],
 )
-def test_a_long_run_is_abbreviated(best, shown):
+def test_a_long_run_is_shortened(best, shown):
     history = history_of(f1=[0.9 if epoch == best else 0.5 for epoch in range(50)])
     epochs = [line.split()[0] for line in str(history).splitlines()[1:-1]]
     assert " ".join(epochs) == shown
@@ -108,18 +108,18 @@ def test_a_long_run_is_abbreviated(best, shown):
     assert [line for line in str(history).splitlines() if line.endswith(" *")] == [f"{best:5}  0.9000 *"]
 
 
-def test_a_short_run_is_whole():
+def test_a_short_run_is_shown_whole():
     assert len(str(history_of(f1=[0.5] * 12)).splitlines()) == 14
     assert "…" not in str(history_of(f1=[0.5] * 12))
 
 
-def test_a_wide_table_ends_at_the_margin_and_says_so():
+def test_a_wide_table_is_cut_with_a_note():
     history = history_of(**{f"f1_class_{place}": [0.5, 0.25] for place in range(100)})
     *lines, note = str(history).splitlines()
     assert max(map(len, lines)) <= 110
     shown = len(lines[0].split()) - 1
     assert note == f"{100 - shown} more scores: .to_frame() has all"
-    assert len(str(history_of(**{"a" * 300: [0.5], "b": [0.5]})).splitlines()[0].split()) == 2  # one at least
+    assert len(str(history_of(**{"a" * 300: [0.5], "b": [0.5]})).splitlines()[0].split()) == 2  # at least one
 
 
 @pytest.mark.parametrize(
@@ -139,25 +139,25 @@ def test_numbers(value, shown):
     assert str(history_of(None, own=[value])).splitlines()[1].split() == ["0", shown]
 
 
-def test_names_are_escaped_and_keep_to_their_line():
+def test_names_are_escaped_and_stay_on_their_line():
     name = '<script>alert("1")</script>&\n\x1b[31m'
     history = history_of(**{name: [0.5]})
     html = history._repr_html_()
     assert "<script" not in html
     assert Cells(html).rows[0][1] == ("th", name)
-    assert Cells(html).text.startswith(f"* the best {name}")
+    assert Cells(html).text.startswith(f"* best {name}:")
     assert "\x1b" not in str(history)
     assert len(str(history).splitlines()) == 3
 
 
 @settings(max_examples=60)
 @given(st.lists(st.text(st.characters(), max_size=8) | st.sampled_from(HOSTILE), min_size=1, max_size=5, unique=True))
-def test_no_name_gets_out_of_its_cell(names):
+def test_every_name_stays_in_its_cell(names):
     history = history_of(**{name: [0.25, 0.5] for name in names})
     table = Cells(history._repr_html_().replace("\r", "↵"))
     assert [text for _, text in table.rows[0][1:]] == [name.replace("\r", "↵") for name in names]
     assert [len(row) for row in table.rows] == [len(names) + 1] * 3
-    assert table.text == f"* the best {names[0]}, 0.5000, in epoch 1".replace("\r", "↵")
+    assert table.text == f"* best {names[0]}: 0.5000 in epoch 1".replace("\r", "↵")
     lines = str(history).splitlines()
     assert len(lines) == 4
     assert all(character.isprintable() for line in lines for character in line)
@@ -165,13 +165,13 @@ def test_no_name_gets_out_of_its_cell(names):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_metrics_without_an_epoch_keeps_to_its_line_and_cell(name):
+def test_a_metrics_without_epochs_stays_in_its_line_and_cell(name):
     metrics = Metrics({name: "f1"})
     assert Cells(metrics._repr_html_()).text == str(metrics) == repr(metrics)
     assert repr(metrics).isprintable()
 
 
-def test_what_is_no_epoch_is_escaped_too():
+def test_invalid_epochs_are_escaped_too():
     history = history_of(f1=[0.5], epochs=["<script>"])
     assert Cells(history._repr_html_()).rows[1][0][1] == "<script> *"
 

@@ -1,4 +1,4 @@
-"""TensorBoard: the scores by themselves, and `ConfusionImages`, both read back with TensorBoard's own reader."""
+"""TensorBoard: scalars of the scores, and `ConfusionImages`, read back with TensorBoard's own reader."""
 
 import copy
 import io
@@ -25,7 +25,7 @@ def shared():
 
 
 class Scale(keras.callbacks.Callback):
-    """Shrinks the outputs at each epoch, so each has scores and a matrix of its own."""
+    """Shrinks the outputs in each epoch, so that scores and matrices differ between epochs."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model.get_layer("echo").kernel.assign(np.array([[SHRINK**epoch]]))
@@ -43,12 +43,12 @@ def events(folder):
 
 
 def pictures(folder, tag="epoch_confusion"):
-    """Step → PNG, as TensorBoard reads them."""
+    """Return step → PNG, as TensorBoard reads them."""
     return {event.step: event.encoded_image_string for event in events(folder / "validation").Images(tag)}
 
 
 def drawn(history, epoch, **options):
-    """The PNG of `plot_confusion`."""
+    """Return the PNG of `plot_confusion`."""
     import matplotlib.pyplot as plt
 
     png, figure = io.BytesIO(), history.plot_confusion(epoch, **options).figure_
@@ -57,10 +57,10 @@ def drawn(history, epoch, **options):
     return png.getvalue()
 
 
-if BACKEND == "tensorflow":  # Keras's TensorBoard needs it
+if BACKEND == "tensorflow":  # Keras's TensorBoard callback needs TensorFlow
 
     @pytest.mark.parametrize("last", [False, True])
-    def test_scalars_by_themselves(shared, tmp_path, last):
+    def test_scalars_without_any_extra(shared, tmp_path, last):
         metrics, board = Metrics(verbose=False), keras.callbacks.TensorBoard(tmp_path, write_graph=False)
         fit(shared, [metrics, board] if last else [board, metrics])
         expected = [f1_score(Y, X[:, 0] * SHRINK**epoch > 0.5) for epoch in range(2)]
@@ -73,7 +73,7 @@ if BACKEND == "tensorflow":  # Keras's TensorBoard needs it
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_an_image_each_epoch(shared, tmp_path, last):
+def test_one_image_per_epoch(shared, tmp_path, last):
     metrics = Metrics(verbose=False)
     images = ConfusionImages(metrics, tmp_path)
     fit(shared, [metrics, images] if last else [images, metrics])
@@ -84,7 +84,7 @@ def test_an_image_each_epoch(shared, tmp_path, last):
     assert metrics.history.plot_confusion(1).confusion_matrix.tolist() == expected.tolist()
 
 
-def test_size_is_the_pictures_own(shared, tmp_path):
+def test_the_event_has_the_size_of_the_image(shared, tmp_path):
     import matplotlib.image
     import matplotlib.pyplot as plt
 
@@ -97,13 +97,13 @@ def test_size_is_the_pictures_own(shared, tmp_path):
     assert event.encoded_image_string == drawn(metrics.history, 0, normalize="true")
 
 
-def test_epochs_not_scored_have_none(shared, tmp_path):
+def test_unscored_epochs_have_no_image(shared, tmp_path):
     metrics = Metrics(verbose=False)
     fit(shared, [metrics, ConfusionImages(metrics, tmp_path)], epochs=4, validation_freq=2)
     assert sorted(pictures(tmp_path)) == metrics.history.epochs == [1, 3]
 
 
-def test_given_data_in_a_run_of_their_own(shared, tmp_path):
+def test_given_data_has_its_own_run(shared, tmp_path):
     metrics = Metrics(validation_data=(X, Y), prefix="test_", verbose=False)
     fit(shared, [ConfusionImages(metrics, tmp_path), metrics], validation_data=None)
     assert [event.step for event in events(tmp_path / "test").Images("epoch_confusion")] == [0, 1]
@@ -131,14 +131,14 @@ def test_several_outputs(tmp_path):
     assert pictures(tmp_path, "epoch_kind_confusion") == {0: drawn(metrics.history, 0, output="kind")}
 
 
-def test_nothing_to_draw_is_said(shared, tmp_path):
+def test_a_fit_without_counts_warns(shared, tmp_path):
     metrics = Metrics("r2", task="regression", verbose=False)
     with pytest.warns(UserWarning, match="no epoch of this fit had counts to draw"):
         fit(shared, [metrics, ConfusionImages(metrics, tmp_path)], epochs=1)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_metrics_of_no_fit(shared, tmp_path):
+def test_metrics_of_another_fit_raise(shared, tmp_path):
     images = ConfusionImages(Metrics(), tmp_path)
     with pytest.raises(ValueError, match="its Metrics is not among the callbacks"):
         fit(shared, [Metrics(verbose=False), images])
@@ -153,7 +153,7 @@ def test_metrics_of_no_fit(shared, tmp_path):
         ("matplotlib.pyplot", "kerascb_metrics.plot"),
     ],
 )
-def test_missing_packages_are_named_at_the_start(shared, tmp_path, monkeypatch, module, remedy):
+def test_missing_packages_raise_when_training_starts(shared, tmp_path, monkeypatch, module, remedy):
     monkeypatch.setitem(sys.modules, module, None)
     metrics, epochs = Metrics(verbose=False), []
     noted = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch))

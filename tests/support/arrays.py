@@ -1,4 +1,4 @@
-"""Arrays in, tallies and scores out: shared by the tests of arrays."""
+"""Tallies and scores of arrays, for the tests that need no model."""
 
 import numpy as np
 
@@ -34,6 +34,6 @@ def _raise(name, error):
 
 
 def assert_same(ours, theirs, tolerance=1e-12):
-    """Same shape, same nans, values within the tolerance."""
+    """Assert the same shape, the same nans, and values within the tolerance."""
     assert np.shape(ours) == np.shape(theirs), f"shapes {np.shape(ours)} and {np.shape(theirs)}"
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance, equal_nan=True)

@@ -1,4 +1,4 @@
-"""Models with a `test_step` of their own, the same on the three backends."""
+"""Models with their own `test_step`, the same on the three backends."""
 
 import keras
 
@@ -8,7 +8,7 @@ unpack = keras.utils.unpack_x_y_sample_weight
 
 
 class CustomStep(keras.Model):
-    """A `test_step` that runs the forward pass and leaves the rest to `finish`, as in keras.io's guides."""
+    """A `test_step` that runs the forward pass and then calls `finish`, as in keras.io's guides."""
 
     if BACKEND == "jax":
 

@@ -1,11 +1,11 @@
-"""Estimators made by hand, as scikit-learn's scorers want them: classes sorted, outputs by class."""
+"""Estimators for scikit-learn's scorers: classes are sorted, and outputs are in the order of the classes."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 
 class Margins(ClassifierMixin, BaseEstimator):
-    """A classifier without probabilities, which returns what it is given."""
+    """A classifier without probabilities, which returns the given labels and decisions."""
 
     def __init__(self, classes, labels, decision, proba=None):
         self.classes_, self.labels, self.decision, self.proba = classes, labels, decision, proba
@@ -37,9 +37,9 @@ class Values(RegressorMixin, BaseEstimator):
 
 
 def classifier(classes, labels, decision, proba=None):
-    """A classifier of the classes in any order; `decision` and `proba` by column, or for two classes of the second."""
+    """A classifier of classes in any order; `decision` and `proba` by column, or of the second of two classes."""
     kind = Margins if proba is None else Probabilities
-    if isinstance(classes, list):  # of several labels, each with classes of its own
+    if isinstance(classes, list):  # several labels, each with its own classes
         return kind(classes, labels, decision, proba)
     order = np.argsort(classes)
     if decision.ndim > 1:

@@ -1,4 +1,4 @@
-"""Cases for fuzz.py: random rows as models give them, and the same with one thing wrong."""
+"""Cases for fuzz.py: random rows as models return them, and the same rows with one fault."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ HALF_SPOILED = [*[None] * len(SPOILS), *SPOILS]
 @dataclass(frozen=True)
 class Case:
     kind: str
-    columns: int  # outputs of a row
+    columns: int  # outputs per row
     logits: bool
     rows: int
     positions: tuple  # axes between the rows and the columns
@@ -102,11 +102,11 @@ def cases(draw, kinds=("binary", "multiclass", "multilabel", "regression"), spoi
     )
 
 
-# Its rows.
+# The rows of a case.
 
 
 def rows_of(case):
-    """`Predictions` as a model would give them."""
+    """`Predictions` as a model would return them."""
     rng = np.random.default_rng(case.seed)
     shape = (case.rows, *case.positions)
     z = rng.integers(-4, 5, (*shape, case.columns)) / 2 if case.ties else rng.normal(size=(*shape, case.columns))
@@ -142,7 +142,7 @@ def _with_weights(case, rng, y_true, y_pred):
 
 
 def spoiled(case, rows):
-    """The rows with one thing wrong, at a place that counts; None where there is no such thing to spoil."""
+    """The rows with one fault, in a row that is not masked; None if the fault is impossible for them."""
     y_true, y_pred, weight = rows.y_true.copy(), rows.y_pred.copy(), rows.sample_weight
     counts = np.argwhere(np.ones(y_pred.shape[:-1]) if rows.mask is None else rows.mask)
     if not len(counts):

@@ -1,4 +1,4 @@
-"""What scikit-learn says of the rows of a case, read in a way of its own: the other side of fuzz.py."""
+"""The scores of scikit-learn for the rows of a case, read by separate code: the reference of fuzz.py."""
 
 import warnings
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Plain:
 
 
 def plainly(case, rows):
-    """Read the rows, in a way of its own."""
+    """Return the rows as scikit-learn takes them."""
     y_pred = rows.y_pred.astype("float64")
     places = y_pred.shape[:-1]
     keep = np.ones(places, bool) if rows.mask is None else rows.mask
@@ -29,7 +29,7 @@ def plainly(case, rows):
         weight = weight if weight.shape == places else weight.reshape(-1)
         weight = np.broadcast_to(weight.reshape(*weight.shape, *[1] * (len(places) - weight.ndim)), places)[keep]
     outputs, cut = y_pred[keep], 0.0 if case.logits else 0.5
-    if case.kind == "regression":  # in the precision that they have
+    if case.kind == "regression":  # in their own precision
         outputs = rows.y_pred.astype("float32") if case.floats == "float16" else rows.y_pred
         return Plain(rows.y_true.reshape(outputs.shape), outputs, outputs, weight)
     if case.kind == "multilabel":
@@ -44,7 +44,7 @@ def plainly(case, rows):
 
 
 def expected(case, plain, name):
-    """scikit-learn's value and whether it warned; None and True where it raises."""
+    """scikit-learn's value and whether it warned; None and True if it raises."""
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
@@ -62,7 +62,7 @@ def _score(case, plain, name):
     ratio = {"average": average, "zero_division": case.zero_division, **weight}
     labels = range(case.n_classes)
     if average is None and case.kind != "multilabel":
-        ratio["labels"] = labels  # a value for every class of the model, occurring or not
+        ratio["labels"] = labels  # one value per class of the model, even for classes that do not occur
     if name in ("f1", "precision", "recall"):
         return getattr(sk, f"{name}_score")(*pair, **ratio)
     if name == "kappa":

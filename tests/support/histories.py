@@ -1,4 +1,4 @@
-"""Histories made of arrays, without a model: what the pictures' tests draw."""
+"""Histories made of arrays, without a model, for the tests of plots."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ ROWS = 300
 
 
 def history_of(task, y_true, passes, scoring=None, average="auto", loss=None, sample_weight=None):
-    """The `ScoreHistory` of several passes over the same targets."""
+    """Return the `ScoreHistory` of several passes over the same targets."""
     plan = Plan(scoring, task, average)
     history = ScoreHistory(plan.directions())
     for epoch, y_pred in enumerate(passes):
@@ -24,7 +24,7 @@ def history_of(task, y_true, passes, scoring=None, average="auto", loss=None, sa
 
 
 def binary_history(epochs=2, task=None, logits=False, **options):
-    """`(history, y_true, y_pred of each epoch)` of a binary task, better in each epoch; scores with ties."""
+    """Return `(history, y_true, y_pred of each epoch)` of a binary task; scores have ties, each epoch is better."""
     rng = np.random.default_rng(0)
     y_true = (rng.random(ROWS) < 0.3).astype(int)
     outputs = [np.round(rng.normal(size=ROWS) + (1 + epoch) * (y_true - 0.5), 1) for epoch in range(epochs)]
@@ -33,12 +33,12 @@ def binary_history(epochs=2, task=None, logits=False, **options):
 
 
 def y_of(n_classes):
-    """Targets of which every class has some."""
+    """Return targets with rows of every class."""
     return np.resize(np.arange(n_classes), ROWS)
 
 
 def multiclass_history(n_classes, epochs=2, class_names=None, **options):
-    """The same of several classes."""
+    """Return the same for several classes."""
     rng = np.random.default_rng(1)
     y_true = y_of(n_classes)
     hot = np.eye(n_classes)[y_true]
@@ -48,7 +48,7 @@ def multiclass_history(n_classes, epochs=2, class_names=None, **options):
 
 
 def labels_history(n_labels, epochs=2, **task):
-    """The same of several labels."""
+    """Return the same for several labels."""
     rng = np.random.default_rng(2)
     y_true = (rng.random((ROWS, n_labels)) < 0.3).astype(int)
     passes = [1 / (1 + np.exp(-rng.normal(size=y_true.shape) - (1 + e) * (y_true - 0.5))) for e in range(epochs)]

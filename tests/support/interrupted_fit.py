@@ -1,4 +1,4 @@
-"""A fit that kills its own process as epoch 2 begins: `python -m tests.support.interrupted_fit FOLDER`."""
+"""A fit that kills its own process when epoch 2 begins: `python -m tests.support.interrupted_fit FOLDER`."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ def train(log_file, *callbacks):
     """Train a model of one weight, whose scores change from epoch to epoch, and return its `Metrics`."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "sigmoid", kernel_initializer="ones")])
-    eagerly = keras.backend.backend() == "tensorflow"  # quicker there than compiling it
+    eagerly = keras.backend.backend() == "tensorflow"  # faster there than to compile it
     model.compile(keras.optimizers.Adam(0.5), "binary_crossentropy", run_eagerly=eagerly)
     metrics = Metrics(log_file=log_file, verbose=False)
     rows = {"validation_data": (X, Y), "batch_size": 20, "shuffle": False}

@@ -1,4 +1,4 @@
-"""What `jax_worker.py` runs: fits whose batches several devices, and maybe processes, share.
+"""Cases for `jax_worker.py`: fits whose batches are shared by several devices, and maybe by several processes.
 
 Each takes a `Here` and returns what its test compares: `test_jax_distribution.py`, `test_jax_processes.py`.
 """
@@ -8,7 +8,7 @@ import numpy as np
 
 from kerascb_metrics import Binary, CaptureError, DataError, Metrics, Multiclass
 from kerascb_metrics.collect.batches import Batches
-from kerascb_metrics.collect.processes import joined_over_processes, local_part, sum_over_processes
+from kerascb_metrics.collect.processes import joined_over_processes, local_rows, sum_over_processes
 from kerascb_metrics.pipeline.pass_reader import Reader
 from kerascb_metrics.tensorboard import ConfusionImages
 from tests.support.jax_launch import BATCH, part
@@ -26,7 +26,7 @@ MASKED = (STEPS, TAGS[..., None])
 
 
 def fit(here, model, metrics, arrays, epochs=1, callbacks=(), **options):
-    """Train on this process's part of `arrays` and validate on the same; of `arrays` any leaf may be a dict."""
+    """Train on this process's part of `arrays` and validate on the same part; any of `arrays` may be a dict."""
     data = keras.tree.map_structure(lambda array: part(array, here.index, here.processes), tuple(arrays))
     options = {"validation_data": data, "batch_size": BATCH, "shuffle": False, "verbose": 0, **options}
     return model.fit(*data[:2], epochs=epochs, callbacks=[*callbacks, *metrics], **options)
@@ -54,7 +54,7 @@ def small_net(loss="binary_crossentropy", units=1):
     return model
 
 
-# What comes out of fit's own pass.
+# The rows and scores of fit's own pass.
 
 
 def binary(here):
@@ -119,28 +119,28 @@ def eagerly(here):
 
 
 def _counted(here, model, arrays, **options):
-    """The scores by counts beside those by rows, of one fit; and how many rows this process has counted."""
+    """The scores from counts and from rows, of one fit; and how many rows this process has counted."""
     names = ["f1", "kappa", "confusion", "auc", "average_precision"]
     exact = Metrics(names, memory="exact", verbose=False, **options)
     bounded = Metrics({f"b_{name}": name for name in names}, memory="bounded", verbose=False, **options)
-    own, take = [], Reader.take
+    own, consume = [], Reader.consume
 
-    def taking(reader, batches):
+    def counting(reader, batches):
         own.extend(len(keras.tree.flatten(batch["y_true"])[0]) for batch in batches)
-        take(reader, batches)
+        consume(reader, batches)
 
-    Reader.take = taking
+    Reader.consume = counting
     try:
         fit(here, model, [exact, bounded], arrays)
     finally:
-        Reader.take = take
+        Reader.consume = consume
     counted = {name.removeprefix("b_"): values for name, values in bounded.history.items()}
     bounds = {name.removeprefix("b_"): pairs for name, pairs in bounded.history.bounds.items()}
     return {"exact": dict(exact.history), "counted": counted, "bounds": bounds, "own": sum(own)}
 
 
 def counts(here):
-    """Of weighted rows, the first process's all positive, so that it has to be told the other label."""
+    """Weighted rows. All of the first process's are positive, so it learns the other label from the second."""
     order = np.argsort(-Y, kind="stable")
     arrays = (X[order], np.where(Y == 1, 1, -1).astype("float32")[order], WEIGHTS)
     return _counted(here, echo_model(loss="hinge"), arrays, task=Binary(from_logits=False))
@@ -152,27 +152,27 @@ def counts_of_classes(here):
 
 
 def counts_of_copies(here):
-    """The kernels cut over the processes: the rows are in both, and one of them counts them."""
+    """Kernels cut across the processes: both have all rows, and one of them counts the rows."""
     _model_parallel(("model", "batch"), "batch")
     return _counted(type(here)(0, 1, here.folder), _wide_net(), (LOGITS, KINDS))
 
 
 def counts_that_fail(here):
-    """A target that is no class, in the second process's rows alone; then a fit as any other."""
+    """A target that is not a class, only in the second process's rows; then a fit without such a target."""
     model = echo_model(4, lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
     kinds = KINDS.copy()
     kinds[70] = 9
     task = Multiclass(from_logits=True)
-    metrics, told = Metrics(task=task, memory="bounded", verbose=False), None
+    metrics, message = Metrics(task=task, memory="bounded", verbose=False), None
     try:
         fit(here, model, [metrics], (LOGITS, kinds))
     except (DataError, CaptureError) as error:
-        told = f"{type(error).__name__}: {error}"
-    return {"told": told, "after": binary(here)}
+        message = f"{type(error).__name__}: {error}"
+    return {"error": message, "after": binary(here)}
 
 
 def trained(here):
-    """The weights after a fit with Metrics and one without."""
+    """The weights after a fit with Metrics and after one without."""
     found = []
     for callbacks in ([Metrics(verbose=False)], []):
         keras.utils.set_random_seed(0)
@@ -182,7 +182,7 @@ def trained(here):
     return {"with": found[0], "without": found[1]}
 
 
-# The model shared too.
+# Models that are shared too.
 
 
 def _model_parallel(axis_names, batch_axis):
@@ -216,40 +216,40 @@ def _with_the_model_shared(here):
 
 
 def model_parallel(here):
-    """The batch cut over the processes, the kernels within them."""
+    """The batch cut across the processes, the kernels within them."""
     _model_parallel(("batch", "model"), "batch")
     return _with_the_model_shared(here)
 
 
 def model_parallel_across(here):
-    """The kernels cut over the processes: each feeds every row."""
+    """The kernels cut across the processes: each feeds every row."""
     _model_parallel(("model", "batch"), "batch")
     return _with_the_model_shared(type(here)(0, 1, here.folder))
 
 
-# Data of its own.
+# Given data.
 
 
 def given(here):
     data = tuple(part(array, here.index, here.processes) for array in (X, Y, WEIGHTS))
     metrics = Metrics(validation_data=data, validation_batch_size=BATCH, prefix="test_", verbose=False)
-    model = echo_model(counted=True)  # with state, which has to be given back
+    model = echo_model(counted=True)  # with state, which must be restored
     run = fit(here, model, [metrics], (X, Y), epochs=2, validation_data=None)
     evaluated = metrics.evaluate(model, data, batch_size=BATCH)
     try:
         by_keras = model.predict(data[0], batch_size=BATCH, verbose=0)
-    except RuntimeError as error:  # of arrays that other processes hold parts of
+    except RuntimeError as error:  # because other processes hold parts of the arrays
         by_keras = str(error)
     return {**scored(metrics, run.history), "evaluated": evaluated, "by_keras": by_keras}
 
 
-# What Keras cannot do.
+# Data that Keras cannot take.
 
 
 def uneven(here):
-    """What is said of batches that cannot be cut evenly, and that Keras fails without us too."""
+    """The errors for batches that cannot be cut evenly, and those of Keras without Metrics."""
     x, y = X[:BATCH], Y[:BATCH]
-    model, told = echo_model(), []
+    model, errors = echo_model(), []
     cases = [(13, {}), (40, {"validation_batch_size": 6}), (41, {"validation_batch_size": 7}), (3, {})]
     for rows, options in cases:
         held_out = (X[:rows], Y[:rows])
@@ -257,20 +257,20 @@ def uneven(here):
             try:
                 model.fit(x, y, validation_data=held_out, verbose=0, callbacks=callbacks, batch_size=BATCH, **options)
             except (CaptureError, ValueError) as error:
-                told.append((type(error).__name__, str(error)))
+                errors.append((type(error).__name__, str(error)))
     try:
         Metrics(verbose=False).evaluate(model, (X[:13], Y[:13]))
     except CaptureError as error:
-        told.append(("CaptureError", str(error)))
-    whole = Metrics(verbose=False)  # two batches of 8, and the uneven rest is never reached
+        errors.append(("CaptureError", str(error)))
+    whole = Metrics(verbose=False)  # two batches of 8: the uneven rest is never reached
     steps = {"validation_steps": 2, "validation_batch_size": 8}
     model.fit(x, y, validation_data=(X[:19], Y[:19]), verbose=0, callbacks=[whole], batch_size=BATCH, **steps)
-    return {"told": told, "rows": len(whole.predictions.y_true)}
+    return {"errors": errors, "rows": len(whole.predictions.y_true)}
 
 
 def unlike(here):
-    """What is said where process 1 has two rows less."""
-    model, told = echo_model(), []
+    """The errors if process 1 has two rows less."""
+    model, errors = echo_model(), []
     data = (X[: 24 - 2 * here.index], Y[: 24 - 2 * here.index])
     metrics = Metrics(verbose=False)
     for attempt in (
@@ -280,30 +280,30 @@ def unlike(here):
         try:
             attempt()
         except CaptureError as error:
-            told.append(str(error))
-    return {"told": told, "after": binary(here)}
+            errors.append(str(error))
+    return {"errors": errors, "after": binary(here)}
 
 
 # Files.
 
 
 def files(here):
-    """A log file and images, each process under a name of its own; then a fit that goes on with the first's file."""
+    """A log file and images, each process with its own names; then a fit in which both resume the first's file."""
     log_file, pictures = here.folder / f"scores.{here.index}.jsonl", here.folder / f"pictures.{here.index}"
     metrics, model = Metrics(log_file=log_file, verbose=False), small_net()
     fit(here, model, [metrics], (X, Y), epochs=2, callbacks=[ConfusionImages(metrics, pictures)])
     shared = here.folder / "scores.0.jsonl"
     first, before = scored(metrics), shared.read_bytes()
-    on = Metrics(log_file=shared, verbose=False)
-    fit(here, model, [on], (X, Y), epochs=4, initial_epoch=2)
-    return {"first": first, "on": scored(on), "file": before, "after": shared.read_bytes()}
+    resumed = Metrics(log_file=shared, verbose=False)
+    fit(here, model, [resumed], (X, Y), epochs=4, initial_epoch=2)
+    return {"first": first, "resumed": scored(resumed), "file": before, "after": shared.read_bytes()}
 
 
 # Sums and parts.
 
 
 def sums(here):
-    """Numbers that 32 bits do not hold, nothing, and one number."""
+    """Numbers that need more than 32 bits, an empty array, and a scalar."""
     counts = np.array([[2**53 + 1 + here.index, -(2**62) * here.index], [3, 4]])
     floats = np.array([0.1 * (here.index + 1), 1e300])
     vectors = [np.arange(here.index + 1) + 2**60, np.full(here.index + 1, 0.1)]
@@ -314,11 +314,11 @@ def sums(here):
 
 
 def _parts_of(here, model, arrays):
-    """What lies in this process of each batch that fit's own pass captures."""
+    """The rows on this process, of each batch that fit's own pass captures."""
     held, add = [], Batches.add
 
     def adding(batches, parts):
-        held.extend(local_part(part) for part in parts)
+        held.extend(local_rows(part) for part in parts)
         add(batches, parts)
 
     Batches.add = adding
@@ -333,18 +333,18 @@ def parts(here):
     return {"binary": _parts_of(here, echo_model(), (X, Y, WEIGHTS)), "masked": _parts_of(here, masked_model(), MASKED)}
 
 
-def parts_that_lie_otherwise(here):
-    """Leaves that are not cut alike, or not by rows; and copies, whole in every process."""
+def parts_of_other_shardings(here):
+    """Leaves with different shardings, or cut along other axes; and copies, whole in every process."""
     mesh = keras.distribution.distribution().device_mesh
 
-    def laid(array, *axes):
+    def sharded(array, *axes):
         return keras.distribution.distribute_tensor(array, keras.distribution.TensorLayout(axes, mesh))
 
-    rows, copied = laid(KINDS, "batch"), laid(KINDS, None)
+    rows, copied = sharded(KINDS, "batch"), sharded(KINDS, None)
     return {
-        "nested": local_part({"y_true": {"a": rows}, "y_pred": [laid(LOGITS, "batch", None)], "mask": None}),
-        "unlike": local_part({"y_true": rows, "y_pred": copied}),
-        "columns": local_part({"y_true": rows, "y_pred": laid(LOGITS, None, "batch")}),
-        "on the host": local_part({"y_true": rows, "y_pred": LOGITS}),
-        "copies": local_part({"y_true": copied, "y_pred": laid(LOGITS, None, None), "mask": None}),
+        "nested": local_rows({"y_true": {"a": rows}, "y_pred": [sharded(LOGITS, "batch", None)], "mask": None}),
+        "different": local_rows({"y_true": rows, "y_pred": copied}),
+        "columns": local_rows({"y_true": rows, "y_pred": sharded(LOGITS, None, "batch")}),
+        "on the host": local_rows({"y_true": rows, "y_pred": LOGITS}),
+        "copies": local_rows({"y_true": copied, "y_pred": sharded(LOGITS, None, None), "mask": None}),
     }

@@ -1,4 +1,4 @@
-"""What `jax_worker.py` runs beside `jax_cases.py`: one of several processes fails."""
+"""More cases for `jax_worker.py`: one of several processes fails."""
 
 import os
 import signal
@@ -26,14 +26,14 @@ class FailsInOne:
 
 
 def score_that_raises(here):
-    """What each process is told, and that they train on together afterwards."""
+    """The error in each process; afterwards they train together again."""
     model, metrics = echo_model(), Metrics({"own": FailsInOne(here)}, error_score="raise", verbose=False)
-    told = None
+    message = None
     try:
         fit(here, model, [metrics], (X, Y), epochs=4)
     except (ScoringError, CaptureError) as error:
-        told = (type(error).__name__, str(error))
-    return {"told": told, "epochs": metrics.history.epochs, "after": binary(here)}
+        message = (type(error).__name__, str(error))
+    return {"error": message, "epochs": metrics.history.epochs, "after": binary(here)}
 
 
 def score_that_is_nan(here):
@@ -49,7 +49,7 @@ def score_that_is_nan(here):
 
 
 class Ends(keras.callbacks.Callback):
-    """Ends one process as its third epoch begins."""
+    """Ends one process when its third epoch begins."""
 
     def __init__(self, here, index, end):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Starts `jax_worker.py` in one process or in several that train together, waits for them, and leaves none behind."""
+"""Starts `jax_worker.py` in one process or in several that train together, waits for them, and leaves none running."""
 
 import os
 import pickle
@@ -11,13 +11,13 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent.parent
 BATCH = 16  # of each process
-LIMIT = 600  # seconds for all cases of a launch, on however busy a machine
+LIMIT = 600  # seconds for all cases of a launch, on a busy machine
 
 
 def run(cases, processes, folder, heartbeat=100):
-    """Run the named cases in so many processes, of four devices in all; return exit codes and outputs by process.
+    """Run the named cases in some processes, with four devices in all; return exit codes and outputs by process.
 
-    A process that is gone is missed after `heartbeat` seconds.
+    The others notice after `heartbeat` seconds that a process has ended.
     """
     place = [str(processes), str(_free_port()), str(heartbeat), str(folder)]
     logs = [folder / f"output.{index}" for index in range(processes)]
@@ -32,19 +32,19 @@ def run(cases, processes, folder, heartbeat=100):
 
 
 def results(cases, processes, folder):
-    """Run cases that end well; return what each returned: a list of dicts, one a process, case → result."""
+    """Run cases that succeed; return a list of dicts, one per process, case → result."""
     codes, outputs = run(cases, processes, folder)
     assert codes == [0] * processes, "\n".join(outputs)
     return [pickle.loads((folder / f"results.{index}").read_bytes()) for index in range(processes)]
 
 
 def part(array, index, processes):
-    """The rows that a process feeds: a half, or a quarter, of them all."""
+    """The rows that a process feeds: a half, or a quarter, of all rows."""
     return np.array_split(array, processes)[index]
 
 
 def order(rows, processes):
-    """The places of the rows in the whole batches: of each batch the first process's part, then the second's."""
+    """The indices of the rows in the whole batches: in each batch the first process's part, then the second's."""
     parts = [part(np.arange(rows), index, processes) for index in range(processes)]
     starts = range(0, len(parts[0]), BATCH)
     return np.concatenate([own[start : start + BATCH] for start in starts for own in parts])

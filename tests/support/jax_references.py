@@ -1,4 +1,4 @@
-"""What scikit-learn says of the rows of `jax_cases.py`."""
+"""Comparisons with scikit-learn's scores of the rows of `jax_cases.py`."""
 
 import numpy as np
 from sklearn.metrics import (
@@ -14,7 +14,7 @@ from tests.support import jax_cases as cases
 
 
 def assert_panel(scores, y_true, probabilities, sample_weight=None):
-    """The panel's scores of a binary task, one each, are scikit-learn's on all rows."""
+    """Assert that the default scores of a binary task equal scikit-learn's on all rows."""
     labels, weight = probabilities > 0.5, {"sample_weight": sample_weight}
     for name, score in {
         "f1": f1_score,
@@ -28,7 +28,7 @@ def assert_panel(scores, y_true, probabilities, sample_weight=None):
 
 
 def assert_binary(found, order, sample_weight=None, epochs=1):
-    """The rows of X and Y came once, in `order`, in each epoch, and the scores are scikit-learn's on all of them."""
+    """Assert that the rows of X and Y came once per epoch, in `order`, and that the scores equal scikit-learn's."""
     rows = found["rows"]
     np.testing.assert_array_equal(rows["y_true"], cases.Y[order])
     np.testing.assert_array_equal(rows["y_pred"], cases.X[order])
@@ -43,13 +43,13 @@ def assert_binary(found, order, sample_weight=None, epochs=1):
 
 
 def assert_multiclass(found, order):
-    """The rows of a model that learns: their targets once and in order, the scores of the last epoch on them."""
+    """Assert that the targets of a model that learns came once and in order, and the scores of the last epoch."""
     rows, last = found["rows"], {name: values[-1] for name, values in found["scores"].items()}
     np.testing.assert_array_equal(rows["y_true"], cases.KINDS[order])
     labels = rows["y_pred"].argmax(1)
     assert last["f1"] == f1_score(rows["y_true"], labels, average="macro", zero_division=0)
     np.testing.assert_array_equal(last["confusion"], confusion_matrix(rows["y_true"], labels))
     given = found.get("given")
-    if given is not None:  # the same rows by way of predict
+    if given is not None:  # the same rows, by `predict`
         np.testing.assert_array_equal(given["confusion"], last["confusion"])
         np.testing.assert_allclose(given["auc"], last["auc"], rtol=0, atol=1e-6)

@@ -1,4 +1,4 @@
-"""One process of a training that several devices, or several processes, share.
+"""One process of a training that several devices or processes share.
 
 `python -m tests.support.jax_worker INDEX PROCESSES PORT HEARTBEAT FOLDER CASE…` runs functions of `jax_cases.py` and
 `jax_failures.py` by name, one after the other, and writes what they return to FOLDER/results.INDEX.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Here:
-    """Which process this is, of how many, and where it may write."""
+    """Which process this is, how many there are, and where it may write."""
 
     index: int
     processes: int

@@ -1,4 +1,4 @@
-"""What is in the log file of a fit, and when."""
+"""The contents of the log file during a fit."""
 
 import json
 
@@ -6,12 +6,12 @@ import keras
 
 
 def on_file(path):
-    """The epochs on file, as plain JSON: one a line, after the header."""
+    """The epochs on file, read as plain JSON: one per line, after the header."""
     return [json.loads(line)["epoch"] for line in path.read_text().splitlines()[1:]]
 
 
 class Look(keras.callbacks.Callback):
-    """Calls a function as each epoch begins."""
+    """Calls a function when each epoch begins."""
 
     def __init__(self, look):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A pytest plugin for Keras's own tests, with a `Metrics` of ours in every `fit`. `.ci/keras_suite` loads it.
+"""A pytest plugin for Keras's own tests, with a `Metrics` in every `fit`. `.ci/keras_suite` loads it.
 
 Without the environment variable KERASCB_METRICS_IN_EVERY_FIT it leaves `fit` alone, and registers Keras's markers only.
 """
@@ -21,9 +21,9 @@ def pytest_configure(config):
 
 
 class CountedRows(Metrics):
-    """Captures every pass; its one score is how many rows there were, where targets and outputs are of one shape.
+    """Captures every pass. Its only score is the number of rows, if targets and outputs have the same shape.
 
-    Keras's tests train on targets of all kinds, which have no meaning for the panel.
+    Keras's tests train on targets of all kinds, for which the default scores have no meaning.
     """
 
     def __init__(self):

@@ -1,7 +1,7 @@
 """Fits under MirroredStrategy: `python mirrored_fits.py REPLICAS` prints what test_mirrored.py asserts, as JSON.
 
-A process for each number of replicas: TensorFlow's collective ops allow groups of one size only in a process. And its
-devices are made before anything else.
+There is one process per number of replicas: TensorFlow's collective ops allow groups of one size only in a process, and
+its devices must be created before anything else.
 """
 
 import json
@@ -18,7 +18,7 @@ from kerascb_metrics import Metrics
 from tests.support.models import Batches, binary_rows, echo_model
 
 BATCH, EPOCHS = 12, 2
-LENGTHS = (29, 25)  # the last batches: of 5 rows, so that one replica gets fewer, and of 1, so that others get none
+LENGTHS = (29, 25)  # the last batch has 5 rows, so that one replica gets fewer, or 1, so that others get none
 X_FIT, Y_FIT = binary_rows(24, seed=3)
 IDENTITY = {"use_bias": False, "kernel_initializer": "identity"}
 
@@ -40,7 +40,7 @@ def masked_rows(count=25):
 
 
 def rows_of_two(count=25):
-    """Return inputs and targets of two outputs, "one" binary, "kind" of three classes."""
+    """Return inputs and targets of two outputs: "one" is binary, "kind" has three classes."""
     x, y, _ = rows(count)
     rng = np.random.default_rng(4)
     return {"a": x, "b": rng.dirichlet([1, 1, 1], count).astype("float32")}, {
@@ -49,11 +49,11 @@ def rows_of_two(count=25):
     }
 
 
-# Models; all but the one that learns echo their input.
+# Models; all except the one that learns return their input.
 
 
 class Traced(layers.Layer):
-    """Counts how often Python comes by: at each trace, once a replica."""
+    """Counts how often Python runs it: at each trace, once per replica."""
 
     calls = 0
 
@@ -84,7 +84,7 @@ def of_two():
 
 
 def learning():
-    """One that begins near the echo, and changes; its dropout's seed is state, which a given pass must leave alone."""
+    """A model that learns. Its dropout seed is state, which a pass over given data must not change."""
     keras.utils.set_random_seed(0)
     start = {"kernel_initializer": keras.initializers.Constant(4), "bias_initializer": keras.initializers.Constant(-2)}
     inputs = keras.Input((1,))
@@ -97,7 +97,7 @@ def compiled(model, learning_rate=0.0):
     return model
 
 
-# What is shown.
+# What is returned.
 
 
 class Look(keras.callbacks.Callback):
@@ -148,7 +148,7 @@ def three_ways(model, data, train=(X_FIT, Y_FIT)):
 
 
 def uneven(strategy):
-    """Last batches of all kinds, one model for all."""
+    """Last batches of all kinds, with one model."""
     with strategy.scope():
         model = traced()
     return {count: three_ways(model, rows(count)) for count in LENGTHS}
@@ -168,7 +168,7 @@ def two_outputs(strategy):
 
 
 def sources(strategy):
-    """Data of other kinds: what was scored of each in the last epoch."""
+    """Other kinds of data: the rows that were scored in the last epoch."""
     x, y, w = rows(25)
     batches = [tuple(part[start : start + BATCH] for part in (x, y, w)) for start in range(0, 25, BATCH)]
     dataset = tf.data.Dataset.from_tensor_slices((x, y, w))
@@ -187,7 +187,7 @@ def sources(strategy):
 
 
 def transparent(strategy):
-    """A model that learns, with Metrics and without, and one of the same weights on a single device."""
+    """A model that learns, with Metrics and without, and one with the same weights on a single device."""
     data = rows(29)
     with strategy.scope():
         ours, theirs = learning(), learning()
@@ -218,12 +218,15 @@ def transparent(strategy):
 
 
 def one_replica(strategy):
-    """What is refused with several replicas goes through with one."""
+    """What is refused with several replicas works with one."""
     device, found = tf.config.list_logical_devices("CPU")[0].name, {}
     strategies = {
         "MirroredStrategy": (tf.distribute.MirroredStrategy([device]), {"steps_per_execution": 2, "jit_compile": True}),
         "OneDeviceStrategy": (tf.distribute.OneDeviceStrategy(device), {"steps_per_execution": 2}),
-        "MultiWorkerMirroredStrategy": (tf.distribute.MultiWorkerMirroredStrategy(), {}),  # without a cluster: of one
+        "MultiWorkerMirroredStrategy": (
+            tf.distribute.MultiWorkerMirroredStrategy(),
+            {},
+        ),  # without a cluster it has one worker
     }
     for name, (one, options) in strategies.items():
         with one.scope():
@@ -234,7 +237,7 @@ def one_replica(strategy):
     return found
 
 
-# What Keras itself cannot do: options of `compile`, then of `fit`.
+# What Keras itself cannot do: the options of `compile`, then those of `fit`.
 
 IMPOSSIBLE: dict = {
     "an uneven first batch": ({}, {"validation_data": rows(25), "validation_batch_size": 7}),
@@ -246,7 +249,7 @@ IMPOSSIBLE: dict = {
 
 
 def outcome(strategy, compile_options, fit_options, callbacks=(), **more):
-    """Return the steps trained, and the error as its type and words."""
+    """Return how many steps were trained, and the type and message of the error."""
     with strategy.scope():
         model = echo_model(**compile_options)
     try:
@@ -261,7 +264,7 @@ def refused(strategy):
 
 
 def not_refused(strategy):
-    """What is near to the impossible, and goes."""
+    """What is close to the impossible, but works."""
     found, metrics = {}, Metrics(verbose=False)
     uneven_start = IMPOSSIBLE["an uneven first batch"]
     with warnings.catch_warnings():
@@ -278,7 +281,7 @@ def not_refused(strategy):
 
 
 def keras_alone(strategy):
-    """The same without Metrics. The last case: TensorFlow's collective ops do not survive it."""
+    """The same without Metrics. It is the last case, because TensorFlow's collective ops do not work after it."""
     return {name: outcome(strategy, *options) for name, options in IMPOSSIBLE.items()}
 
 
@@ -289,20 +292,20 @@ CASES = {
 
 
 def main(replicas):
-    """Run the cases of a number of replicas, each to its end or its error."""
+    """Run the cases of a number of replicas; an error ends only its case."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
     strategy = tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices("CPU")])
     warnings.simplefilter("error")
-    # Keras says this of every dataset of unknown length.
+    # Keras warns of this for every dataset of unknown length.
     warnings.filterwarnings("ignore", "Your input ran out of data")
-    # And NumPy of Keras, where a weight on several devices is made an array.
+    # And NumPy for Keras, if a weight on several devices is converted to an array.
     warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword")
     print(json.dumps({case.__name__: attempt(partial(case, strategy)) for case in CASES[replicas]}))
 
 
 def attempt(case):
-    """Return what a case found, or its error, so that the others are not lost with it."""
+    """Return the result of a case, or its error, so that the other cases still run."""
     try:
         return case()
     except Exception as error:

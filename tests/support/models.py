@@ -1,4 +1,4 @@
-"""Models and data whose answer is visible: what goes in comes out, and every row is counted."""
+"""Models and data whose results are obvious: outputs are the inputs, and every row is counted."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ BACKEND = keras.backend.backend()
 
 
 class RowCounter(keras.layers.Layer):
-    """Passes its input on, and counts the rows that come by outside training."""
+    """Returns its input, and counts the rows that it sees outside training."""
 
     def build(self, input_shape):
         self.rows = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="rows")
@@ -26,9 +26,9 @@ class RowCounter(keras.layers.Layer):
 
 
 def echo_model(columns=1, loss="binary_crossentropy", learning_rate=0.0, counted=False, **compile_options):
-    """A compiled model that returns its input, exactly: an identity kernel, and a learning rate of 0.
+    """A compiled model that returns its input exactly: it has an identity kernel, and a learning rate of 0.
 
-    With `counted`, `model.counter` is a `RowCounter` that every row passes.
+    With `counted`, `model.counter` is a `RowCounter` that sees every row.
     """
     inputs = keras.Input((columns,))
     counter = RowCounter()
@@ -42,7 +42,7 @@ def echo_model(columns=1, loss="binary_crossentropy", learning_rate=0.0, counted
 
 
 def binary_rows(rows=101, seed=0, logits=False):
-    """`x` (rows, 1) float32 to echo, and 0/1 targets `y` (rows,) that it predicts fairly well."""
+    """Outputs `x` (rows, 1) float32, and 0/1 targets `y` (rows,) that they predict fairly well."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 2, rows)
     z = rng.normal(size=rows) + 1.5 * (y - 0.5)
@@ -51,7 +51,7 @@ def binary_rows(rows=101, seed=0, logits=False):
 
 
 class Batches(keras.utils.PyDataset):
-    """A data set of given batches."""
+    """A dataset of given batches."""
 
     def __init__(self, batches):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Histories for the page, of rows that a test keeps: what the page shows can be counted again."""
+"""Histories for the page, made of rows that a test keeps, so that it can count them again."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ HOSTILE_NAMES = [HOSTILE, "</script><img src=x onerror='window.hacked = 2'>", 'a
 
 
 def history_of(task, epochs, scoring=("f1", "auc", "confusion"), weight=None, output=None, **options):
-    """The history of epochs of rows, each `(y_true, y_pred)`."""
+    """Return the history of several epochs of rows, each `(y_true, y_pred)`."""
     history = ScoreHistory({"f1": True, "auc": True})
     for epoch, rows in enumerate(epochs):
         found = assessed(task, *rows, list(scoring), sample_weight=weight, **options)
@@ -21,14 +21,14 @@ def history_of(task, epochs, scoring=("f1", "auc", "confusion"), weight=None, ou
 
 
 def binary_epochs(epochs=3, rows=300):
-    """Rows that get better: targets (N,), float32 probabilities (N, 1)."""
+    """Return rows of each epoch, better each time: targets (N,), float32 probabilities (N, 1)."""
     rng = np.random.default_rng(5)
     y, noise = rng.integers(0, 2, rows), rng.normal(size=rows)
     return [(y, _sigmoid(noise + (y - 0.5) * (1 + epoch))[:, None]) for epoch in range(epochs)]
 
 
 def class_epochs(n_classes, epochs=3, rows=300):
-    """The same of several classes: targets (N,), float32 probabilities (N, C)."""
+    """Return the same for several classes: targets (N,), float32 probabilities (N, C)."""
     rng = np.random.default_rng(6)
     y, noise = rng.integers(0, n_classes, rows), rng.normal(size=(rows, n_classes))
     odds = [np.exp(noise + (y[:, None] == np.arange(n_classes)) * (1 + epoch / epochs)) for epoch in range(epochs)]
@@ -36,14 +36,14 @@ def class_epochs(n_classes, epochs=3, rows=300):
 
 
 def label_epochs(labels=3, epochs=3, rows=300):
-    """The same of several labels: targets and float32 probabilities (N, L)."""
+    """Return the same for several labels: targets and float32 probabilities (N, L)."""
     rng = np.random.default_rng(7)
     y, noise = (rng.random((rows, labels)) < 0.3).astype(int), rng.normal(size=(rows, labels))
     return [(y, _sigmoid(noise + (y - 0.5) * (1 + epoch))) for epoch in range(epochs)]
 
 
 def regression():
-    """No counts: a score alone, with a gap and what is not finite."""
+    """Return a history without counts: one score, with a gap and an infinite value."""
     history = ScoreHistory({"r2": True})
     for epoch, value in enumerate([0.1, 0.3, float("nan"), 0.2, float("inf")]):
         history.append(epoch, {"r2": value}, {None: None})
@@ -51,13 +51,13 @@ def regression():
 
 
 def two_outputs():
-    """A "kind" of three classes and a "rain" of two."""
+    """Return a history of two outputs: "kind" has three classes, "rain" has two."""
     kind = history_of(Multiclass(class_names=["cat", "dog", "eel"]), class_epochs(3), output="kind")
     history = ScoreHistory({"kind_f1": True})
-    for place, rows in enumerate(binary_epochs()):
+    for epoch, rows in enumerate(binary_epochs()):
         rain = assessed(Binary(class_names=["dry", "wet"]), *rows, ["f1", "auc", "confusion"])
-        values = {f"kind_{name}": values[place] for name, values in kind.items()}
-        history.append(place, values, {"kind": kind.tally(place, "kind"), "rain": rain.tally})
+        values = {f"kind_{name}": values[epoch] for name, values in kind.items()}
+        history.append(epoch, values, {"kind": kind.tally(epoch, "kind"), "rain": rain.tally})
     return history
 
 

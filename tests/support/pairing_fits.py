@@ -1,4 +1,4 @@
-"""Random small fits of models with outputs of any structure, each score held against scikit-learn."""
+"""Random small fits of models with outputs of any structure; each score is compared with scikit-learn."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ SCORES = {"regression": ["r2", "neg_mean_absolute_error"]}
 
 @dataclass
 class Output:
-    """One output: what it holds, its loss and which of its data are given."""
+    """One output: its kind, its loss, its targets and weights."""
 
     kind: str
     loss: Any
@@ -57,7 +57,7 @@ def targets_of(kind, columns, rng):
 
 
 class Cut(keras.Model):
-    """Returns columns of its input, in a structure, through a kernel that is 1."""
+    """Returns columns of its input in a structure, through an identity kernel."""
 
     def __init__(self, structure, width):
         super().__init__()
@@ -78,7 +78,7 @@ def functional(cut, width, named):
 
 
 def random_structure(rng):
-    """A structure of 0s: one by itself, flat, or nested."""
+    """A structure of 0s: a single one, flat, or nested."""
     kind = rng.integers(6)
     few = int(rng.integers(1, 4))
     flat = [[0] * few, tuple([0] * few), dict(zip("qab", [0] * few, strict=False))]
@@ -92,7 +92,7 @@ def random_structure(rng):
 
 
 class Case:
-    """A random fit: the model, what it is given, and what is to come out."""
+    """A random fit: the model and its data."""
 
     def __init__(self, seed):
         rng = self.rng = np.random.default_rng(seed)
@@ -125,7 +125,7 @@ class Case:
         return Output(kind, loss, targets_of(kind, columns, rng), weight, start), columns
 
     def names_of(self):
-        """The names of the outputs, written down anew."""
+        """The names of the outputs, by separate code."""
         found = []
         for place, (path, _) in enumerate(tree.flatten_with_path(self.structure)):
             *outer, last = path or (0,)
@@ -144,7 +144,7 @@ class Case:
         return functional(self.cut, width, "layer") if self.functional else Cut(self.cut, width)
 
     def loss(self):
-        """The losses in one of the ways that Keras takes for these outputs."""
+        """The losses, in one of the forms that Keras takes for these outputs."""
         losses = [output.loss for output in self.outputs]
         if self.one_loss:
             return losses[0]
@@ -163,7 +163,7 @@ class Case:
         return dict(zip(self.names, losses, strict=True)) if way == "by name" else packed
 
     def scoring(self):
-        """A list of scores by output where a regression is among them, else the panel."""
+        """Scores by output if one is a regression, else the default scores."""
         if not any(output.kind == "regression" for output in self.outputs):
             return None
         if len(self.outputs) == 1:
@@ -178,7 +178,7 @@ class Case:
 
 
 def prepared(case, seed):
-    """The compiled model, its training data, and what is validated."""
+    """The compiled model, its training data, and its validation data."""
     model = case.model()
     model.compile(keras.optimizers.SGD(0.0), case.loss(), run_eagerly=seed % 16 > 0)
     data = (case.x, case.targets("y"), case.targets("weight"))
@@ -192,7 +192,7 @@ def fit(model, train, data, callbacks):
 
 
 def keras_refuses(seed):
-    """Whether Keras itself cannot train so, without us: on TensorFlow some structures."""
+    """Whether Keras cannot train this without Metrics: on TensorFlow that is so for some structures."""
     try:
         fit(*prepared(Case(seed), seed), callbacks=[])
     except (TypeError, ValueError):
@@ -201,7 +201,7 @@ def keras_refuses(seed):
 
 
 def check(seed):
-    """Fit, and hold every score against scikit-learn on what `model.predict` returns; False where Keras refuses."""
+    """Fit, and compare every score with scikit-learn on what `model.predict` returns; False if Keras refuses."""
     case = Case(seed)
     model, train, data = prepared(case, seed)
     only = case.names[0] if len(case.names) > 1 and seed % 5 == 0 else None
@@ -234,7 +234,7 @@ def expected(output, predicted):
     """Scores by scikit-learn."""
     y, weight = output.y, None if output.weight is None else output.weight.astype(float)
     if output.kind == "regression":
-        y = y.astype("float32")  # as Keras hands it to the model
+        y = y.astype("float32")  # as Keras passes it to the model
         return {
             "r2": sk.r2_score(y, predicted[:, 0], sample_weight=weight),
             "neg_mean_absolute_error": -sk.mean_absolute_error(y, predicted[:, 0], sample_weight=weight),

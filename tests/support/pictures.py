@@ -1,25 +1,25 @@
-"""Pictures: what is read off them."""
+"""What the tests read from plots."""
 
 import itertools
 
 
 def texts(artists):
-    """What matplotlib's texts say."""
+    """Return the text of matplotlib's text objects."""
     return [artist.get_text() for artist in artists]
 
 
 def legend_of(ax):
-    """What the legend says, line by line."""
+    """Return the lines of the legend."""
     return texts(ax.get_legend().get_texts())
 
 
 def assert_readable(figure):
-    """Nothing sticks out of the figure, and no tick label lies on the next one."""
+    """Assert that everything is inside the figure and that tick labels do not overlap."""
     figure.draw_without_rendering()
-    tight, whole = figure.get_tightbbox(), figure.bbox_inches
-    assert min(tight.x0, tight.y0) >= 0, "sticks out on the left or below"
-    assert tight.x1 <= whole.x1, "sticks out on the right"
-    assert tight.y1 <= whole.y1, "sticks out above"
+    drawn, figure_box = figure.get_tightbbox(), figure.bbox_inches
+    assert min(drawn.x0, drawn.y0) >= 0, "something is cut off on the left or below"
+    assert drawn.x1 <= figure_box.x1, "something is cut off on the right"
+    assert drawn.y1 <= figure_box.y1, "something is cut off above"
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
         boxes = [label.get_window_extent() for label in axis.get_ticklabels() if label.get_text()]
         assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes)), "tick labels overlap"

@@ -1,4 +1,4 @@
-"""Histories of every kind of task to save and load, and a comparison to the last bit."""
+"""Histories of every kind of task to save and load, and a comparison of all bits."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ NAMES = ["cat", '<script>,"', "Aal ☃\n"]
 
 
 def recorded(*tasks, epochs=(0, 1, 3)):
-    """A history of some outputs, each `(name, task, y_true, y_pred, options)`, as the recorder writes it."""
+    """Return a history of some outputs, each `(name, task, y_true, y_pred, options)`, as a fit records it."""
     history = ScoreHistory({"f1": True, "loss": False, "own": None})
     history.settings.update(task="a task", threshold=0.5, zero_division=NAN, scoring=["f1", "auc"], cells=True, of=None)
     for epoch in epochs:
@@ -34,7 +34,7 @@ def recorded(*tasks, epochs=(0, 1, 3)):
 
 
 def with_curves(tally):
-    """The tally with a curve of its last class: integers, or sums of weights."""
+    """Return the record with a curve of its last class, of integers or of sums of weights."""
     if tally is None:
         return None
     unit = np.float64(0.1) if np.issubdtype(tally.matrix().dtype, np.floating) else np.int64(1)
@@ -61,7 +61,7 @@ HISTORIES = {
 
 
 def assert_same(ours, theirs):
-    """Equal to the last bit, nan as nan, and of the same types and dtypes."""
+    """Assert that all bits, types and dtypes are equal; nan equals nan."""
     assert type(ours) is type(theirs)
     if isinstance(ours, np.ndarray):
         assert ours.dtype == theirs.dtype

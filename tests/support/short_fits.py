@@ -1,4 +1,4 @@
-"""Short fits of one model, on the rows of 40, for what is raised and what is warned of."""
+"""Short fits on 40 rows, for tests of errors and warnings."""
 
 from kerascb_metrics import Metrics
 from tests.support.models import binary_rows
@@ -24,5 +24,5 @@ def fit(model, metrics, callbacks=(), epochs=1, validation_data=(X, Y), **option
 
 
 def ours(warned):
-    """Our own of the warnings recorded (pytest.warns records even those that are ignored)."""
+    """Return only the warnings of Metrics (pytest.warns also records those that are ignored)."""
     return [warning for warning in warned if str(warning.message).startswith("Metrics: ")]

@@ -11,7 +11,7 @@ KEYS = ("a", "b", "c_1", "x")
 
 @dataclass(frozen=True)
 class Tag:
-    """Stands for an array: what was paired with what shows in its name."""
+    """Stands for an array; its name shows which arrays were paired."""
 
     name: str
     shape: tuple = (4,)
@@ -26,7 +26,7 @@ def _containers(child):
 
 
 def structures(flat=False):
-    """Structures of outputs: one by itself, lists, tuples and dicts, flat or nested."""
+    """Structures of outputs: a single one, lists, tuples and dicts, flat or nested."""
     leaf = st.just(0)
     return (
         st.one_of(leaf, _containers(leaf)) if flat else st.one_of(leaf, _containers(st.one_of(leaf, _containers(leaf))))
@@ -34,14 +34,14 @@ def structures(flat=False):
 
 
 def tagged(structure, prefix):
-    """The structure with a `Tag` at each place, numbered in flattened order."""
+    """The structure with a `Tag` for each leaf, numbered in flattened order."""
     count = iter(range(100))
     return tree.map_structure(lambda leaf: Tag(f"{prefix}{next(count)}"), structure)
 
 
 @st.composite
 def losses(draw, structure, own_loss):
-    """Losses as Keras takes them: one, one per output, some of them None, some left out, several for one output."""
+    """Losses as Keras takes them: one, one per output, some None, some left out, or several for one output."""
     n = len(tree.flatten(structure))
     kind = draw(st.sampled_from(["one", "same", "flat", "some", "several"]))
     count = iter(range(100))
@@ -63,7 +63,7 @@ def losses(draw, structure, own_loss):
 
 @st.composite
 def values(draw, structure, losses_, prefix, layer_names=None) -> Any:
-    """Targets or weights: as the outputs, flat, by layer name, only where there is a loss, or one array."""
+    """Targets or weights: as the outputs, flat, by layer name, only for outputs with a loss, or one array."""
     leaves = tagged([0] * len(tree.flatten(structure)), prefix)
     kind = draw(st.sampled_from(["same", "flat", "other", "by name", "with loss", "one", "none left"]))
     if kind == "same":

@@ -1,4 +1,4 @@
-"""A fit whose F1 is another one every epoch, and known beforehand: a logit, shifted by a bias of the epoch's own."""
+"""A fit whose F1 differs in every epoch and is known: the logit is shifted by a bias that each epoch sets."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ def logit_model(sign=1):
 
 
 def fit(callbacks, model=None):
-    """Fit on the rows, an epoch a shift; return Keras's history."""
+    """Fit on the rows, with one epoch per shift; return Keras's history."""
     return (model or logit_model()).fit(
         X, Y, validation_data=(X, Y), epochs=len(SHIFTS), verbose=0, callbacks=[Shift(), *callbacks]
     )

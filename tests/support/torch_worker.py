@@ -28,7 +28,7 @@ class Trained(keras.callbacks.Callback):
 
 
 def attempt(score):
-    """What a fit or a call says, the scores that come of it, and how many batches were trained on by then."""
+    """The error and warnings of a fit or a call, its scores, and how many batches were trained on by then."""
     trained = Trained()
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -58,7 +58,7 @@ def all_attempts(index, folder):
 
 
 def distributed(index, folder):
-    """Under `keras.distribution`; and what the message offers: save the model."""
+    """Under `keras.distribution`; then save the model, as the error message suggests."""
     keras.distribution.set_distribution(
         keras.distribution.DataParallel(devices=["cpu:0", "cpu:1"], auto_shard_dataset=False)
     )
@@ -69,8 +69,8 @@ def distributed(index, folder):
     return found | {"weights": model.get_weights()}
 
 
-def beside_each_other(index, folder):
-    """Without `keras.distribution`, as in a loop of the user's own."""
+def side_by_side(index, folder):
+    """Without `keras.distribution`, as in the user's own training loop."""
     return all_attempts(index, folder)
 
 

@@ -177,7 +177,7 @@ def scored(batches, scoring=None, memory="bounded", loss="binary_crossentropy", 
     """The history of one pass over batches, without a model."""
     recorder = Recorder(Plan(scoring, memory=memory, **options), True, "raise", lambda sentence: None)
     recorder.begin(0, ModelFacts(loss))
-    arrived = Batches(takers=[recorder.reader])
+    arrived = Batches(consumers=[recorder.reader])
     for y_true, y_pred in batches:
         arrived.add([{"y_true": y_true, "y_pred": y_pred, "sample_weight": None, "mask": None}])
     recorder.record(lambda: _Ended(arrived.finish()))

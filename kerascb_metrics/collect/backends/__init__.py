@@ -1,1 +1,1 @@
-"""One file per backend, each with the functions that `collect/backend.py` names."""
+"""One file per backend. Each defines `BACKEND`, an object that implements the `Backend` Protocol."""

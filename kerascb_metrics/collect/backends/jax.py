@@ -1,61 +1,159 @@
-"""The tapped test function on JAX, and what a batch is where devices and processes share it."""
+"""JAX, and what a batch is when several devices or processes share it."""
 
 import functools
 import itertools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Any
 
 import jax
 import keras
 import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 
-from kerascb_metrics.collect.keras_internals import unstacked_batches
+from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
+from kerascb_metrics.collect.keras_internals import jax_state_setter, sync_jax_state, unstacked_batches
 from kerascb_metrics.collect.restore import replaced
-from kerascb_metrics.collect.step_spy import Tap
+from kerascb_metrics.collect.step_spy import StepSpy
+
+State = Any  # the variables' values, as Keras passes them through its functions
+Result = tuple[tuple[Any, State], list[Captured]]  # ((logs, state), parts)
 
 
-def build(model):
-    """Build the twin of Keras's test function: `twin(state, iterator) -> ((logs, state), parts)`.
+class JaxBackend(Backend):
+    """JAX: the variables' values are passed through the steps, and `keras.distribution` shares rows and models."""
 
-    Keras's own `make_test_function` makes it, with the step replaced, and so keeps its jit, donation and shardings.
-    Built for one step and looped here: with `steps_per_execution > 1` Keras returns the last step's outputs only.
-    """
-    tap, test_step = Tap(model), model.test_step
-    compiled = model.jit_compile and not model.run_eagerly
+    predict_calls_unbuilt_model = True
 
-    def tapped_step(state, data):
-        with tap.listening():  # compiled, it runs when a step is traced, not for each batch
-            (logs, state), captured = tap.step(test_step, state, data)
+    def build(self, model: Any) -> TappedFunction:
+        """Build `tapped(state, iterator) -> ((logs, state), parts)`.
+
+        Keras's own `make_test_function` makes it from a replaced step, so jit, donation and shardings are Keras's.
+        It is built for one step and looped here: with `steps_per_execution > 1` Keras returns the outputs of the last
+        step only.
+        """
+        compiled = model.jit_compile and not model.run_eagerly
+        one_step = _one_step(model)
+
+        def each_step(state: State, batches: Iterable[Any]) -> Result:
+            parts = []
+            for batch in batches:
+                (logs, captured), state = one_step(state, iter((batch,)))
+                parts.append(captured if compiled else jax.tree.map(_independent_copy, captured))
+            return (logs, state), parts
+
+        unstacked = unstacked_batches() if model.steps_per_execution > 1 else None
+        if unstacked is not None:
+            return _for_stacked_batches(model, _scanned(one_step) if compiled else None, each_step, unstacked)
+
+        def tapped(state: State, iterator: Iterator[Any]) -> Result:
+            first = next(iterator)  # Keras's evaluate ends the epoch if there is none
+            others = itertools.islice(iterator, model.steps_per_execution - 1)
+            return each_step(state, itertools.chain((first,), others))
+
+        return tapped
+
+    def capture_predictions(
+        self, model: Any, function: Callable[..., Any], consume: Callable[[Any], None]
+    ) -> Callable[..., Any]:
+        """Return a predict function that passes the captured result to `consume`; it takes and returns the state."""
+        guarded = _restoring_state(model, function)
+
+        def predict(state: State, iterator: Iterator[Any]) -> tuple[Tensor, State]:
+            captured, state = guarded(state, iterator)
+            consume(captured)
+            return keras.ops.zeros((1,)), state
+
+        return predict
+
+    def refuse_unsupported(self, model: Any, *, given: bool = False) -> None:
+        """Raise `CaptureError` if Keras stacks batches in a way that is not known."""
+        if not given and model.steps_per_execution > 1:
+            unstacked_batches()
+
+    def to_numpy(self, tensor: Tensor) -> Array:
+        """Return the values of an array; if several processes share it, each of them gets all values."""
+        return np.asarray(tensor) if _is_here(tensor) else process_allgather(tensor, tiled=True)
+
+    def start_copy(self, tensor: Tensor) -> None:
+        """Start to copy to the host, without waiting; the values on other processes come with `to_numpy`."""
+        if not _on_host() and _is_here(tensor):
+            tensor.copy_to_host_async()
+
+    def sync_state(self, model: Any) -> None:
+        """Bring the variables up to date: during a pass they are empty."""
+        sync_jax_state(model)
+
+    def process_index(self) -> int:
+        """Return the index of this process, from 0."""
+        index: int = jax.process_index()
+        return index
+
+    def spans_processes(self) -> bool:
+        """Return whether `keras.distribution` is set to devices of several processes."""
+        distribution = keras.distribution.distribution()
+        if distribution is None or jax.process_count() == 1:
+            return False
+        return len({device.process_index for device in distribution.device_mesh.backend_mesh.devices.flat}) > 1
+
+    def row_shards(self) -> tuple[int, int]:
+        """Return into how many equal parts `keras.distribution` cuts the rows of this process, and those of all.
+
+        Processes that hold the same rows, because only the model is shared, have those parts in common.
+        """
+        distribution = keras.distribution.distribution()
+        if distribution is None:
+            return 1, 1
+        shape = (distribution.device_mesh.devices.size,)
+        sharding = distribution.get_data_layout(shape).backend_layout
+        own = _count_parts(sharding.addressable_devices_indices_map(shape), *shape)
+        return own, _count_parts(sharding.devices_indices_map(shape), *shape)
+
+    def from_processes(self, array: Array) -> Array:
+        """Stack the arrays of all processes; every process gets all of them."""
+        # As 32-bit words, because JAX would round 64-bit numbers if x64 is off.
+        words: Array = process_allgather(np.ascontiguousarray(array).reshape(-1).view(np.uint32))
+        return words.view(array.dtype).reshape(len(words), *array.shape)
+
+    def own_rows(self, leaves: Sequence[Tensor | Array]) -> list[Array] | None:
+        """Return the rows on this process; None, in every process, if the leaves are sharded in different ways."""
+        if not self.spans_processes():
+            return super().own_rows(leaves)
+        shardings = {_sharding(leaf) for leaf in leaves}
+        if len(shardings) != 1 or None in shardings:
+            return None
+        return [_rows_held(leaf) for leaf in leaves]
+
+
+# The functions that Keras runs for each batch.
+
+
+def _one_step(model: Any) -> Callable[[State, Iterator[Any]], tuple[tuple[Any, Captured], State]]:
+    """Return Keras's own test function for one step that also returns the captured part."""
+    spy, test_step = StepSpy(model), model.test_step
+
+    def spied_step(state: State, data: Any) -> tuple[tuple[Any, Captured], State]:
+        with spy.spying():  # a compiled step runs this when it is traced, not for each batch
+            (logs, state), captured = spy.step(test_step, state, data)
         return (logs, captured), state
 
-    with replaced(model, test_step=tapped_step, steps_per_execution=1, test_function=None):
+    with replaced(model, test_step=spied_step, steps_per_execution=1, test_function=None):
         model.make_test_function(force=True)
-        one_step = model.test_function
-
-    def each_step(state, batches):
-        parts = []
-        for batch in batches:
-            (logs, captured), state = one_step(state, iter((batch,)))
-            parts.append(captured if compiled else jax.tree.map(_apart_from_the_source, captured))
-        return (logs, state), parts
-
-    unstacked = unstacked_batches() if model.steps_per_execution > 1 else None
-    if unstacked is not None:
-        return _stacked_twin(model, _scanned(one_step) if compiled else None, each_step, unstacked)
-
-    def twin(state, iterator):
-        first = next(iterator)  # Keras's evaluate ends the epoch where there is none
-        return each_step(state, itertools.chain((first,), itertools.islice(iterator, model.steps_per_execution - 1)))
-
-    return twin
+        one_step: Callable[..., Any] = model.test_function
+    return one_step
 
 
-def _stacked_twin(model, all_steps, each_step, unstacked):
-    """The twin for an iterator that stacks `steps_per_execution` batches, or lists those that do not stack.
+def _for_stacked_batches(
+    model: Any,
+    all_steps: Callable[[State, Any], Result] | None,
+    each_step: Callable[[State, Iterable[Any]], Result],
+    unstacked: type[list[Any]],
+) -> TappedFunction:
+    """Return the tapped function for an iterator that stacks `steps_per_execution` batches, or lists them.
 
-    Like Keras it runs stacked batches by `lax.scan` (`all_steps`) where the step is compiled, and one by one otherwise.
+    As in Keras, stacked batches run by `lax.scan` (`all_steps`) if the step is compiled, and one by one otherwise.
     """
 
-    def twin(state, iterator):
+    def tapped(state: State, iterator: Iterator[Any]) -> Result:
         batches = next(iterator)
         if isinstance(batches, unstacked):
             return each_step(state, batches)
@@ -64,14 +162,14 @@ def _stacked_twin(model, all_steps, each_step, unstacked):
             return all_steps(state, batches)
         return each_step(state, [jax.tree.map(lambda leaf: leaf[step], batches) for step in range(steps)])  # noqa: B023
 
-    return twin
+    return tapped
 
 
-def _scanned(one_step):
-    """Return a compiled function of the state and stacked batches: every step's rows, and the last step's logs."""
+def _scanned(one_step: Callable[..., Any]) -> Callable[[State, Any], Result]:
+    """Return a compiled function of the state and stacked batches: the rows of all steps, the logs of the last."""
 
-    def scan(state, batches):
-        def step(state, batch):
+    def scan(state: State, batches: Any) -> tuple[Any, Captured, State]:
+        def step(state: State, batch: Any) -> tuple[State, Any]:
             outputs, state = one_step(state, iter((batch,)))
             return state, outputs
 
@@ -80,125 +178,81 @@ def _scanned(one_step):
 
     compiled = jax.jit(scan, donate_argnums=0)
 
-    def all_steps(state, batches):
+    def all_steps(state: State, batches: Any) -> Result:
         logs, captured, state = compiled(state, batches)
         return (logs, state), [captured]
 
     return all_steps
 
 
-def _apart_from_the_source(leaf):
-    """Copy what the data source may write its next batch to: a NumPy array, or a JAX array that shares its memory."""
+def _rows_of_steps(leaf: Tensor) -> Tensor:
+    """Concatenate the rows of all steps, (steps, rows, …)."""
+    return leaf.reshape(-1, *leaf.shape[2:])
+
+
+def _independent_copy(leaf: Any) -> Any:
+    """Copy a leaf if the data source may write its next batch to the same memory."""
     shared = isinstance(leaf, np.ndarray) or (isinstance(leaf, jax.Array) and _on_host() and _is_here(leaf))
     return np.array(leaf) if shared else leaf
 
 
-def _rows_of_steps(leaf):
-    """Put the rows of all steps, (steps, rows, …), one after the other."""
-    return leaf.reshape(-1, *leaf.shape[2:])
+def _restoring_state(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a predict function: if it raises, the state that Keras took off the variables is put back.
 
-
-def to_numpy(array):
-    """An array of a JAX array's values; it may share its memory.
-
-    Of one that several processes share, in all of them the whole: each must ask for it, in the same order.
+    Keras empties the variables before the first batch. If reading that batch raises, nothing else holds the weights.
     """
-    return np.asarray(array) if _is_here(array) else process_allgather(array, tiled=True)
+    restore = jax_state_setter(model)
+
+    def guarded(state: State, iterator: Iterator[Any]) -> Any:
+        try:
+            return function(state, iterator)
+        except BaseException:  # Ctrl-C too
+            restore(state)
+            raise
+
+    return guarded
 
 
-def is_host_memory(array):
-    """Tell whether an array is in the host's memory: no JAX array is taken for it."""
-    return False
-
-
-def start_copy(array):
-    """Begin to copy to the host, without waiting; what other processes hold of it comes with `to_numpy`."""
-    if not _on_host() and _is_here(array):
-        array.copy_to_host_async()
-
-
-def refuse_unsupported(model, given=False):
-    """Raise `CaptureError` for what cannot be captured; `given`: with data of the callback's own."""
-    if not given and model.steps_per_execution > 1:
-        unstacked_batches()
-
-
-def process_index():
-    """Return which process this is, from 0."""
-    return jax.process_index()
-
-
-def spans_processes():
-    """Tell whether `keras.distribution` is set to devices of several processes."""
-    distribution = keras.distribution.distribution()
-    if distribution is None or jax.process_count() == 1:
-        return False
-    return len({device.process_index for device in distribution.device_mesh.backend_mesh.devices.flat}) > 1
-
-
-def row_shards():
-    """Return into how many equal parts `keras.distribution` cuts the rows that this process feeds, and those of all.
-
-    Both are 1 without one. Processes that hold the same rows, as where the model alone is shared, have them in common.
-    """
-    distribution = keras.distribution.distribution()
-    if distribution is None:
-        return 1, 1
-    devices = distribution.device_mesh.devices.size
-    sharding = distribution.get_data_layout((devices,)).backend_layout
-    own, all_of_them = (
-        len({rows.indices(devices) for (rows,) in places.values()})
-        for places in (sharding.addressable_devices_indices_map((devices,)), sharding.devices_indices_map((devices,)))
-    )
-    return own, all_of_them
-
-
-def from_processes(array):
-    """Stack a NumPy array of each process, alike in shape and dtype; every process gets all."""
-    # As 32-bit words, for JAX would round 64-bit numbers where x64 is off.
-    words = process_allgather(np.ascontiguousarray(array).reshape(-1).view(np.uint32))
-    return words.view(array.dtype).reshape(len(words), *array.shape)
-
-
-def own_rows(leaves):
-    """Return what this process holds of a batch's arrays, as NumPy, so that each row is on one process.
-
-    None where they do not lie alike, row by row: every process then finds so.
-    """
-    places = {_places(leaf) for leaf in leaves}
-    if len(places) != 1 or None in places:
-        return None
-    return [_rows_held(leaf) for leaf in leaves]
+# Where the rows of an array are.
 
 
 @functools.cache
-def _on_host():
-    """Whether devices share the host's memory: then there is nothing to copy, and asking for it costs time."""
-    return jax.default_backend() == "cpu"
+def _on_host() -> bool:
+    """Return whether devices share the host's memory: a copy would be useless, and asking for one takes time."""
+    on_host: bool = jax.default_backend() == "cpu"
+    return on_host
 
 
 @functools.cache
-def _alone():
-    return jax.process_count() == 1
+def _is_only_process() -> bool:
+    only: bool = jax.process_count() == 1
+    return only
 
 
-def _is_here(array):
-    return _alone() or array.is_fully_addressable or array.is_fully_replicated
+def _is_here(array: Tensor) -> bool:
+    return _is_only_process() or array.is_fully_addressable or array.is_fully_replicated
 
 
-def _places(leaf):
-    """Which rows of an array lie on which device; None where it is no JAX array, or devices cut other axes."""
+def _count_parts(rows_by_device: dict[Any, tuple[slice]], length: int) -> int:
+    return len({rows.indices(length) for (rows,) in rows_by_device.values()})
+
+
+def _sharding(leaf: Tensor) -> Hashable:
+    """Return which rows of an array are on which device; None if it is not a JAX array, or cut along other axes."""
     if isinstance(leaf, np.ndarray) or leaf.ndim == 0:
         return None
-    places = leaf.sharding.devices_indices_map(leaf.shape)
+    by_device = leaf.sharding.devices_indices_map(leaf.shape)
     whole = [slice(None).indices(size) for size in leaf.shape[1:]]
-    for _, *others in places.values():
+    for _, *others in by_device.values():
         if [part.indices(size) for part, size in zip(others, leaf.shape[1:], strict=True)] != whole:
             return None
-    return tuple((device.id, rows.indices(len(leaf))) for device, (rows, *_) in places.items())
+    return tuple((device.id, rows.indices(len(leaf))) for device, (rows, *_) in by_device.items())
 
 
-def _rows_held(leaf):
+def _rows_held(leaf: Tensor) -> Array:
     held = {shard.index[0].indices(len(leaf)): shard for shard in leaf.addressable_shards if shard.replica_id == 0}
     none = np.empty((0, *leaf.shape[1:]), leaf.dtype)
     return np.concatenate([none, *(np.asarray(held[rows].data) for rows in sorted(held))])
+
+
+BACKEND: Backend = JaxBackend()

@@ -1,70 +1,93 @@
-"""The tapped test function on PyTorch."""
+"""PyTorch."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import torch
 
-from kerascb_metrics.collect.keras_internals import joins_torch_processes
-from kerascb_metrics.collect.step_spy import Tap
+from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
+from kerascb_metrics.collect.keras_internals import fits_under_way, joins_torch_processes
+from kerascb_metrics.collect.step_spy import StepSpy
 from kerascb_metrics.exceptions import CaptureError
 
 
-def build(model):
-    """Build the twin of Keras's test function: `twin(data) -> (logs, parts)`.
+class TorchBackend(Backend):
+    """PyTorch: nothing is traced, modules have a training mode, and processes are joined by torch.distributed."""
 
-    Keras allows no `steps_per_execution` here, so there is one batch a call.
-    """
-    # Under a mask, Keras's losses multiply the sample weights in place (`sample_weight *= mask` in `apply_mask`).
-    tap = Tap(model, copy=torch.clone)
+    def build(self, model: Any) -> TappedFunction:
+        """Build `tapped(data) -> (logs, parts)`. Keras allows no `steps_per_execution` here: one batch per call."""
+        # Under a mask, Keras's losses multiply the sample weights in place (`sample_weight *= mask` in `apply_mask`).
+        spy = StepSpy(model, copy=torch.clone)
 
-    def one_step(data):
-        with torch.no_grad():
-            return tap.step(model.test_step, data)
+        def one_step(data: Any) -> tuple[Any, Captured]:
+            with torch.no_grad():
+                return spy.step(model.test_step, data)
 
-    if model.jit_compile:
-        one_step = torch.compile(one_step)
+        if model.jit_compile:
+            one_step = torch.compile(one_step)
 
-    def twin(data):
-        with tap.listening():
-            logs, captured = one_step(data[0])
-        return logs, [captured]
+        def tapped(data: Any) -> tuple[Any, list[Captured]]:
+            with spy.spying():
+                logs, captured = one_step(data[0])
+            return logs, [captured]
 
-    return twin
+        return tapped
+
+    def refuse_unsupported(self, model: Any, *, given: bool = False) -> None:
+        """Raise `CaptureError` if Keras trains several processes together: each sees the outputs of its own rows."""
+        count, distribution = self.separate_processes(), keras.distribution.distribution()
+        if count == 1 or (distribution is None and not joins_torch_processes()):
+            return
+        how = f"Keras {keras.__version__} joins them" if distribution is None else type(distribution).__name__
+        raise CaptureError(
+            f"Metrics: {count} processes of torch.distributed train together ({how}). On PyTorch their rows cannot be "
+            "gathered yet, so each process would score its own rows only. Train on JAX, where all rows are scored; or "
+            "leave Metrics out, save the model after training, and call metrics.evaluate(model, data) in a separate "
+            "process."
+        )
+
+    def to_numpy(self, tensor: Tensor) -> Array:
+        """Return a tensor's values; Keras's own function warns at every call and takes ten times as long."""
+        if tensor.dtype == torch.bfloat16:
+            return super().to_numpy(tensor)
+        array: Array = tensor.numpy(force=True)
+        return array
+
+    def is_host_memory(self, tensor: Tensor) -> bool:
+        """Return whether the tensor is on the CPU."""
+        on_cpu: bool = tensor.device.type == "cpu"
+        return on_cpu
+
+    @contextlib.contextmanager
+    def evaluation_mode(self, model: Any) -> Iterator[None]:
+        """Turn the training mode of the modules off, as Keras's `predict` does; in a fit of the model, restore it.
+
+        Outside a fit it stays off, as after `predict`: another thread may be predicting.
+        """
+        training = [module for module in model.modules() if module.training] if fits_under_way(model) else []
+        model.eval()
+        try:
+            yield
+        finally:
+            for module in training:
+                vars(module)["training"] = True
+
+    def get_random_state(self) -> Tensor:
+        """Return the state of PyTorch's global generator: a DataLoader takes its seed from there at every reading."""
+        return torch.get_rng_state()
+
+    def set_random_state(self, state: Tensor) -> None:
+        """Restore the state of PyTorch's global generator."""
+        torch.set_rng_state(state)
+
+    def separate_processes(self) -> int:
+        """Return how many processes torch.distributed has; 1 if it is not initialized."""
+        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+            return 1
+        count: int = torch.distributed.get_world_size()
+        return count
 
 
-def to_numpy(tensor):
-    """An array of a tensor's values; it may share its memory."""
-    if tensor.dtype == torch.bfloat16:
-        return keras.ops.convert_to_numpy(tensor)
-    return tensor.numpy(force=True)  # Keras's own way warns at every call, at ten times the cost
-
-
-def is_host_memory(tensor):
-    """Tell whether a tensor is in the host's memory: there is no device to be kept waiting."""
-    return tensor.device.type == "cpu"
-
-
-def start_copy(tensor):
-    """Do nothing: PyTorch copies from a device when it is asked for the values."""
-
-
-def process_count():
-    """Return how many processes torch.distributed has; 1 where it is not initialized."""
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_world_size() if distributed else 1
-
-
-def refuse_unsupported(model, given=False):
-    """Raise `CaptureError` for processes that Keras trains together: each has the outputs of its own rows only.
-
-    `given`: with data of the callback's own.
-    """
-    count, distribution = process_count(), keras.distribution.distribution()
-    if count == 1 or (distribution is None and not joins_torch_processes()):
-        return
-    how = f"Keras {keras.__version__} joins them" if distribution is None else type(distribution).__name__
-    raise CaptureError(
-        f"Metrics: {count} processes of torch.distributed train together ({how}). On PyTorch their rows cannot be "
-        "gathered yet, so each process would score its own rows only. Train on JAX, where all rows are scored; or "
-        "leave Metrics out, save the model after training, and call metrics.evaluate(model, data) in a process of its "
-        "own."
-    )
+BACKEND: Backend = TorchBackend()

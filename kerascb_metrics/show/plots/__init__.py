@@ -1,1 +1,1 @@
-"""Plots in scikit-learn's manner: data, and `plot(ax=None)` that returns itself."""
+"""Plots in scikit-learn's style: a display has data and `plot(ax=None)`, which returns it."""

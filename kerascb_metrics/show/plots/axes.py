@@ -1,34 +1,48 @@
-"""What every picture shares: matplotlib, imported late; panels, lines told apart without colour, legends, names."""
+"""Shared by all plots: matplotlib, imported late; panels, line styles, legends, titles and short names."""
 
 import importlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
 
-# Okabe and Ito's colours, told apart by colour-blind eyes; their yellow is left out, which white paper swallows.
+if TYPE_CHECKING:  # matplotlib is an extra
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, which colour-blind people can tell apart; without their yellow, too pale on white paper.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", "--", "-.", ":")
 _MARKERS = "os^DvPX<>"
-# As many lines as colours and dashes tell apart: their numbers have no common factor, so no pair occurs twice.
+# How many lines colours and dashes can distinguish: their numbers have no common factor, so no pair occurs twice.
 MOST_LINES = len(COLOURS) * len(_DASHES)
 
 
-def pyplot():
-    """Return `matplotlib.pyplot`; raise `ImportError` that names the extra where there is none."""
+def pyplot() -> Any:
+    """Return the module `matplotlib.pyplot`.
+
+    Raises:
+        ImportError: without matplotlib; the message names the extra.
+    """
     try:
         return importlib.import_module("matplotlib.pyplot")
     except ImportError as error:
         raise ImportError(
-            'kerascb_metrics draws with matplotlib, which cannot be imported: pip install "kerascb_metrics[plot]"'
+            'kerascb_metrics needs matplotlib for plots, and it cannot be imported: pip install "kerascb_metrics[plot]"'
         ) from error
 
 
-def panels(ax, rows=1, columns=1, size=(6.4, 4.8), **options):
-    """Return `(figure, list of axes)`: a new figure, or the place of one axes divided.
+def panels(
+    ax: "Axes | None", rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.8), **options: Any
+) -> tuple[Any, list["Axes"]]:
+    """Return `(figure, list of axes)`: a new figure, or the given axes divided into a grid.
 
     Args:
-        ax: axes to draw in, or None for a figure of its own.
-        rows: of panels; where there is one panel in all, it is `ax` itself.
-        columns: of panels.
+        ax: axes to draw in, or None for a new figure.
+        rows: number of rows of panels; a single panel is `ax` itself.
+        columns: number of columns of panels.
         size: of the new figure, in inches.
         **options: for the grid, such as `height_ratios`.
+
+    Raises:
+        ValueError: for several panels in axes that cannot be divided.
     """
     plt = pyplot()
     if ax is not None and rows * columns == 1:
@@ -41,23 +55,24 @@ def panels(ax, rows=1, columns=1, size=(6.4, 4.8), **options):
     return figure, [figure.add_subplot(grid[row, column]) for row in range(rows) for column in range(columns)]
 
 
-def _grid_within(ax, rows, columns, options):
-    if ax.get_subplotspec() is None:
+def _grid_within(ax: "Axes", rows: int, columns: int, options: dict[str, Any]) -> Any:
+    place = ax.get_subplotspec()
+    if place is None:
         raise ValueError(
-            f"this picture has {rows} × {columns} panels, for which only axes made by subplots() or add_subplot() can "
-            "be divided; received axes at a fixed place. Leave ax out for a figure of its own."
+            f"this plot needs {rows} × {columns} panels, and only axes made by subplots() or add_subplot() can be "
+            "divided; received axes at a fixed position. Leave ax out to get a new figure."
         )
     ax.set_axis_off()
-    return ax.get_subplotspec().subgridspec(rows, columns, **options)
+    return place.subgridspec(rows, columns, **options)
 
 
-def aspect(ax):
-    """Return the aspect of a picture that is best square: a layout cuts off what stands beside axes that must be."""
-    return "auto" if is_laid_out(ax) else "equal"
+def aspect(ax: "Axes") -> Literal["auto", "equal"]:
+    """Return the aspect of a plot that should be square: a layout would cut off the legend next to square axes."""
+    return "auto" if has_layout(ax) else "equal"
 
 
-def style(number):
-    """Return colour, dashes and marker of the line of a number: as keywords of matplotlib."""
+def style(number: int) -> dict[str, Any]:
+    """Return colour, dashes and marker of the line with a number, as keyword arguments of matplotlib."""
     return {
         "color": COLOURS[number % len(COLOURS)],
         "linestyle": _DASHES[number % len(_DASHES)],
@@ -67,44 +82,56 @@ def style(number):
     }
 
 
-def check_lines(number, remedy):
-    """Raise `ValueError` for more lines than can be told apart."""
+def check_lines(number: int, remedy: str) -> None:
+    """Raise `ValueError` if there are too many lines to distinguish."""
     if number > MOST_LINES:
-        raise ValueError(f"{number} lines cannot be told apart in one picture, {MOST_LINES} can. {remedy}")
+        raise ValueError(f"received {number} lines; one plot can show at most {MOST_LINES} distinct ones. {remedy}")
 
 
-def room(labels, width, height):
-    """Return the size of a figure, in inches, whose legend stands beside axes of about the size given."""
+def size_with_legend(labels: Iterable[str], width: float, height: float) -> tuple[float, float]:
+    """Return the size of a figure, in inches, whose legend is to the right of axes of about the given size."""
     lines = [line for label in labels for line in label.split("\n")]
     return width + 0.8 + 0.07 * max(map(len, lines)), max(height, 0.2 * len(lines) + 0.8)
 
 
-def is_laid_out(ax):
-    """Tell whether the figure has a layout that makes room for what stands beside axes."""
+def has_layout(ax: "Axes") -> bool:
+    """Return whether the figure has a layout engine, which makes space for a legend outside the axes."""
     return ax.figure.get_layout_engine() is not None
 
 
-def legend(ax):
-    """Put the legend to the right of the axes where the figure makes room for it, else where it covers least."""
-    if not is_laid_out(ax):
-        return ax.legend(loc="best", fontsize="small")
-    return ax.legend(
+def add_legend(ax: "Axes") -> None:
+    """Put the legend to the right of the axes if the figure makes space for it, else where it covers least."""
+    if not has_layout(ax):
+        ax.legend(loc="best", fontsize="small")
+        return
+    ax.legend(
         loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, fontsize="small", handlelength=3.5, frameon=False
     )
 
 
-def short(names, length=24):
-    """Return names no longer than that, cut where most of them stay distinct: in the middle, behind, or in front.
+def title_of(output: str | None, epoch: int | None) -> str:
+    """Return the title of a plot: the output and the epoch, as far as they are given.
 
-    >>> short(["a class with a very long name", "cat"], 16)
+    >>> title_of("digit", 3), title_of(None, 3), title_of(None, None)
+    ('digit, epoch 3', 'epoch 3', '')
+    """
+    return ", ".join([*([] if output is None else [output]), *([] if epoch is None else [f"epoch {epoch}"])])
+
+
+def shorten(names: Iterable[object], length: int = 24) -> list[str]:
+    """Return names of at most `length` characters, cut in the middle, at the end or at the start.
+
+    All names are cut at the same place: where most of them stay distinct.
+
+    >>> shorten(["a class with a very long name", "cat"], 16)
     ['a class…ong name', 'cat']
-    >>> short(["number 1 of the list", "number 2 of the list"], 16)
+    >>> shorten(["number 1 of the list", "number 2 of the list"], 16)
     ['number 1 of the…', 'number 2 of the…']
     """
-    names = [str(name) for name in names]
+    texts = [str(name) for name in names]
     cuts = [((length - 1) // 2, length // 2), (length - 1, 0), (0, length - 1)]
-    return max(([_cut(name, *cut) for name in names] for cut in cuts), key=lambda found: len(set(found)))
+    return max(([_cut(text, *cut) for text in texts] for cut in cuts), key=lambda found: len(set(found)))
 
 
-def _cut(name, head, tail):
-    return name if len(name) <= head + tail + 1 else f"{name[:head]}…{name[len(name) - tail :]}"
+def _cut(text: str, head: int, tail: int) -> str:
+    return text if len(text) <= head + tail + 1 else f"{text[:head]}…{text[len(text) - tail :]}"

@@ -1,48 +1,72 @@
 """Confusion matrices of one epoch, readable from 2 classes to 100."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-from kerascb_metrics.show.plots.axes import aspect, panels, short
+from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.show.epochs import Epoch
+from kerascb_metrics.show.plots.axes import aspect, panels, shorten, title_of
+
+if TYPE_CHECKING:  # matplotlib is an extra
+    from matplotlib.axes import Axes
+
+Normalize = Literal["true", "pred", "all"]
 
 _MOST_WITH_VALUES = 30  # classes
 _SMALLEST_FONT = 5  # points
-_LINE = 12  # points that the label of one row needs
-NORMALIZE = (None, "true", "pred", "all")
+_LINE = 12  # points of height that the label of one row needs
 
 
 class ConfusionDisplay(ConfusionMatrixDisplay):
-    """scikit-learn's display of a confusion matrix, with the figure, fonts and tick labels fitted to the classes.
+    """scikit-learn's display of a confusion matrix, with figure size, fonts and tick labels adapted to the classes.
 
-    Values are written into the cells where there is room; without them a colour bar stands beside.
+    Values are written into the cells if there is space for them; otherwise there is a colour bar.
 
     Args:
         confusion_matrix: (C, C), rows true, columns predicted.
         display_labels: (C,) the names of the classes.
-        normalize: how it was normalised: None, "true", "pred" or "all".
-        title: what stands above it.
+        normalize: how the matrix was normalised: None, "true", "pred" or "all".
+        title: the title of the plot.
 
     Attributes:
         figure_, ax_, im_, text_: as in `sklearn.metrics.ConfusionMatrixDisplay`.
     """
 
+    confusion_matrix: np.ndarray
+    ax_: "Axes"
+    figure_: Any
     text_: Any
 
-    def __init__(self, confusion_matrix, *, display_labels=None, normalize=None, title=None):
+    def __init__(
+        self,
+        confusion_matrix: np.ndarray,
+        *,
+        display_labels: Sequence[object] | None = None,
+        normalize: Normalize | None = None,
+        title: str | None = None,
+    ) -> None:
         super().__init__(confusion_matrix, display_labels=display_labels)
         self.normalize = normalize
         self.title = title
 
-    def plot(self, ax=None, *, include_values=None, colorbar=None, **options):
-        """Draw it.
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        include_values: bool | None = None,
+        colorbar: bool | None = None,
+        **options: Any,
+    ) -> Self:
+        """Draw the matrix.
 
         Args:
-            ax: matplotlib axes, of the size they have now; None for a figure of its own.
-            include_values: whether values stand in the cells; None: where there is room.
-            colorbar: whether there is one; None: where there are no values.
+            ax: matplotlib axes, which keep their size; None for a new figure.
+            include_values: whether to write values into the cells; None: if there is space.
+            colorbar: whether to draw a colour bar; None: if there are no values.
             **options: as in `ConfusionMatrixDisplay.plot`.
 
         Returns:
@@ -51,18 +75,18 @@ class ConfusionDisplay(ConfusionMatrixDisplay):
         n_classes = len(self.confusion_matrix)
         _, (ax,) = panels(ax, size=_size(n_classes, self._names))
         wanted = n_classes <= _MOST_WITH_VALUES if include_values is None else include_values
-        look = _look(self.confusion_matrix, self.normalize, ax)
-        super().plot(ax=ax, include_values=wanted, colorbar=False, **{**look, **options})
+        defaults = _colours_and_format(self.confusion_matrix, self.normalize, ax)
+        super().plot(ax=ax, include_values=wanted, colorbar=False, **{**defaults, **options})
         ax.set_title(self.title or "")
         self._fit(wanted and include_values is None)
         if self.text_ is None if colorbar is None else colorbar:
             self.figure_.colorbar(self.im_, ax=ax, fraction=0.046, pad=0.04)
         return self
 
-    def _fit(self, may_drop_values):
-        """Fit fonts and tick labels to the cells, whose size the layout settles."""
+    def _fit(self, may_drop_values: bool) -> None:
+        """Fit fonts and tick labels to the cells, whose size is known after the layout."""
         self._set_ticks(1, 90)
-        self.figure_.canvas.figure.draw_without_rendering()  # of a subfigure, the whole
+        self.figure_.canvas.figure.draw_without_rendering()  # the whole figure, also for a subfigure
         extent = self.ax_.get_window_extent()
         cell = min(extent.width, extent.height) * 72 / self.figure_.dpi / len(self.confusion_matrix)
         is_wide = 6.5 * max(map(len, self._names)) > cell
@@ -75,47 +99,60 @@ class ConfusionDisplay(ConfusionMatrixDisplay):
         else:
             _fit_values(self, font)
 
-    def _set_ticks(self, step, rotation):
+    def _set_ticks(self, step: int, rotation: int) -> None:
         shown, labels = range(0, len(self._names), step), self._names[::step]
         self.ax_.set_xticks(shown, labels, rotation=rotation)
         self.ax_.set_yticks(shown, labels)
 
     @property
-    def _names(self):
-        return short(range(len(self.confusion_matrix)) if self.display_labels is None else self.display_labels)
+    def _names(self) -> list[str]:
+        return shorten(range(len(self.confusion_matrix)) if self.display_labels is None else self.display_labels)
 
-    def _drop_values(self):
+    def _drop_values(self) -> None:
         for text in self.text_.flat:
             text.remove()
         self.text_ = None
 
 
 class LabelConfusionDisplay:
-    """A small confusion matrix for each label of a multilabel task, in a grid.
+    """Small confusion matrices in a grid, one per label of a multilabel task.
 
     Args:
         confusion_matrices: (L, 2, 2) tables [[tn, fp], [fn, tp]].
         display_labels: (L,) the names of the labels.
         normalize: how each was normalised: None, "true", "pred" or "all".
-        title: what stands above them.
+        title: the title of the plot.
 
     Attributes:
-        displays_: a `ConfusionDisplay` a label.
-        figure_: the matplotlib figure.
-        ax_: the first label's axes; `axes_`: all of them.
+        displays_: one `sklearn.metrics.ConfusionMatrixDisplay` per label.
+        figure_: the matplotlib figure, or the subfigure of the axes that were given.
+        ax_: the axes of the first label.
+        axes_: the axes of all labels.
     """
 
-    def __init__(self, confusion_matrices, *, display_labels, normalize=None, title=None):
+    displays_: list[ConfusionMatrixDisplay]
+    figure_: Any
+    ax_: "Axes"
+    axes_: "list[Axes]"
+
+    def __init__(
+        self,
+        confusion_matrices: np.ndarray,
+        *,
+        display_labels: Sequence[object],
+        normalize: Normalize | None = None,
+        title: str | None = None,
+    ) -> None:
         self.confusion_matrices = confusion_matrices
         self.display_labels = display_labels
         self.normalize = normalize
         self.title = title
 
-    def plot(self, ax=None):
-        """Draw it.
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the matrices.
 
         Args:
-            ax: matplotlib axes, whose place is divided; None for a figure of its own.
+            ax: matplotlib axes, which are divided; None for a new figure.
 
         Returns:
             The display itself.
@@ -135,12 +172,13 @@ class LabelConfusionDisplay:
             self.ax_.set_title(f"{self.title or ''}\n{self.ax_.get_title()}", fontsize=9)
         return self
 
-    def _draw(self, number, columns):
-        """Draw one label's table; only the outer ones of the grid say what the axes are."""
+    def _draw(self, number: int, columns: int) -> ConfusionMatrixDisplay:
+        """Draw the table of one label; only the left column and the lowest row of the grid have axis labels."""
         table, ax = self.confusion_matrices[number], self.axes_[number]
-        display = ConfusionMatrixDisplay(table).plot(ax=ax, colorbar=False, **_look(table, self.normalize, ax))
+        options = _colours_and_format(table, self.normalize, ax)
+        display = ConfusionMatrixDisplay(table).plot(ax=ax, colorbar=False, **options)
         _fit_values(display, min(9, 42 / _longest(display)))
-        ax.set_title(short(self.display_labels, 16)[number], fontsize=9)
+        ax.set_title(shorten(self.display_labels, 16)[number], fontsize=9)
         is_lowest, is_left = number + columns >= len(self.confusion_matrices), number % columns == 0
         ax.set_xlabel("predicted" if is_lowest else "", fontsize=9)
         ax.set_ylabel("true" if is_left else "", fontsize=9)
@@ -148,47 +186,55 @@ class LabelConfusionDisplay:
         return display
 
 
-def _longest(display):
+def _longest(display: ConfusionMatrixDisplay) -> int:
     return max(len(text.get_text()) for text in display.text_.flat)
 
 
-def _fit_values(display, font):
-    """Give the values their size, and the colour that shows on their cell."""
+def _fit_values(display: ConfusionMatrixDisplay, font: float) -> None:
+    """Set the size of the values, and a colour that is visible on their cell."""
     for text, value in zip(display.text_.flat, display.confusion_matrix.flat, strict=True):
         text.set(fontsize=font, color="white" if display.im_.norm(value) > 0.6 else "black")
 
 
-def confusion_display(history, epoch=-1, *, normalize=None, output=None):
-    """Return the display of an epoch of a `ScoreHistory`: one matrix, or of a multilabel task one a label."""
-    if normalize not in NORMALIZE:
-        raise ValueError(f"normalize must be one of {', '.join(map(repr, NORMALIZE))}; received {normalize!r}.")
+def confusion_display(
+    history: RunRecord, epoch: Epoch = -1, *, normalize: Normalize | None = None, output: str | None = None
+) -> ConfusionDisplay | LabelConfusionDisplay:
+    """Return the display of an epoch: one matrix, or one per label of a multilabel task.
+
+    The arguments and errors are those of `ScoreHistory.plot_confusion`.
+    """
+    choices = (None, *get_args(Normalize))
+    if normalize not in choices:
+        raise ValueError(f"normalize must be one of {', '.join(map(repr, choices))}; received {normalize!r}.")
     tally = history.tally(epoch, output)
-    title = " ".join([*([] if output is None else [f"{output},"]), f"epoch {history.epochs[history.index_of(epoch)]}"])
-    matrix, options = tally.matrix(), {"normalize": normalize, "title": title, "display_labels": tally.class_names}
+    title = title_of(output, history.epochs[history.index_of(epoch)])
+    names, matrix = tally.class_names, tally.matrix()
     if tally.kind == "multilabel":
-        return LabelConfusionDisplay(np.stack([_normalized(table, normalize) for table in matrix]), **options)
-    return ConfusionDisplay(_normalized(matrix, normalize), **options)
+        tables = np.stack([_normalized(table, normalize) for table in matrix])
+        return LabelConfusionDisplay(tables, display_labels=names, normalize=normalize, title=title)
+    return ConfusionDisplay(_normalized(matrix, normalize), display_labels=names, normalize=normalize, title=title)
 
 
-def _normalized(matrix, normalize):
-    """The matrix as scikit-learn normalises it, a row without rows as zeros."""
+def _normalized(matrix: np.ndarray, normalize: Normalize | None) -> np.ndarray:
+    """Return the matrix as scikit-learn normalises it; a row, column or matrix that sums to 0 stays 0."""
     if normalize is None:
         return matrix
     y_true, y_pred = np.indices(matrix.shape).reshape(2, -1)
-    return confusion_matrix(y_true, y_pred, sample_weight=matrix.ravel(), normalize=normalize)
+    normalized: np.ndarray = confusion_matrix(y_true, y_pred, sample_weight=matrix.ravel(), normalize=normalize)
+    return normalized
 
 
-def _look(matrix, normalize, ax):
-    """Colours from white, nothing, to blue, and the form of the numbers."""
-    form = "d" if np.issubdtype(matrix.dtype, np.integer) else ".4g" if normalize is None else ".2f"
+def _colours_and_format(matrix: np.ndarray, normalize: Normalize | None, ax: "Axes") -> dict[str, Any]:
+    """Return options of `ConfusionMatrixDisplay.plot`: colours from white (0) to blue, and the number format."""
+    values_format = "d" if np.issubdtype(matrix.dtype, np.integer) else ".4g" if normalize is None else ".2f"
     return {
         "cmap": "Blues",
-        "values_format": form,
+        "values_format": values_format,
         "im_kw": {"vmin": 0, "vmax": matrix.max() or 1, "aspect": aspect(ax)},
     }
 
 
-def _size(n_classes, names):
+def _size(n_classes: int, names: Sequence[str]) -> tuple[float, float]:
     side = float(np.clip(0.5 * n_classes, 2, 10))
     label = 0.085 * max(map(len, names))
     below = label if n_classes > 3 and label > 0.3 else 0.15

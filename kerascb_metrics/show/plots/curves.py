@@ -1,77 +1,121 @@
-"""ROC and precision-recall curves of some epochs and classes, and precision, recall and F1 against the threshold."""
+"""ROC and precision-recall curves of epochs and classes; precision, recall and F1 by threshold."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
-from kerascb_metrics.show.plots.axes import aspect, check_lines, legend, panels, room, short, style
+from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.show.epochs import Epoch
+from kerascb_metrics.show.plots.axes import (
+    add_legend,
+    aspect,
+    check_lines,
+    panels,
+    shorten,
+    size_with_legend,
+    style,
+    title_of,
+)
+from kerascb_metrics.tally.curve import Curve
+
+if TYPE_CHECKING:  # matplotlib is an extra
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 # Marks the highest F1.
-_STAR = {"marker": "*", "markersize": 15, "markeredgecolor": "black", "linestyle": "none", "zorder": 3}
-_CHANCE = {"color": "0.5", "linestyle": (0, (1, 2)), "linewidth": 1.2}
+_STAR: dict[str, Any] = {"marker": "*", "markersize": 15, "markeredgecolor": "black", "linestyle": "none", "zorder": 3}
+_CHANCE: dict[str, Any] = {"color": "0.5", "linestyle": (0, (1, 2)), "linewidth": 1.2}
+
+_CurveDisplay: TypeAlias = RocCurveDisplay | PrecisionRecallDisplay
+# Makes a display of a curve, its recorded score, and the name of its class.
+_MakeDisplay: TypeAlias = Callable[[Curve, float | None, str | None], _CurveDisplay]
 
 
 class CurvesDisplay:
-    """Curves of several epochs or classes in one picture, each drawn by scikit-learn's display of one curve.
+    """Curves of several epochs or classes in one plot, each drawn by scikit-learn's display of one curve.
 
     Args:
-        displays: a `sklearn.metrics.RocCurveDisplay` or `PrecisionRecallDisplay` a curve.
-        names: what the legend says of each curve.
-        title: what stands above them.
-        chance: whether the last display draws the line of chance too.
+        displays: one `sklearn.metrics.RocCurveDisplay` or `PrecisionRecallDisplay` per curve.
+        names: the text of each curve in the legend.
+        title: the title of the plot.
+        chance: whether to draw the chance level, by the last display.
 
     Attributes:
         lines_: the line of each curve.
-        figure_: the matplotlib figure.
+        figure_: the matplotlib figure, or the subfigure of the axes that were given.
         ax_: its axes.
     """
 
-    def __init__(self, displays, names, *, title=None, chance=True):
+    lines_: "list[Line2D]"
+    figure_: Any
+    ax_: "Axes"
+
+    def __init__(
+        self, displays: Sequence[_CurveDisplay], names: Sequence[str], *, title: str | None = None, chance: bool = True
+    ) -> None:
         self.displays = displays
         self.names = names
         self.title = title
         self.chance = chance
 
-    def plot(self, ax=None):
-        """Draw it.
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the curves.
 
         Args:
-            ax: matplotlib axes; None for a figure of its own.
+            ax: matplotlib axes; None for a new figure.
 
         Returns:
             The display itself.
         """
-        self.figure_, (self.ax_,) = panels(ax, size=room([*self.names, 26 * " "], 5, 4.8))
+        self.figure_, (self.ax_,) = panels(ax, size=size_with_legend([*self.names, 26 * " "], 5, 4.8))
         for number, (display, name) in enumerate(zip(self.displays, self.names, strict=True)):
             chance = self.chance and number == len(self.displays) - 1
-            # Named here too: scikit-learn 1.6 draws a legend in any case, and warns where there is nothing in it.
+            # The name is given here too: scikit-learn 1.6 always draws a legend, and warns if it is empty.
             display.plot(ax=self.ax_, name=name, plot_chance_level=chance, chance_level_kw=_CHANCE if chance else None)
-            # Markers at other places for each curve, so that they show where curves lie upon each other.
+            # The markers of each curve are at other places, so that they show where curves overlap.
             display.line_.set(**style(number), label=name, markevery=(0.03 * (number % 5), 0.15))
         self.lines_ = [display.line_ for display in self.displays]
         self.ax_.set_aspect(aspect(self.ax_))
         self.ax_.set_title(self.title or "")
         self.ax_.grid(alpha=0.3)
-        legend(self.ax_)
+        add_legend(self.ax_)
         return self
 
 
 class ThresholdDisplay:
-    """Precision, recall and F1 of one class against the threshold above which a row is positive.
+    """Precision, recall and F1 of one class by threshold; a row above the threshold is positive.
 
     Args:
-        thresholds: (K,) rising: probabilities of the class, or margins.
-        precision, recall, f1: (K,) of the rows that score at or above each.
-        threshold: the one that the task uses, or None.
-        axis: what the thresholds are.
-        title: what stands above it.
+        thresholds: (K,) ascending: probabilities of the class, or margins.
+        precision, recall, f1: (K,) of the rows that score at or above each threshold.
+        threshold: the threshold that the task uses, or None.
+        axis: the label of the threshold axis.
+        title: the title of the plot.
 
     Attributes:
         lines_: the lines of precision, recall and F1.
-        figure_: the matplotlib figure.
+        figure_: the matplotlib figure, or the subfigure of the axes that were given.
         ax_: its axes.
     """
 
-    def __init__(self, thresholds, precision, recall, f1, *, threshold=None, axis="threshold", title=None):
+    lines_: "list[Line2D]"
+    figure_: Any
+    ax_: "Axes"
+
+    def __init__(
+        self,
+        thresholds: np.ndarray,
+        precision: np.ndarray,
+        recall: np.ndarray,
+        f1: np.ndarray,
+        *,
+        threshold: float | None = None,
+        axis: str = "threshold",
+        title: str | None = None,
+    ) -> None:
         self.thresholds = thresholds
         self.precision = precision
         self.recall = recall
@@ -81,14 +125,16 @@ class ThresholdDisplay:
         self.title = title
 
     @classmethod
-    def from_history(cls, history, epoch=-1, class_name=None, *, output=None):
-        """Take it out of a `ScoreHistory`; arguments as in `ScoreHistory.plot_threshold`."""
-        tally, epoch = history.tally(epoch, output), history.epochs[history.index_of(epoch)]
-        names = _classes(tally, None if class_name is None else [class_name], epoch)
+    def from_history(
+        cls, history: RunRecord, epoch: Epoch = -1, class_name: object = None, *, output: str | None = None
+    ) -> Self:
+        """Return the display of a `ScoreHistory`; the arguments are those of `ScoreHistory.plot_threshold`."""
+        tally, number = history.tally(epoch, output), history.epochs[history.index_of(epoch)]
+        names = _class_names(tally, class_name, number)
         if len(names) > 1:
-            raise ValueError(f"one class goes into this picture: choose class_name= of {', '.join(names)}.")
+            raise ValueError(f"this plot shows one class: choose class_name= from {', '.join(names)}.")
         (name,) = names
-        thresholds, tps, fps = _counts_rising(tally, name)
+        thresholds, tps, fps = _ascending_counts(tally, name)
         positives = tally.curves[name].positives
         return cls(
             thresholds,
@@ -97,20 +143,20 @@ class ThresholdDisplay:
             2 * tps / (tps + fps + positives),
             threshold=tally.own_threshold(name),
             axis="threshold" if tally.scale == "margin" else f"threshold: probability of class {_short(tally, name)}",
-            title=_title(output, epoch),
+            title=title_of(output, number),
         )
 
     @property
-    def best(self):
-        """`(threshold, F1)` where F1 is highest, of the points drawn: those kept, and the task's own threshold."""
-        place = int(np.argmax(self.f1))
-        return float(self.thresholds[place]), float(self.f1[place])
+    def best(self) -> tuple[float, float]:
+        """`(threshold, F1)` of the highest F1 among the drawn points, which include the default threshold."""
+        index = int(np.argmax(self.f1))
+        return float(self.thresholds[index]), float(self.f1[index])
 
-    def plot(self, ax=None):
-        """Draw it.
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the lines, the highest F1 and the default threshold.
 
         Args:
-            ax: matplotlib axes; None for a figure of its own.
+            ax: matplotlib axes; None for a new figure.
 
         Returns:
             The display itself.
@@ -118,7 +164,7 @@ class ThresholdDisplay:
         self.figure_, (self.ax_,) = panels(ax, size=(8, 4.2))
         threshold, value = self.best
         lines = {"precision": self.precision, "recall": self.recall, "F1": self.f1}
-        # What holds at a threshold holds down to the next lower score.
+        # The values at a threshold hold down to the next lower score.
         self.lines_ = [
             self.ax_.plot(
                 self.thresholds, values, drawstyle="steps-pre", label=name, markevery=(0.05 * i, 0.15), **style(i)
@@ -129,28 +175,32 @@ class ThresholdDisplay:
         self.ax_.plot(threshold, value, color=style(2)["color"], label=label, **_STAR)
         if self.threshold is not None:
             self.ax_.axvline(
-                self.threshold, color="black", linewidth=1, label=f"the task's\nthreshold {self.threshold:.3g}"
+                self.threshold, color="black", linewidth=1, label=f"default\nthreshold {self.threshold:.3g}"
             )
         self.ax_.set(xlabel=self.axis, ylim=(-0.02, 1.05), title=self.title or "")
         self.ax_.grid(alpha=0.3)
-        legend(self.ax_)
+        add_legend(self.ax_)
         return self
 
 
-def roc_display(history, epochs=-1, *, classes=None, output=None):
-    """Return the `CurvesDisplay` of the ROC curves of a `ScoreHistory`."""
+def roc_display(
+    history: RunRecord, epochs: Epoch | Sequence[Epoch] = -1, *, classes: object = None, output: str | None = None
+) -> CurvesDisplay:
+    """Return the display of ROC curves; the arguments and errors are those of `ScoreHistory.plot_roc`."""
 
-    def draw(curve, score, pos_label):
+    def make(curve: Curve, score: float | None, pos_label: str | None) -> RocCurveDisplay:
         return RocCurveDisplay(fpr=curve.fpr, tpr=curve.tpr, roc_auc=score, pos_label=pos_label)
 
-    return _curves_display(history, epochs, classes, output, draw, ("auc", "roc_auc"))
+    return _curves_display(history, epochs, classes, output, make, ("auc", "roc_auc"))
 
 
-def precision_recall_display(history, epochs=-1, *, classes=None, output=None):
-    """Return the `CurvesDisplay` of the precision-recall curves of a `ScoreHistory`."""
+def precision_recall_display(
+    history: RunRecord, epochs: Epoch | Sequence[Epoch] = -1, *, classes: object = None, output: str | None = None
+) -> CurvesDisplay:
+    """Return the display of precision-recall curves; the arguments and errors are those of `ScoreHistory.plot_roc`."""
 
-    def draw(curve, score, pos_label):
-        # scikit-learn's steps go on from falling recall.
+    def make(curve: Curve, score: float | None, pos_label: str | None) -> PrecisionRecallDisplay:
+        # scikit-learn draws steps from the highest recall to the lowest.
         return PrecisionRecallDisplay(
             curve.precision[::-1],
             curve.tpr[::-1],
@@ -159,54 +209,61 @@ def precision_recall_display(history, epochs=-1, *, classes=None, output=None):
             prevalence_pos_label=curve.positives / (curve.positives + curve.negatives),
         )
 
-    return _curves_display(history, epochs, classes, output, draw, ("average_precision",))
+    return _curves_display(history, epochs, classes, output, make, ("average_precision",))
 
 
-def _curves_display(history, epochs, classes, output, draw, score_names):
-    """One of scikit-learn's displays for each class of each epoch."""
-    displays, names, places = [], [], _places(history, epochs)
-    for place in places:
-        epoch = history.epochs[place]
+def _curves_display(
+    history: RunRecord,
+    epochs: Epoch | Sequence[Epoch],
+    classes: object,
+    output: str | None,
+    make: _MakeDisplay,
+    score_names: Sequence[str],
+) -> CurvesDisplay:
+    """Return one of scikit-learn's displays for each class of each epoch."""
+    displays, labels, indices = [], [], _indices(history, epochs)
+    for index in indices:
+        epoch = history.epochs[index]
         tally = history.tally(epoch, output)
-        for name in _classes(tally, classes, epoch):
-            score, said = _recorded(history, place, tally, name, output, score_names)
-            displays.append(draw(tally.curves[name], score, name))
-            names.append(", ".join([*_of_what(tally, name, epoch, len(places) > 1), *said]))
+        for name in _class_names(tally, classes, epoch):
+            score, score_text = _recorded(history, index, tally, name, output, score_names)
+            displays.append(make(tally.curves[name], score, name))
+            labels.append(", ".join([*_subject(tally, name, epoch, len(indices) > 1), *score_text]))
     check_lines(len(displays), "Choose fewer epochs, or some classes, as in classes=[…].")
     if len({display.pos_label for display in displays}) > 1:
         for display in displays:
-            display.pos_label = None  # of which class, the legend says
+            display.pos_label = None  # the legend names the class
     is_roc = isinstance(displays[0], RocCurveDisplay)
     one_class = displays[0].pos_label is not None
-    title = _title(output, history.epochs[places[0]] if len(places) == 1 else None)
-    return CurvesDisplay(displays, names, title=title, chance=is_roc or one_class)
+    title = title_of(output, history.epochs[indices[0]] if len(indices) == 1 else None)
+    return CurvesDisplay(displays, labels, title=title, chance=is_roc or one_class)
 
 
-def _of_what(tally, name, epoch, several_epochs):
-    """What a curve is of, as far as the title does not say it."""
+def _subject(tally: EpochRecord, name: str, epoch: int, several_epochs: bool) -> list[str]:
+    """Return what a curve shows, without what the title already contains."""
     kind = "label" if tally.kind == "multilabel" else "class"
     return [f"{kind} {_short(tally, name)}", *([f"epoch {epoch}"] if several_epochs else [])]
 
 
-def _short(tally, name):
+def _short(tally: EpochRecord, name: str) -> str:
     names = list(tally.curves)
-    return short(names)[names.index(name)]
+    return shorten(names)[names.index(name)]
 
 
-def _places(history, epochs):
-    """Where the epochs stand in the lists, each once."""
+def _indices(history: RunRecord, epochs: Any) -> list[int]:
+    """Return the indices of the epochs in the lists, each once. `epochs` is one epoch or several."""
     chosen = [epochs] if isinstance(epochs, str) or np.ndim(epochs) == 0 else list(epochs)
     if not chosen:
-        raise ValueError(f"choose at least one epoch of {history.epochs}.")
+        raise ValueError(f"choose at least one epoch from {history.epochs}.")
     return list(dict.fromkeys(history.index_of(epoch) for epoch in chosen))
 
 
-def _classes(tally, chosen, epoch):
-    """The names of the classes whose curves are drawn."""
+def _class_names(tally: EpochRecord, chosen: Any, epoch: int) -> list[str]:
+    """Return the names of the classes to draw. `chosen` is one class, several, or None: all that have a curve."""
     if not tally.curves:
         raise ValueError(
-            f"epoch {epoch} has no curves: they are kept where a score ranks the rows (auc, roc_auc…, "
-            "average_precision), and the rows have more than one class."
+            f"epoch {epoch} has no curves: they are kept if a score ranks the rows (auc, roc_auc…, "
+            "average_precision) and the rows have more than one class."
         )
     wanted = tally.curves if chosen is None else [chosen] if np.ndim(chosen) == 0 else chosen
     names = list(dict.fromkeys(map(str, wanted)))
@@ -217,34 +274,31 @@ def _classes(tally, chosen, epoch):
     return names
 
 
-def _recorded(history, place, tally, name, output, score_names):
-    """The recorded score of one curve, and what the legend says of it; None and nothing where none was recorded.
+def _recorded(
+    history: RunRecord, index: int, tally: EpochRecord, name: str, output: str | None, score_names: Sequence[str]
+) -> tuple[float | None, list[str]]:
+    """Return the recorded score of one curve and its text for the legend; `(None, [])` if none was recorded.
 
-    Of several classes that is a value a class, of `average=None`. None is computed here: the area under the points
-    kept is only near it.
+    With several classes this is the value per class of `average=None`. The score is not computed here: the area
+    under the kept points is only an approximation.
     """
     for score_name in score_names:
         key = "_".join(filter(None, [output, score_name, None if tally.kind == "binary" else name]))
-        value = history[key][place] if key in history else np.nan
+        value = history[key][index] if key in history else np.nan
         if np.ndim(value) == 0 and not np.isnan(value):
             return value, [f"{score_name} {value:.3f}"]
     return None, []
 
 
-def _counts_rising(tally, name):
-    """Thresholds from the lowest, and the counts at or above each; among them what the task itself counted at its own.
+def _ascending_counts(tally: EpochRecord, name: str) -> list[np.ndarray]:
+    """Return thresholds, ascending, and true and false positives at or above each.
 
-    Without the curve's first point, where nothing is positive.
+    The default threshold of the task is one of them. The first point of the curve, where no row is positive, is not.
     """
     curve, kept = tally.curves[name], slice(None, 0, -1)
     columns = [tally.thresholds(name)[kept], curve.tps[kept], curve.fps[kept]]
-    own = tally.own_threshold(name)
-    if own is None:
+    default, counts = tally.own_threshold(name), tally.own_counts(name)
+    if default is None or counts is None:
         return columns
-    point = own, *tally.own_counts(name)
-    place = np.searchsorted(columns[0], own, side="right")
-    return [np.insert(column, place, value) for column, value in zip(columns, point, strict=True)]
-
-
-def _title(output, epoch):
-    return ", ".join([*([] if output is None else [output]), *([] if epoch is None else [f"epoch {epoch}"])])
+    index = np.searchsorted(columns[0], default, side="right")
+    return [np.insert(column, index, value) for column, value in zip(columns, (default, *counts), strict=True)]

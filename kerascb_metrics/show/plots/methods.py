@@ -1,41 +1,53 @@
-"""Pictures of a `ScoreHistory` in scikit-learn's manner: data, and `plot(ax=None)` that returns itself.
+"""The plots of a `ScoreHistory`, in scikit-learn's style: a display has data and `plot(ax=None)`, which returns it.
 
-matplotlib, the extra `plot`, is imported when something is drawn. Nothing here shows a figure or closes one.
+matplotlib, the extra `plot`, is imported when something is drawn. No figure is shown or closed here.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, confusion_display
+from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.show.epochs import Epoch
+from kerascb_metrics.show.plots.confusion import (
+    ConfusionDisplay,
+    LabelConfusionDisplay,
+    Normalize,
+    confusion_display,
+)
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
 from kerascb_metrics.show.plots.scores import ScoresDisplay
+
+if TYPE_CHECKING:  # matplotlib is an extra
+    from matplotlib.axes import Axes
 
 __all__ = [
     "ConfusionDisplay",
     "CurvesDisplay",
-    "Displays",
     "LabelConfusionDisplay",
+    "PlotMethods",
     "ScoresDisplay",
     "ThresholdDisplay",
 ]
 
-_Epoch = int | str
 
+class PlotMethods(RunRecord):
+    """A `RunRecord` with methods that plot it.
 
-class Displays:
-    """The pictures of a `ScoreHistory`, as methods of it.
-
-    Each draws at once, in `ax` or in a new figure, and returns a display: its data as attributes, `figure_`, `ax_`,
-    and `plot(ax=None)` to draw it again.
+    Each method draws at once, in `ax` or in a new figure, and returns a display: its data as attributes, `figure_`,
+    `ax_`, and `plot(ax=None)` to draw it again.
     """
 
-    def plot(self, names: str | list[str] | None = None, *, losses: bool = False, ax: Any = None) -> ScoresDisplay:
-        """Draw scores over the epochs, the best of each marked.
+    def plot(
+        self, names: str | Sequence[str] | None = None, *, losses: bool = False, ax: "Axes | None" = None
+    ) -> ScoresDisplay:
+        """Draw scores by epoch, and mark the best epoch of each.
 
         Args:
-            names: of the scores; one with a value a class stands for all of them. None: every single number.
-            losses: whether to draw `loss` and `val_loss` too, below.
-            ax: matplotlib axes; None for a new figure. Scores of other magnitude, and losses, get panels of their own
-                in its place.
+            names: of the scores; a score with one value per class stands for all its classes. None: every score that
+                is one number per epoch.
+            losses: whether to draw `loss` and `val_loss` too, in a panel below.
+            ax: matplotlib axes; None for a new figure. If scores differ in magnitude, or losses are drawn, the axes
+                are divided into panels.
 
         Returns:
             A `ScoresDisplay`.
@@ -43,7 +55,7 @@ class Displays:
         Raises:
             ImportError: without matplotlib.
             KeyError: for an unknown name.
-            ValueError: where there is nothing to draw, or more than can be told apart.
+            ValueError: if there is nothing to draw, or there are too many lines to distinguish.
 
         >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
         >>> from kerascb_metrics import ScoreHistory
@@ -57,83 +69,101 @@ class Displays:
         return ScoresDisplay.from_history(self, names, losses=losses).plot(ax)
 
     def plot_confusion(
-        self, epoch: _Epoch = -1, *, normalize: str | None = None, output: str | None = None, ax: Any = None
+        self,
+        epoch: Epoch = -1,
+        *,
+        normalize: Normalize | None = None,
+        output: str | None = None,
+        ax: "Axes | None" = None,
     ) -> ConfusionDisplay | LabelConfusionDisplay:
-        """Draw the confusion matrix of a scored epoch; of a multilabel task one a label.
+        """Draw the confusion matrix of a scored epoch; for a multilabel task one per label.
 
         Args:
-            epoch: one of `epochs`; −1: the last; "best": of the first score that has a best.
+            epoch: one of `epochs`; −1: the last; "best": the best epoch of the first score that has one.
             normalize: None, "true" (over the rows), "pred" (over the columns) or "all", as in
                 `sklearn.metrics.confusion_matrix`.
-            output: which output of a model of several.
-            ax: matplotlib axes; None for a new figure, which grows with the classes.
+            output: which output of a model with several.
+            ax: matplotlib axes; None for a new figure, whose size depends on the number of classes.
 
         Returns:
-            A `ConfusionDisplay`, which is a `sklearn.metrics.ConfusionMatrixDisplay`; multilabel a
+            A `ConfusionDisplay`, which is a `sklearn.metrics.ConfusionMatrixDisplay`; for a multilabel task a
             `LabelConfusionDisplay`.
 
         Raises:
             ImportError: without matplotlib.
-            ValueError: for an epoch that was not scored, or has no counts.
+            ValueError: for an epoch that was not scored or has no counts.
         """
         return confusion_display(self, epoch, normalize=normalize, output=output).plot(ax)
 
     def plot_roc(
         self,
-        epochs: _Epoch | list[_Epoch] = -1,
+        epochs: Epoch | Sequence[Epoch] = -1,
         *,
-        classes: str | list[str] | None = None,
+        classes: str | Sequence[str] | None = None,
         output: str | None = None,
-        ax: Any = None,
+        ax: "Axes | None" = None,
     ) -> CurvesDisplay:
-        """Draw the ROC curves of one scored epoch, or of several upon each other.
+        """Draw the ROC curves of one or several scored epochs in one plot.
 
-        The curves are exact at the points kept, about 1,000 a class. The area stands in the legend where it was
-        recorded: `auc` or `roc_auc`, of several classes with `average=None`.
+        The curves are exact at the points that are kept, about 1,000 per class. The legend has the area if it was
+        recorded: `auc` or `roc_auc`, for several classes with `average=None`.
 
         Args:
-            epochs: one, or a list, of what `plot_confusion` takes as `epoch`.
+            epochs: one epoch or a list of them, each as in `plot_confusion`.
             classes: the names of classes or labels; None: all. A binary task has one curve, of the positive class.
-            output: which output of a model of several.
+            output: which output of a model with several.
             ax: matplotlib axes; None for a new figure.
 
         Returns:
-            A `CurvesDisplay` of `sklearn.metrics.RocCurveDisplay`.
+            A `CurvesDisplay` of `sklearn.metrics.RocCurveDisplay` objects.
 
         Raises:
             ImportError: without matplotlib.
-            ValueError: for an epoch that was not scored or has no such curve, and for more curves than can be told
-                apart.
+            ValueError: for an epoch that was not scored or has no such curve, and for too many curves to distinguish.
         """
         return roc_display(self, epochs, classes=classes, output=output).plot(ax)
 
     def plot_precision_recall(
         self,
-        epochs: _Epoch | list[_Epoch] = -1,
+        epochs: Epoch | Sequence[Epoch] = -1,
         *,
-        classes: str | list[str] | None = None,
+        classes: str | Sequence[str] | None = None,
         output: str | None = None,
-        ax: Any = None,
+        ax: "Axes | None" = None,
     ) -> CurvesDisplay:
-        """Draw the precision-recall curves of one scored epoch, or of several upon each other.
+        """Draw the precision-recall curves of one or several scored epochs in one plot.
 
-        Arguments and errors are those of `plot_roc`; the score in the legend is `average_precision`, where it was
-        recorded.
+        The legend has the `average_precision` if it was recorded.
+
+        Args:
+            epochs: as in `plot_roc`.
+            classes: as in `plot_roc`.
+            output: which output of a model with several.
+            ax: matplotlib axes; None for a new figure.
 
         Returns:
-            A `CurvesDisplay` of `sklearn.metrics.PrecisionRecallDisplay`.
+            A `CurvesDisplay` of `sklearn.metrics.PrecisionRecallDisplay` objects.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as in `plot_roc`.
         """
         return precision_recall_display(self, epochs, classes=classes, output=output).plot(ax)
 
     def plot_threshold(
-        self, epoch: _Epoch = -1, class_name: str | None = None, *, output: str | None = None, ax: Any = None
+        self,
+        epoch: Epoch = -1,
+        class_name: str | None = None,
+        *,
+        output: str | None = None,
+        ax: "Axes | None" = None,
     ) -> ThresholdDisplay:
-        """Draw precision, recall and F1 of one class against the threshold, with the task's own threshold marked.
+        """Draw precision, recall and F1 of one class by threshold, and mark the default threshold of the task.
 
         Args:
             epoch: as in `plot_confusion`.
-            class_name: the class or label; needed where there is more than one curve.
-            output: which output of a model of several.
+            class_name: the class or label; required if there are several curves.
+            output: which output of a model with several.
             ax: matplotlib axes; None for a new figure.
 
         Returns:

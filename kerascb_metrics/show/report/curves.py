@@ -1,115 +1,155 @@
-"""The curves as the HTML page holds them: fewer points, each exact, the task's own threshold among them."""
+"""The curves of the HTML page: fewer points than are recorded, each exact, the default threshold among them.
+
+How many points a curve gets, and which epochs have curves, is decided here only: `CurveBudget`.
+"""
 
 import decimal
+from collections.abc import Collection, Iterable
+from typing import TypedDict
 
 import numpy as np
 
+from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.tally.curve import Curve
 
-# About so many characters of curves: a page of 50 epochs of 10 classes stays under 2 MB.
+# About so many characters for all curves: a page of 50 epochs of 10 classes stays under 2 MB.
 _CHARACTERS = 1_300_000
+_CHARACTERS_PER_COUNT, _CHARACTERS_PER_WEIGHT = 26, 38  # of one point
 _FEWEST_POINTS, _MOST_POINTS = 24, 300
 _MOST_CURVES = 5_000
 _DOWN = decimal.Context(prec=12, rounding=decimal.ROUND_FLOOR)
 
 
-class CurveBudget:
-    """How much of the curves goes on the page.
+class PageCurve(TypedDict):
+    """A curve as the page contains it.
 
     Attributes:
-        points: the most points of a curve.
-        every: of how many epochs one has its curves on the page.
-
-    Args:
-        curves: how many there are, of all epochs, outputs and classes.
-        weighted: whether amounts are sums of weights, which are longer to write than counts.
+        of: the index of the class.
+        thresholds: descending; None for inf.
+        tps: true positives at each threshold.
+        fps: false positives at each threshold.
+        default: the index of the threshold that decides the labels; None if several classes compete.
     """
 
-    def __init__(self, curves, weighted):
-        self.every = max(1, -(-curves // _MOST_CURVES))
-        fitting = _CHARACTERS * self.every // (max(1, curves) * (38 if weighted else 26))
-        self.points = min(_MOST_POINTS, max(_FEWEST_POINTS, fitting))
+    of: int
+    thresholds: list[float | None]
+    tps: list[float]
+    fps: list[float]
+    default: int | None
 
-    def admits(self, place, kept):
-        """Whether the curves of an epoch go on the page; those of the places `kept` do."""
-        return place % self.every == 0 or place in kept
+
+class CurveBudget:
+    """How many points each curve gets on the page, and which epochs have curves.
+
+    Args:
+        n_curves: how many curves there are, of all epochs, outputs and classes.
+        weighted: whether counts are sums of weights, which need more characters.
+        always: the indices of epochs that have curves in any case.
+
+    Attributes:
+        points: the maximum number of points per curve.
+        every: one in so many epochs has curves.
+    """
+
+    def __init__(self, n_curves: int, weighted: bool, always: Collection[int | None] = ()) -> None:
+        self.every = max(1, -(-n_curves // _MOST_CURVES))
+        characters = max(1, n_curves) * (_CHARACTERS_PER_WEIGHT if weighted else _CHARACTERS_PER_COUNT)
+        self.points = min(_MOST_POINTS, max(_FEWEST_POINTS, _CHARACTERS * self.every // characters))
+        self._always = always
+
+    @classmethod
+    def of_records(cls, records: Iterable[EpochRecord], always: Collection[int | None]) -> "CurveBudget":
+        """Return the budget for the curves of all records."""
+        records = list(records)
+        return cls(sum(len(record.curves) for record in records), any(map(is_weighted, records)), always)
+
+    def includes(self, index: int) -> bool:
+        """Return whether the epoch at an index has curves on the page."""
+        return index % self.every == 0 or index in self._always
 
     @property
-    def words(self):
-        """What was left out, in words for the page."""
-        some = f" They are here of every {self.every}th epoch, of the best and of the last." if self.every > 1 else ""
+    def note(self) -> str:
+        """The text on the page about what was left out."""
+        epochs = (
+            f" To keep the page small, only every {self.every}th epoch, the best and the last have curves."
+            if self.every > 1
+            else ""
+        )
         return (
-            f"The curves have at most {self.points} points here, fewer than the history keeps, denser where they bend. "
-            f"Each point is exact, counted over all rows.{some}"
+            f"Each curve has at most {self.points} points here, fewer than the history, and denser where it "
+            f"bends. Each point is exact, counted over all rows.{epochs}"
         )
 
 
-def page_curve(tally, name, points):
-    """Return a curve of a `EpochRecord` as the page holds it.
+def is_weighted(record: EpochRecord) -> bool:
+    """Return whether the counts of a record are sums of sample weights."""
+    counts = record.counts if isinstance(record.counts, np.ndarray) else record.counts.weight
+    return not np.issubdtype(counts.dtype, np.integer)
 
-    Returns:
-        A dict: `of`, the index of the class; `thresholds`, falling, None for inf; `tps` and `fps`; `own`, the place of
-        the threshold that decides the labels, or None where several classes compete.
-    """
-    of = tally.class_names.index(name)
-    curve, own = _with_own_point(tally, name)
+
+def page_curves(record: EpochRecord, points: int) -> list[PageCurve]:
+    """Return the curves of a record, each with at most so many points and that of the default threshold."""
+    return [_page_curve(record, name, points) for name in record.curves]
+
+
+def _page_curve(record: EpochRecord, name: str, points: int) -> PageCurve:
+    curve, default = _with_default_point(record, name)
     kept = thin(curve, points)
-    if own is not None:
-        kept = np.union1d(kept, [own])
-        own = int(np.searchsorted(kept, own))
+    if default is not None:
+        kept = np.union1d(kept, [default])
+        default = int(np.searchsorted(kept, default))
     return {
-        "of": of,
+        "of": record.class_names.index(name),
         "thresholds": [None, *curve.thresholds[kept].tolist()[1:]],
         "tps": amounts(curve.tps[kept]),
         "fps": amounts(curve.fps[kept]),
-        "own": own,
+        "default": default,
     }
 
 
-def thin(curve, points):
-    """Return the places of at most so many points of a curve, with its ends and its highest F1.
+def thin(curve: Curve, points: int) -> np.ndarray:
+    """Return the indices of at most so many points of a curve, including its ends and its highest F1.
 
-    Half of them are evenly spaced along the ROC curve, a third evenly by threshold, and the others closer and closer
-    towards the highest scores, where precision moves most.
+    Half of the points are evenly spaced along the ROC curve, and a third evenly by threshold. The others become denser
+    towards the highest scores, where precision changes most.
     """
     last = len(curve.tps) - 1
     if last < points:
         return np.arange(last + 1)
     predicted = curve.tps + curve.fps
     along = np.searchsorted(curve.tpr + curve.fpr, np.linspace(0, 2, points // 2))
-    rising = -curve.thresholds[1:]
-    by_threshold = 1 + np.searchsorted(rising, np.linspace(rising[0], rising[-1], points // 3))
+    ascending = -curve.thresholds[1:]
+    by_threshold = 1 + np.searchsorted(ascending, np.linspace(ascending[0], ascending[-1], points // 3))
     top = np.searchsorted(predicted, np.geomspace(predicted[1:][predicted[1:] > 0][0], predicted[-1], points // 6 - 3))
     best = np.argmax(curve.tps / (predicted + curve.positives))
     return np.unique(np.concatenate([[0, best, last], along, by_threshold, top]).clip(0, last))
 
 
-def amounts(numbers):
-    """Counts as they are, sums of weights to twelve digits."""
-    if np.issubdtype(numbers.dtype, np.integer):
-        return numbers.tolist()
-    return [float(f"{value:.12g}") for value in numbers.tolist()]
+def amounts(numbers: np.ndarray) -> list[float]:
+    """Return counts as integers, or sums of weights with twelve digits."""
+    values: list[float] = numbers.tolist()
+    return values if np.issubdtype(numbers.dtype, np.integer) else [float(f"{value:.12g}") for value in values]
 
 
-def _with_own_point(tally, name):
-    """The curve with short thresholds and the point at which the labels were decided, and that point's place."""
-    curve, counted = tally.curves[name], tally.own_counts(name)
-    thresholds, tps, fps = _short(tally.thresholds(name)), curve.tps, curve.fps
-    if counted is None:
+def _with_default_point(record: EpochRecord, name: str) -> tuple[Curve, int | None]:
+    """Return the curve with short thresholds and the point that decided the labels, and the index of that point."""
+    curve, counts, cut = record.curves[name], record.own_counts(name), record.own_threshold(name)
+    thresholds, tps, fps = _short(record.thresholds(name)), curve.tps, curve.fps
+    if counts is None:
         return Curve(thresholds, tps, fps), None
-    # The first point is that of inf. Sums of weights differ in their last digits with the order of the rows.
+    # Index 0 is the point of inf. The last digits of sums of weights depend on the order of the rows.
     predicted = tps + fps
-    own = max(1, int(np.searchsorted(predicted, sum(counted) * (1 - 1e-9))))
-    if not np.isclose(predicted[own], sum(counted), rtol=1e-9, atol=0):  # the history keeps not all points
+    default = max(1, int(np.searchsorted(predicted, sum(counts) * (1 - 1e-9))))
+    if not np.isclose(predicted[default], sum(counts), rtol=1e-9, atol=0):  # the history does not keep all points
         thresholds, tps, fps = (
-            np.insert(old, own, new) for old, new in zip((thresholds, tps, fps), (0, *counted), strict=True)
+            np.insert(old, default, new) for old, new in zip((thresholds, tps, fps), (0, *counts), strict=True)
         )
-    thresholds[own] = float(f"{tally.own_threshold(name):.7g}")
-    return Curve(thresholds, tps, fps), own
+    thresholds[default] = float(f"{cut:.7g}")
+    return Curve(thresholds, tps, fps), default
 
 
-def _short(thresholds):
-    """Short decimals that separate the same rows: those of float32, or twelve digits, rounded down."""
+def _short(thresholds: np.ndarray) -> np.ndarray:
+    """Return short decimals that separate the same rows: those of float32, or twelve digits, rounded down."""
     narrow = thresholds.astype(np.float32)
     if np.array_equal(narrow, thresholds):
         return np.array([float(str(value)) for value in narrow])

@@ -1,72 +1,68 @@
-"""What the HTML page shows of a `ScoreHistory`: numbers and text that JSON can say, bounded in size."""
+"""The data of the HTML page: numbers and text that JSON can contain, bounded in size."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
-from kerascb_metrics.show.report.curves import CurveBudget, amounts, page_curve
+from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.show.epochs import best_index, headline_of
+from kerascb_metrics.show.report.curves import CurveBudget, PageCurve, amounts, is_weighted, page_curves
+from kerascb_metrics.tally.exact import Counts
 
-# A larger matrix is neither readable nor small; the most frequent errors stay.
-LARGEST_MATRIX = 100
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | PageCurve | str | float | None"
+
+LARGEST_MATRIX = 100  # classes; a larger matrix is not readable, so the page has its most frequent errors only
 _ERRORS = 10
 
 _NO_CURVES = (
-    "No score of this run ranks the rows, so no curves were kept. They are kept with auc, roc_auc or "
-    "average_precision among the scores, and not for outputs that cannot be compared between classes."
+    "No score of this run ranks the rows, so no curves were kept. To get curves, add auc, roc_auc or "
+    "average_precision to the scores. There are none for outputs that cannot be compared between classes."
 )
 
 
-def page_data(history):
-    """Return what the page shows as dicts, lists, text and numbers; None stands for what is not finite."""
-    tallies = history.tallies
-    names = dict.fromkeys(name for of_epoch in tallies for name, tally in of_epoch.items() if tally is not None)
-    every = [tally for of_epoch in tallies for tally in of_epoch.values() if tally is not None]
-    weighted = any(_is_weighted(tally) for tally in every)
-    room, headline = CurveBudget(sum(len(tally.curves) for tally in every), weighted), _headline(history)
-    kept = {len(tallies) - 1, None if headline is None else _best(history, headline)}
+def page_data(history: RunRecord) -> dict[str, Json]:
+    """Return the data of the page as dicts, lists, text and numbers; None where a number is not finite."""
+    outputs = dict.fromkeys(
+        name for of_epoch in history.tallies for name, tally in of_epoch.items() if tally is not None
+    )
+    records = [tally for of_epoch in history.tallies for tally in of_epoch.values() if tally is not None]
+    headline = headline_of(history)
+    budget = CurveBudget.of_records(records, always={len(history.epochs) - 1, _finite_best(history, headline)})
     return {
         "epochs": [int(epoch) for epoch in history.epochs],
         "headline": headline,
-        "scores": [_score(history, name) for name in history if not any(np.ndim(value) for value in history[name])],
+        "scores": [_score(history, name) for name in history if history.is_scalar(name)],
         "logs": _logs(history.logs),
-        "settings": [[str(name), _words(value)] for name, value in history.settings.items()],
-        "weighted": weighted,
-        "thinned": room.words,
-        "outputs": [_output(name, [of_epoch.get(name) for of_epoch in tallies], room, kept) for name in names],
+        "settings": [[str(name), _text(value)] for name, value in history.settings.items()],
+        "weighted": any(map(is_weighted, records)),
+        "thinned": budget.note,
+        "outputs": [_output(name, [of_epoch.get(name) for of_epoch in history.tallies], budget) for name in outputs],
     }
 
 
-def _words(value):
+def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _is_weighted(tally):
-    counts = tally.counts if isinstance(tally.counts, np.ndarray) else tally.counts.weight
-    return not np.issubdtype(counts.dtype, np.integer)
+def _finite_best(history: RunRecord, name: str | None) -> int | None:
+    """Return the index of the best epoch of a score; None if there is none, or its value is infinite."""
+    index = best_index(history, name)
+    return index if name is not None and index is not None and math.isfinite(history[name][index]) else None
 
 
-def _headline(history):
-    try:
-        return history.headline
-    except ValueError:  # no score has a best
-        return None
+def _score(history: RunRecord, name: str) -> Json:
+    return {
+        "name": name,
+        "values": [_number(value) for value in history[name]],
+        "best": _finite_best(history, name),
+    }
 
 
-def _best(history, name):
-    """The place of the best epoch of a score; None where no direction is known, or no value, or it is infinite."""
-    try:
-        epoch, value = history.best(name)
-    except ValueError:
-        return None
-    return history.epochs.index(epoch) if math.isfinite(value) else None
-
-
-def _score(history, name):
-    return {"name": name, "values": [_number(value) for value in history[name]], "best": _best(history, name)}
-
-
-def _logs(logs):
+def _logs(logs: Sequence[Mapping[str, float]]) -> Json:
     names = dict.fromkeys(name for of_epoch in logs for name in of_epoch)
     return [
         {"name": name, "values": [_number(of_epoch.get(name, math.nan)) for of_epoch in logs], "best": None}
@@ -74,11 +70,11 @@ def _logs(logs):
     ]
 
 
-def _number(value):
+def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _output(name, tallies, room, kept):
+def _output(name: str | None, tallies: Sequence[EpochRecord | None], budget: CurveBudget) -> Json:
     last = next(tally for tally in reversed(tallies) if tally is not None)
     sign = "−" if last.inverted else ""
     return {
@@ -87,28 +83,28 @@ def _output(name, tallies, room, kept):
         "curved": [of for of in last.class_names if any(tally is not None and of in tally.curves for tally in tallies)],
         "no_curves": _NO_CURVES,
         "score": f"{sign}output" if last.scale == "margin" else "probability",
-        "own_sign": "≥" if last.inverted else ">",
+        "default_sign": "≥" if last.inverted else ">",
         "zero_division": _number(last.zero_division),
         "epochs": [
-            None if tally is None else _entry(tally, last, room, room.admits(place, kept))
-            for place, tally in enumerate(tallies)
+            None if tally is None else _entry(tally, last, budget.points if budget.includes(index) else None)
+            for index, tally in enumerate(tallies)
         ],
     }
 
 
-def _entry(tally, last, room, with_curves):
-    """One epoch of one output."""
+def _entry(tally: EpochRecord, last: EpochRecord, points: int | None) -> Json:
+    """Return one epoch of one output; `points` per curve, or None for no curves."""
     return {
         "names": None if tally.class_names == last.class_names else list(tally.class_names),
         **_counts(tally),
         "report": _report(tally),
-        "has_curves": with_curves,
-        "curves": [page_curve(tally, name, room.points) for name in tally.curves] if with_curves else [],
+        "has_curves": points is not None,
+        "curves": [] if points is None else page_curves(tally, points),
     }
 
 
-def _counts(tally):
-    if tally.kind == "multilabel":
+def _counts(tally: EpochRecord) -> Mapping[str, Json]:
+    if isinstance(tally.counts, np.ndarray):  # multilabel
         return {"matrix": None, "tables": _rows(tally.counts.reshape(-1, 4)), "confused": []}
     readable = len(tally.class_names) <= LARGEST_MATRIX
     return {
@@ -118,12 +114,12 @@ def _counts(tally):
     }
 
 
-def _rows(table):
+def _rows(table: Iterable[np.ndarray]) -> Json:
     return [amounts(row) for row in table]
 
 
-def _confused(counts):
-    """The most frequent errors: true, predicted, how often, and the share of the true class."""
+def _confused(counts: Counts) -> Json:
+    """Return the most frequent errors: true, predicted, how often, and the share of the true class."""
     of_class = np.bincount(counts.y_true, counts.weight, minlength=counts.n_classes)
     wrong = np.flatnonzero((counts.y_true != counts.y_pred) & (counts.weight > 0))
     order = wrong[np.argsort(-counts.weight[wrong], kind="stable")][:_ERRORS]
@@ -139,9 +135,9 @@ def _confused(counts):
     ]
 
 
-def _report(tally):
-    """The rows of the classification report: name, precision, recall, F1, support."""
-    # By number: scikit-learn's dict has one entry for an average and a class of the same name.
+def _report(tally: EpochRecord) -> list[list[Json]]:
+    """Return the rows of the classification report: name, precision, recall, F1, support."""
+    # Classes are numbered, because in scikit-learn's dict an average would replace a class of the same name.
     numbered = replace(tally, class_names=tuple(map(str, range(len(tally.class_names)))))
     report = numbered.report(output_dict=True)
     total = report["weighted avg"]["support"]

@@ -1,33 +1,39 @@
-"""The record of a fit as one HTML file, which loads nothing and asks no server."""
+"""The record of a fit as one self-contained HTML page that works offline."""
 
 import base64
 import hashlib
 import html
 import json
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 
-from kerascb_metrics._version import __version__
-from kerascb_metrics.show.report.data import page_data
+from kerascb_metrics import __version__
+from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.show.report.data import Json, page_data
 
 _SCRIPTS = ("dom.js", "charts.js", "matrix.js", "curves.js", "page.js")
-# Within a script element only "<" could end the data; the others mean something to readers of other kinds.
+# "<" could end a script element. The other two are escaped because some XML and HTML tools read them.
 _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 
 
-def report_page(history, title=None):
+def report_page(history: RunRecord, title: str | None = None) -> str:
     """Return the HTML page of a `ScoreHistory`.
 
-    Everything is inside: style, script and data. A content security policy lets nothing else run or load. Names and
-    text of the user's are data: escaped here, and set as text by the script, never read as HTML.
+    The page contains its style, script and data. A content security policy forbids any other script, and all
+    loading. Names and text of the user are data: they are escaped here, and the script sets them as text, never as
+    HTML.
 
     Args:
-        history: with one scored epoch or more.
+        history: with at least one scored epoch.
         title: the heading; None: "Scores of each epoch".
+
+    Raises:
+        ValueError: if no epoch was scored.
     """
     if not history.epochs:
         raise ValueError("save_report: no epoch was scored, so there is nothing to show.")
-    style, script = _part("page.css"), "\n".join(map(_part, _SCRIPTS))
+    style, script = _asset("page.css"), "\n".join(map(_asset, _SCRIPTS))
     parts = {
         "title": html.escape("Scores of each epoch" if title is None else str(title)),
         "version": html.escape(__version__),
@@ -37,19 +43,19 @@ def report_page(history, title=None):
         "script_hash": _digest(script),
         "data": _embedded(page_data(history)),
     }
-    # One pass, so that what is put in is not searched again.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("page.html"))
+    # One pass, so that inserted text is not searched again.
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
 
 
-def _part(name):
-    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
+def _asset(name: str) -> str:
+    return (files("kerascb_metrics.show.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _digest(text):
-    """The hash by which the content security policy knows a style or script."""
+def _digest(text: str) -> str:
+    """Return the hash that identifies a style or script in the content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _embedded(data):
-    """JSON that can stand in a script element whatever its strings hold."""
-    return json.dumps(data, allow_nan=False, separators=(",", ":")).translate(_ESCAPED)  # and ASCII only
+def _embedded(data: Mapping[str, Json]) -> str:
+    """Return ASCII-only JSON that is safe in a script element, whatever its strings contain."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).translate(_ESCAPED)

@@ -1,4 +1,4 @@
-// Charts of values by epoch: a small one a score, each with its own scale.
+// Charts of values by epoch: one small chart per score, each with its own scale.
 
 const WIDE = 300, HIGH = 150, LEFT = 46, RIGHT = 10, TOP = 8, BOTTOM = 22;
 
@@ -8,7 +8,7 @@ function scaleOf(values, from, to) {
   return { low, high, at: (value) => from + ((value - low) / (high - low)) * (to - from) };
 }
 
-// "M x y L x y …", broken at null.
+// "M x y L x y …", with a gap at each null.
 function pathOf(points) {
   let pen = "M";
   return points.map((point) => {
@@ -28,8 +28,8 @@ function star([x, y]) {
 }
 
 function epochAxis(x) {
-  const whole = ticks(x.low, x.high, 5).map((tick) => tick.value).filter(Number.isInteger);
-  return whole.map((value) => svg("text", { x: x.at(value), y: HIGH - 6, "text-anchor": "middle" }, String(value)));
+  const integers = ticks(x.low, x.high, 5).map((tick) => tick.value).filter(Number.isInteger);
+  return integers.map((value) => svg("text", { x: x.at(value), y: HIGH - 6, "text-anchor": "middle" }, String(value)));
 }
 
 function valueAxis(y) {
@@ -39,14 +39,14 @@ function valueAxis(y) {
   ]);
 }
 
-// A dot where a line alone would not show: few epochs, or a value between two gaps.
+// Dots where a line alone is not visible: few epochs, or a value between two gaps.
 function dots(points, kind) {
-  const alone = (i) => !points[i - 1] && !points[i + 1];
-  const shown = points.filter((point, i) => point && (points.length <= 25 || alone(i)));
+  const isolated = (i) => !points[i - 1] && !points[i + 1];
+  const shown = points.filter((point, i) => point && (points.length <= 25 || isolated(i)));
   return shown.map(([x, y]) => svg("circle", { class: `dot ${kind}`, cx: x, cy: y, r: 2.2 }));
 }
 
-// series: [{name, values, best}]; returns the figure, and how to move its cursor to an epoch.
+// series: [{name, values, best}]. Returns the figure and a function that moves its cursor to an epoch.
 function epochChart(epochs, series) {
   const known = series.flatMap((one) => one.values).filter((value) => value !== null);
   const x = scaleOf(epochs, LEFT + 6, WIDE - RIGHT - 6);
@@ -59,48 +59,48 @@ function epochChart(epochs, series) {
     ...points.flatMap((line, i) => [svg("path", { class: `line ${kinds[i]}`, d: pathOf(line) }), ...dots(line, kinds[i])]),
     ...series.flatMap((one, i) => (one.best === null ? [] : [star(points[i][one.best])])));
   const caption = el("figcaption");
-  const moveTo = (place) => {
-    cursor.setAttribute("x1", x.at(epochs[place]));
-    cursor.setAttribute("x2", x.at(epochs[place]));
-    caption.replaceChildren(...captionOf(epochs, series, place));
+  const moveTo = (index) => {
+    cursor.setAttribute("x1", x.at(epochs[index]));
+    cursor.setAttribute("x2", x.at(epochs[index]));
+    caption.replaceChildren(...captionOf(epochs, series, index));
   };
   return { figure: el("figure", {}, caption, drawing), moveTo };
 }
 
 function labelOf(epochs, series) {
-  const about = series.map((one) => one.name + (one.best === null ? "" : `, ${bestOf(epochs, one)}`));
-  return `Chart by epoch of ${about.join("; ")}. The values are in the table.`;
+  const parts = series.map((one) => one.name + (one.best === null ? "" : `, ${bestOf(epochs, one)}`));
+  return `Chart by epoch: ${parts.join("; ")}. The values are in the table.`;
 }
 
 function bestOf(epochs, one) {
   return `best ${number(one.values[one.best])} in epoch ${epochs[one.best]}`;
 }
 
-function captionOf(epochs, series, place) {
+function captionOf(epochs, series, index) {
   return series.flatMap((one, i) => {
     const kind = series.length > 1 ? `key ${i ? "second" : ""}` : "";
     const best = one.best === null ? [] : [el("span", { class: "note" }, `★ ${bestOf(epochs, one)}`)];
     return [el("span", { class: kind }, el("strong", {}, one.name), " ",
-      el("span", { class: "value" }, number(one.values[place])), " ", ...best), " "];
+      el("span", { class: "value" }, number(one.values[index])), " ", ...best), " "];
   });
 }
 
-// A table of all values: rows epochs, columns series.
+// A table of all values: one row per epoch, one column per series.
 function epochTable(epochs, series) {
   const head = el("tr", {}, el("th", { scope: "col" }, "epoch"),
     ...series.map((one) => heading(one.name, { scope: "col" })));
-  const rows = epochs.map((epoch, place) =>
-    el("tr", {}, el("th", { scope: "row" }, String(epoch)), ...series.map((one) => valueCell(one, place))));
+  const rows = epochs.map((epoch, index) =>
+    el("tr", {}, el("th", { scope: "row" }, String(epoch)), ...series.map((one) => valueCell(one, index))));
   const table = el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows));
-  const moveTo = (place) => rows.forEach((row, i) => {
-    row.classList.toggle("chosen", i === place);
-    if (i === place) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
+  const moveTo = (index) => rows.forEach((row, i) => {
+    row.classList.toggle("selected", i === index);
+    if (i === index) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
   });
   return { table, moveTo };
 }
 
-function valueCell(one, place) {
-  const text = number(one.values[place]);
-  if (place !== one.best) return el("td", {}, text);
+function valueCell(one, index) {
+  const text = number(one.values[index]);
+  if (index !== one.best) return el("td", {}, text);
   return el("td", { class: "best" }, "★ ", text, el("span", { class: "unseen" }, " best"));
 }

@@ -1,18 +1,18 @@
-// ROC and precision-recall curves of one class, and the counts at one of their points.
+// ROC and precision-recall curves of one class, and the counts at one point.
 
 const SIDE = 300, MARGIN = 40, EDGE = 10;
 
 const across = (value) => MARGIN + value * (SIDE - MARGIN - EDGE);
 const upward = (value) => SIDE - MARGIN - value * (SIDE - MARGIN - EDGE);
 
-// curve: {thresholds, tps, fps, own}; the first threshold is null: above every score.
+// curve: {thresholds, tps, fps, default}. The first threshold is null: above every score.
 function countsAt(curve, at) {
   const [positives, negatives] = [curve.tps.at(-1), curve.fps.at(-1)];
   const [tp, fp] = [curve.tps[at], curve.fps[at]];
   return { tp, fp, fn: positives - tp, tn: negatives - fp };
 }
 
-// undefinedValue: what scikit-learn's zero_division says of a precision where nothing is predicted; null is nan.
+// undefinedValue: the precision if nothing is predicted, as scikit-learn's zero_division; null is nan.
 function ratiosAt(curve, at, undefinedValue) {
   const { tp, fp, fn } = countsAt(curve, at);
   const precision = tp + fp > 0 ? tp / (tp + fp) : undefinedValue;
@@ -24,7 +24,7 @@ function highestF1(curve) {
   return all.indexOf(Math.max(...all));
 }
 
-// The same threshold on another curve: its lowest point that is not below it.
+// The point of a threshold that comes from another curve: the lowest one at or above it.
 function pointAt(curve, threshold) {
   if (threshold === null) return 0;
   return curve.thresholds.findLastIndex((other) => other === null || other >= threshold);
@@ -35,7 +35,7 @@ function rocPoints(curve) {
   return curve.tps.map((tp, at) => [curve.fps[at] / negatives, tp / positives]);
 }
 
-// As scikit-learn has it, precision is 1 where nothing is predicted.
+// As in scikit-learn, precision is 1 if nothing is predicted.
 function recallPoints(curve) {
   return curve.tps.map((_, at) => {
     const { precision, recall } = ratiosAt(curve, at, 1);
@@ -43,11 +43,11 @@ function recallPoints(curve) {
   });
 }
 
-function placed([x, y]) {
+function toPixels([x, y]) {
   return [across(x), upward(y)];
 }
 
-// Precision between two points is not known to be between theirs: steps, as scikit-learn draws them.
+// Steps, as in scikit-learn: precision between two points is not always between their values.
 function steps(points) {
   return points.flatMap((point, i) => (i ? [[points[i - 1][0], point[1]], point] : [point]));
 }
@@ -65,13 +65,13 @@ function unitAxes(xName, yName) {
     svg("text", { x: 11, y: middle, "text-anchor": "middle", transform: `rotate(-90 11 ${middle})` }, yName)];
 }
 
-// chart: {title, x, y, points, line, chance}: `line` are the points as they are joined, `chance` two ends of a line.
+// chart: {title, x, y, points, line, chance}. `line`: the points to join; `chance`: the two ends of the chance level.
 function unitChart(chart, at) {
-  const [x, y] = placed(chart.points[at]);
+  const [x, y] = toPixels(chart.points[at]);
   const drawing = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", "aria-label": chart.title },
     ...unitAxes(chart.x, chart.y),
-    svg("path", { class: "chance", d: pathOf(chart.chance.map(placed)) }),
-    svg("path", { class: "line", d: pathOf(chart.line.map(placed)) }),
+    svg("path", { class: "chance", d: pathOf(chart.chance.map(toPixels)) }),
+    svg("path", { class: "line", d: pathOf(chart.line.map(toPixels)) }),
     svg("circle", { class: "here", cx: x, cy: y, r: 5 }));
   return el("figure", {}, el("figcaption", {}, el("strong", {}, chart.title)), drawing);
 }

@@ -1,26 +1,26 @@
 "use strict";
-// Elements, and numbers as text. Nothing here or below parses HTML: a name is set as text, so it stays text.
+// Elements, and numbers as text. No script of the page parses HTML: names are set as text and stay text.
 
 const SVG = "http://www.w3.org/2000/svg";
 const byId = (id) => document.getElementById(id);
 
-function fill(made, attributes, children) {
+function withContent(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== false) made.setAttribute(name, value);
+    if (value !== null && value !== false) element.setAttribute(name, value);
   }
-  made.append(...children);
-  return made;
+  element.append(...children);
+  return element;
 }
 
 function el(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
+  return withContent(document.createElement(tag), attributes, children);
 }
 
 function svg(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, tag), attributes, children);
+  return withContent(document.createElementNS(SVG, tag), attributes, children);
 }
 
-function say(id, text) {
+function setText(id, text) {
   byId(id).textContent = text;
 }
 
@@ -36,7 +36,7 @@ function number(value) {
   return size >= 1e6 || size < 1e-3 ? value.toExponential(3) : value.toFixed(size >= 1000 ? 1 : 4);
 }
 
-// Counts are whole, sums of sample weights are not.
+// Counts are integers; sums of sample weights are not.
 function amount(value) {
   return Number.isInteger(value) ? String(value) : value.toFixed(2);
 }
@@ -45,7 +45,7 @@ function score(value) {
   return value === null ? "–" : value.toFixed(4);
 }
 
-// Long names are cut in the middle, for many differ at their ends only.
+// Long names are cut in the middle, because many differ only at the end.
 function cut(name, longest) {
   const letters = [...name];
   if (letters.length <= longest) return name;
@@ -53,14 +53,14 @@ function cut(name, longest) {
   return `${letters.slice(0, longest - 1 - end).join("")}…${letters.slice(-end).join("")}`;
 }
 
-// A column heading or row name; the whole name shows on hovering and is what a screen reader says.
+// A column or row heading. The full name is shown on hover and read by screen readers.
 function heading(name, attributes, longest = 32) {
   const short = cut(name, longest);
   const whole = short === name ? {} : { title: name, "aria-label": name };
   return el("th", { ...attributes, ...whole }, el("span", { class: "clip" }, short));
 }
 
-// Round numbers within low … high, about as many as wanted.
+// Round numbers between low and high, about as many as wanted.
 function ticks(low, high, wanted) {
   const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));

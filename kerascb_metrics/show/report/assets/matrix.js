@@ -1,6 +1,6 @@
 // The confusion matrix, coloured by the share of the true class, and the classification report.
 
-// Beyond a tone the ink changes: there the cell is as far from black as from white. Dark schemes first, then light.
+// Above these tones the text colour changes: there black and white have equal contrast. Dark scheme first, then light.
 const DEEP_IN_DARK = 0.515, DEEP_IN_LIGHT = 0.685;
 const LARGE = 20;
 
@@ -24,11 +24,11 @@ function paintMatrix(cells, counts, names, asShares) {
   });
 }
 
-function paintCell(cell, count, total, asShares, what) {
+function paintCell(cell, count, total, asShares, pair) {
   const share = total > 0 ? count / total : 0;
-  const tone = Math.sqrt(share); // so that a few errors in a hundred show
+  const tone = Math.sqrt(share); // makes small shares visible
   cell.textContent = asShares ? shareText(share, total) : amount(count);
-  cell.title = `true ${what}: ${amount(count)} of ${amount(total)}`;
+  cell.title = `true ${pair}: ${amount(count)} of ${amount(total)}`;
   cell.style.setProperty("--tone", tone.toFixed(4));
   cell.classList.toggle("middle", tone > DEEP_IN_DARK);
   cell.classList.toggle("deep", tone > DEEP_IN_LIGHT);
@@ -40,14 +40,14 @@ function shareText(share, total) {
   return share === 0 || share === 1 ? String(share) : share.toFixed(3);
 }
 
-// names: how many columns hold names, which stand at the left.
+// names: how many columns contain names; they are aligned left.
 function plainTable(head, rows, names = 1) {
   return el("table", {},
     el("thead", {}, el("tr", {}, ...head.map((text, i) => el("th", { scope: "col", class: i < names ? "name" : null }, text)))),
     el("tbody", {}, ...rows));
 }
 
-// Multilabel: the four cells of each label's 2 × 2 table.
+// Multilabel: the four cells of the 2 × 2 table of each label.
 function labelTable(names, tables) {
   const rows = names.map((name, i) => el("tr", {}, heading(name, { scope: "row", class: "name" }),
     ...tables[i].flat().map((count) => el("td", { class: "plain" }, amount(count)))));
@@ -61,10 +61,10 @@ function confusedTable(names, pairs) {
   return plainTable(["true", "predicted", "", "share of true"], rows, 2);
 }
 
-// rows: [name, precision, recall, f1, support]; the averages are set apart from the classes.
+// rows: [name, precision, recall, f1, support]. A line separates the averages from the classes.
 function reportTable(rows, classes) {
   const body = rows.map(([name, precision, recall, f1, support], i) =>
-    el("tr", { class: i === classes ? "apart" : null }, heading(name, { scope: "row", class: "name" }),
+    el("tr", { class: i === classes ? "first-average" : null }, heading(name, { scope: "row", class: "name" }),
       ...[precision, recall, f1].map((value) => el("td", {}, value === "" ? "" : score(value))),
       el("td", {}, amount(support))));
   return plainTable(["", "precision", "recall", "F1", "support"], body);

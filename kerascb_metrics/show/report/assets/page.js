@@ -1,19 +1,19 @@
-// What is chosen, and what follows from it.
+// The selection, and what the page shows for it.
 
 const data = JSON.parse(byId("data").textContent);
-// `own`: stay at the task's own threshold; else at `threshold`, which is point `at` of `curve`.
-const chosen = { place: data.epochs.length - 1, output: 0, name: null, shares: false,
-  own: true, threshold: null, curve: null, at: 0 };
-const movers = []; // called with the place of the chosen epoch, for what shows all epochs
-let matrix = null; // the table on the page, and the names that it was made for
+// `atDefault`: use the default threshold. Otherwise `threshold`, which is point `at` of `curve`.
+const selected = { index: data.epochs.length - 1, output: 0, name: null, shares: false,
+  atDefault: true, threshold: null, curve: null, at: 0 };
+const movers = []; // functions of the index of the selected epoch, for charts and tables of all epochs
+let matrix = null; // the table on the page, and its class names
 
-const output = () => data.outputs[chosen.output];
-const entry = () => (output() ? output().epochs[chosen.place] : null);
+const output = () => data.outputs[selected.output];
+const entry = () => (output() ? output().epochs[selected.index] : null);
 const namesNow = () => entry().names || output().names;
-const classAt = () => namesNow().indexOf(chosen.name);
+const classAt = () => namesNow().indexOf(selected.name);
 const curveNow = () => (entry() ? entry().curves.find((curve) => curve.of === classAt()) : undefined);
 
-// Once.
+// Drawn once.
 
 function addChart(to, series) {
   const chart = epochChart(data.epochs, series);
@@ -53,14 +53,14 @@ function drawSummary() {
   const [first, last] = [data.epochs[0], data.epochs.at(-1)];
   const epochs = data.epochs.length === 1 ? `1 scored epoch, ${first}` : `${data.epochs.length} scored epochs, ${first} to ${last}`;
   const head = headline();
-  say("summary", bestPlace() !== null ? `${epochs}. ${head.name}: ${bestOf(data.epochs, head)}.` : `${epochs}.`);
+  setText("summary", bestIndex() !== null ? `${epochs}. ${head.name}: ${bestOf(data.epochs, head)}.` : `${epochs}.`);
 }
 
 function headline() {
   return data.scores.find((series) => series.name === data.headline);
 }
 
-function bestPlace() {
+function bestIndex() {
   return headline()?.best ?? null;
 }
 
@@ -68,27 +68,27 @@ function fillSelect(id, names) {
   byId(id).replaceChildren(...names.map((name, i) => el("option", { value: i }, name)));
 }
 
-// At each choice.
+// Drawn for each selection.
 
 function showEpoch() {
-  const epoch = data.epochs[chosen.place];
+  const epoch = data.epochs[selected.index];
   const head = headline();
-  const best = head?.best === chosen.place ? ", the best" : "";
-  const text = head ? `${epoch} (${head.name} ${number(head.values[chosen.place])}${best})` : String(epoch);
-  say("epoch-shown", text);
-  byId("epoch").value = chosen.place;
+  const best = head?.best === selected.index ? ", the best" : "";
+  const text = head ? `${epoch} (${head.name} ${number(head.values[selected.index])}${best})` : String(epoch);
+  setText("epoch-shown", text);
+  byId("epoch").value = selected.index;
   byId("epoch").setAttribute("aria-valuetext", `epoch ${text}`);
-  document.querySelectorAll(".of-epoch").forEach((span) => { span.textContent = `· ${whose()}epoch ${epoch}`; });
-  movers.forEach((moveTo) => moveTo(chosen.place));
+  document.querySelectorAll(".of-epoch").forEach((span) => { span.textContent = `· ${outputPrefix()}epoch ${epoch}`; });
+  movers.forEach((moveTo) => moveTo(selected.index));
 }
 
-function whose() {
+function outputPrefix() {
   return data.outputs.length > 1 ? `${output().name} · ` : "";
 }
 
 function whyNoCounts() {
-  if (!data.outputs.length) return "This run has no counts of classes (a regression, or none kept), so this page shows its scores only.";
-  return entry() ? "" : `Epoch ${data.epochs[chosen.place]} has no counts: its pass could not be scored.`;
+  if (!data.outputs.length) return "This run has no counts of classes (a regression, or counts were not kept), so the page shows only its scores.";
+  return entry() ? "" : `Epoch ${data.epochs[selected.index]} has no counts: its validation pass could not be scored.`;
 }
 
 function showCounts() {
@@ -97,8 +97,8 @@ function showCounts() {
   show("no-report", missing);
   show("confusion", !missing);
   show("report", !missing);
-  say("no-counts", missing);
-  say("no-report", missing);
+  setText("no-counts", missing);
+  setText("no-report", missing);
   if (missing) return;
   byId("report").replaceChildren(reportTable(entry().report, namesNow().length));
   showConfused();
@@ -117,16 +117,16 @@ function showMatrix() {
     matrix = { names: namesNow(), ...matrixTable(namesNow()) };
     byId("matrix").replaceChildren(matrix.table);
   }
-  paintMatrix(matrix.cells, counts, matrix.names, chosen.shares);
+  paintMatrix(matrix.cells, counts, matrix.names, selected.shares);
 }
 
 function showConfused() {
   const { confused, matrix: counts, tables } = entry();
-  const large = counts || tables ? "" : ` The matrix of ${namesNow().length} classes is too large for a page.`;
+  const large = counts || tables ? "" : ` The matrix of ${namesNow().length} classes is too large to show.`;
   const parts = [];
   if (confused.length && (large || namesNow().length > 4)) {
-    parts.push(el("h3", {}, "Most often taken for each other"), el("p", { class: "note" }, large),
-      el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Most frequent errors, table" },
+    parts.push(el("h3", {}, "Most frequent confusions"), el("p", { class: "note" }, large),
+      el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Most frequent confusions, table" },
         confusedTable(namesNow(), confused)));
   }
   byId("confused").replaceChildren(...parts);
@@ -134,19 +134,19 @@ function showConfused() {
 
 function showClasses() {
   const names = entry() ? output().curved.filter((name) => namesNow().includes(name)) : [];
-  if (names.length && !names.includes(chosen.name)) chosen.name = names[0];
+  if (names.length && !names.includes(selected.name)) selected.name = names[0];
   fillSelect("class", names);
-  byId("class").value = names.indexOf(chosen.name);
+  byId("class").value = names.indexOf(selected.name);
   show("class-control", names.length > 1);
   show("one-class", names.length === 1);
-  say("one-class", `Positive class: ${chosen.name}`);
+  setText("one-class", `Positive class: ${selected.name}`);
 }
 
 function whyNoCurve() {
   if (whyNoCounts()) return whyNoCounts();
   if (!output().curved.length) return output().no_curves;
-  if (!entry().has_curves) return "To keep this page small, the curves of this epoch are not on it.";
-  return `In this epoch ${chosen.name} cannot be ranked against the rest: it has no true row, or all of them, or its score is undefined.`;
+  if (!entry().has_curves) return "This epoch has no curves here, to keep the page small.";
+  return `In this epoch there is no curve of ${selected.name}: no row or every row has this class, or its score is undefined.`;
 }
 
 function showCurves() {
@@ -154,37 +154,37 @@ function showCurves() {
   const curve = curveNow();
   show("no-curve", !curve);
   show("curves", curve);
-  if (!curve) { say("no-curve", whyNoCurve()); return; }
-  const at = placeOnCurve(curve);
+  if (!curve) { setText("no-curve", whyNoCurve()); return; }
+  const at = pointOnCurve(curve);
   const slider = byId("threshold");
   slider.max = curve.thresholds.length - 1;
-  slider.value = slider.max - at; // rightwards is upwards: thresholds fall along the curve
-  show("to-own", curve.own !== null);
+  slider.value = slider.max - at; // right is up: thresholds descend along the curve
+  show("to-default", curve.default !== null);
   showThreshold(curve, at);
 }
 
-function placeOnCurve(curve) {
-  if (chosen.own) return curve.own === null ? highestF1(curve) : curve.own;
-  return curve === chosen.curve ? chosen.at : pointAt(curve, chosen.threshold);
+function pointOnCurve(curve) {
+  if (selected.atDefault) return curve.default === null ? highestF1(curve) : curve.default;
+  return curve === selected.curve ? selected.at : pointAt(curve, selected.threshold);
 }
 
 function thresholdText(curve, at) {
   const threshold = curve.thresholds[at];
   if (threshold === null) return "above every score: nothing is predicted";
-  if (at === curve.own) return `${output().score} ${output().own_sign} ${threshold}, the task's own`;
+  if (at === curve.default) return `${output().score} ${output().default_sign} ${threshold} (default)`;
   return `${output().score} ≥ ${threshold}`;
 }
 
 function showThreshold(curve, at) {
   const counts = countsAt(curve, at);
   const ratios = ratiosAt(curve, at, output().zero_division);
-  Object.entries(counts).forEach(([id, value]) => say(id, amount(value)));
-  Object.entries(ratios).forEach(([id, value]) => say(id, score(value)));
+  Object.entries(counts).forEach(([id, value]) => setText(id, amount(value)));
+  Object.entries(ratios).forEach(([id, value]) => setText(id, score(value)));
   const text = thresholdText(curve, at);
-  say("threshold-shown", text);
+  setText("threshold-shown", text);
   byId("threshold").setAttribute("aria-valuetext",
     `${text}; precision ${score(ratios.precision)}, recall ${score(ratios.recall)}, F1 ${score(ratios.f1)}`);
-  byId("curve-charts").replaceChildren(...curveCharts(curve, chosen.name, at));
+  byId("curve-charts").replaceChildren(...curveCharts(curve, selected.name, at));
 }
 
 function showAll() {
@@ -193,25 +193,25 @@ function showAll() {
   showCurves();
 }
 
-// What the controls do.
+// Controls.
 
-function on(id, event, act) {
-  byId(id).addEventListener(event, (happened) => { act(happened.target); showAll(); });
+function on(id, type, act) {
+  byId(id).addEventListener(type, (event) => { act(event.target); showAll(); });
 }
 
 function goTo(curve, at) {
-  Object.assign(chosen, { own: at === curve.own, threshold: curve.thresholds[at], curve, at });
+  Object.assign(selected, { atDefault: at === curve.default, threshold: curve.thresholds[at], curve, at });
 }
 
-function wire() {
-  on("epoch", "input", (slider) => { chosen.place = Number(slider.value); });
-  on("to-best", "click", () => { chosen.place = bestPlace(); });
-  on("to-last", "click", () => { chosen.place = data.epochs.length - 1; });
-  on("output", "change", (select) => { chosen.output = Number(select.value); chosen.own = true; });
-  on("cells", "change", (radio) => { chosen.shares = radio.value === "shares"; });
-  on("class", "change", (select) => { chosen.name = select.selectedOptions[0].textContent; });
+function connectControls() {
+  on("epoch", "input", (slider) => { selected.index = Number(slider.value); });
+  on("to-best", "click", () => { selected.index = bestIndex(); });
+  on("to-last", "click", () => { selected.index = data.epochs.length - 1; });
+  on("output", "change", (select) => { selected.output = Number(select.value); selected.atDefault = true; });
+  on("cells", "change", (radio) => { selected.shares = radio.value === "shares"; });
+  on("class", "change", (select) => { selected.name = select.selectedOptions[0].textContent; });
   on("threshold", "input", (slider) => goTo(curveNow(), Number(slider.max) - Number(slider.value)));
-  on("to-own", "click", () => { chosen.own = true; });
+  on("to-default", "click", () => { selected.atDefault = true; });
   on("to-f1", "click", () => goTo(curveNow(), highestF1(curveNow())));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
 }
@@ -226,10 +226,10 @@ function start() {
   show("thresholds", data.outputs.length);
   show("reports", data.outputs.length);
   byId("epoch").max = data.epochs.length - 1;
-  byId("to-best").disabled = bestPlace() === null;
-  say("counts-name", data.weighted ? "sums of weights" : "rows");
-  say("thinned", data.thinned);
-  wire();
+  byId("to-best").disabled = bestIndex() === null;
+  setText("counts-name", data.weighted ? "sums of weights" : "rows");
+  setText("thinned", data.thinned);
+  connectControls();
   showAll();
 }
 

@@ -1,0 +1,1 @@
+"""`fit` with `Metrics()` and without, on small models."""

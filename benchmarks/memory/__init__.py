@@ -1,0 +1,1 @@
+"""Peak memory, and passes that count rows instead of keeping them."""

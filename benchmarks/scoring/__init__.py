@@ -1,0 +1,1 @@
+"""From the arrays of a pass to the scores."""

@@ -1,0 +1,94 @@
+"""The columns of outputs: which one is highest, two as one score, and outputs without an ignored class."""
+
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from kerascb_metrics._blocks import blocks
+from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.kinds import Scale
+
+
+def argmax_columns(outputs: np.ndarray) -> np.ndarray:
+    """Return the column of the highest output of each row; the first one of several.
+
+    The dtype is the smallest that holds the column numbers: one byte per row for up to 256 columns.
+
+    >>> argmax_columns(np.array([[0.1, 0.9], [0.5, 0.5]]))
+    array([1, 0], dtype=uint8)
+    """
+    columns = np.empty(len(outputs), np.min_scalar_type(outputs.shape[1] - 1))
+    for block in blocks(outputs):
+        columns[block] = outputs[block].argmax(axis=1)
+    return columns
+
+
+def one_score(columns: np.ndarray, scale: Scale) -> np.ndarray:
+    """Return two columns as one score that ranks class 1.
+
+    Args:
+        columns: shape (N, 2).
+        scale: what they are.
+
+    Returns:
+        Probabilities: the second column. Others: z1 − z0 in float64, which is the logit of class 1 after a softmax.
+
+    >>> one_score(np.array([[3.0, 1.0]]), "logit")
+    array([-2.])
+    """
+    if scale == "probability":
+        return columns[:, 1]
+    return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)
+
+
+def kept_columns(classes: np.ndarray, ignore_class: float | None) -> npt.NDArray[np.intp]:
+    """Return the columns whose class is not ignored.
+
+    Args:
+        classes: the label of each column.
+        ignore_class: the label to ignore, or None.
+
+    Raises:
+        DataError: if only one class is left.
+
+    >>> kept_columns(np.array([5, 6, 7]), ignore_class=6)
+    array([0, 2])
+    """
+    columns = np.arange(len(classes)) if ignore_class is None else np.flatnonzero(classes != ignore_class)
+    if len(columns) < 2:
+        refuse_single_class(ignore_class)
+    return columns
+
+
+def refuse_single_class(ignore_class: object) -> NoReturn:
+    """Raise `DataError`, because only one class is left."""
+    raise DataError(
+        f"Metrics: the loss ignores class {ignore_class!r} of two classes, and one class alone cannot be scored. "
+        "Ignore a value that is not a class, such as ignore_class=-1, or leave the output out, as in scoring={…: None}."
+    )
+
+
+def select_columns(outputs: np.ndarray, columns: npt.NDArray[np.intp], scale: Scale) -> np.ndarray:
+    """Return some columns of the outputs.
+
+    Args:
+        outputs: shape (N, C).
+        columns: the columns to keep.
+        scale: what the outputs are.
+
+    Returns:
+        Probabilities: float64, each row divided by the sum of its kept columns; equal ones if that sum is 0. Others:
+        the columns as they are.
+
+    >>> select_columns(np.array([[0.5, 0.25, 0.25]]), np.array([1, 2]), "probability")
+    array([[0.5, 0.5]])
+    """
+    if scale != "probability":
+        return outputs[:, columns]
+    proba = np.empty((len(outputs), len(columns)), np.float64)
+    for block in blocks(outputs):
+        kept = outputs[block][:, columns].astype(np.float64)
+        sums = kept.sum(axis=1, keepdims=True)
+        proba[block] = np.divide(kept, sums, out=np.full(kept.shape, 1 / len(columns)), where=sums > 0)
+    return proba

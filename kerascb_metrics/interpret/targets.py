@@ -1,0 +1,141 @@
+"""Targets as class indices, and what the values of targets can be."""
+
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from kerascb_metrics._blocks import blocks
+from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.validation import some
+
+_BINARY_REMEDY = (
+    "task=Binary(pos_label=…) with the positive one of two other labels, task='multiclass' with one column per class, "
+    "or task='regression'"
+)
+
+
+def one_hot_to_index(y_true: np.ndarray) -> npt.NDArray[np.intp]:
+    """Return the class index of each one-hot row.
+
+    Raises:
+        DataError: if a row is not one-hot.
+
+    >>> one_hot_to_index(np.array([[0, 1], [1, 0]]))
+    array([1, 0])
+    """
+    if not (are_zero_one(y_true) and (y_true.sum(axis=1) == 1).all()):
+        raise DataError(
+            "Metrics: targets of the outputs' own shape must be one-hot, with a single 1 per row and 0 elsewhere. If a "
+            "row may have any number of labels, pass task='multilabel'."
+        )
+    indices: npt.NDArray[np.intp] = y_true.argmax(axis=1)
+    return indices
+
+
+def binary_targets(
+    y_true: np.ndarray, task: str = "a binary", remedy: str = _BINARY_REMEDY
+) -> tuple[npt.NDArray[np.bool_], np.ndarray]:
+    """Return which targets are 1, and the two labels: 0 and 1, or −1 and 1.
+
+    Args:
+        y_true: targets of any shape.
+        task: what the message calls the task, with its article.
+        remedy: what the message suggests to pass.
+
+    Raises:
+        DataError: if there are other values.
+
+    >>> binary_targets(np.array([1, -1]))
+    (array([ True, False]), array([-1,  1]))
+    """
+    if y_true.dtype.kind not in "biuf":
+        _refuse_targets(y_true, np.ones(y_true.shape, bool), task, remedy)
+    lowest = -1 if y_true.dtype.kind in "if" and y_true.min(initial=0) == -1 else 0
+    positive = np.empty(y_true.shape, bool)
+    known = 0
+    for block in blocks(y_true):
+        np.equal(y_true[block], 1, out=positive[block])
+        known += int(np.count_nonzero(positive[block])) + int(np.count_nonzero(y_true[block] == lowest))
+    if known != y_true.size:
+        _refuse_targets(y_true, ~np.isin(y_true, [lowest, 1]), task, remedy)
+    return positive, np.array([lowest, 1])
+
+
+def _refuse_targets(y_true: np.ndarray, unknown: npt.NDArray[np.bool_], task: str, remedy: str) -> NoReturn:
+    raise DataError(
+        f"Metrics: {task} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[unknown])} among the "
+        f"targets. If they are right, pass {remedy}."
+    )
+
+
+def class_indices(
+    y_true: np.ndarray, classes: np.ndarray, ignore_class: float | None
+) -> tuple[np.ndarray, npt.NDArray[np.bool_]]:
+    """Return the column of each target, and which rows do not have the ignored class.
+
+    Args:
+        y_true: labels (N,), or one-hot rows (N, C).
+        classes: the label of each column.
+        ignore_class: the label to ignore, or None. It need not be one of `classes`.
+
+    Raises:
+        DataError: if a label is neither one of `classes` nor ignored.
+
+    >>> class_indices(np.array([7, 5, -1]), np.array([5, 7]), ignore_class=-1)[1]
+    array([ True,  True, False])
+    """
+    if y_true.ndim == 2:
+        indices = one_hot_to_index(y_true)
+        return indices, np.ones(len(y_true), bool) if ignore_class is None else classes[indices] != ignore_class
+    keep = np.ones(len(y_true), bool) if ignore_class is None else y_true != ignore_class
+    if _are_column_numbers(classes):
+        columns, known = _column_numbers(y_true, len(classes))
+    else:
+        columns, known = _search(y_true, classes)
+    unknown = ~known & keep
+    if unknown.any():
+        raise DataError(
+            f"Metrics: the model has {len(classes)} classes ({some(classes)}), but the targets hold "
+            f"{some(y_true[unknown])}. Number the targets by output column, or pass the label of each column as "
+            "task=Multiclass(labels=[…])."
+        )
+    return columns, keep
+
+
+def _are_column_numbers(classes: np.ndarray) -> bool:
+    return classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes)))
+
+
+def _column_numbers(y_true: np.ndarray, n_classes: int) -> tuple[np.ndarray, npt.NDArray[np.bool_]]:
+    """Read targets that are column numbers: no search, and one byte per row for up to 256 classes."""
+    if y_true.dtype.kind not in "biuf":
+        return _search(y_true, np.arange(n_classes))
+    known = (y_true >= 0) & (y_true < n_classes)
+    columns = np.where(known, y_true, 0).astype(np.min_scalar_type(n_classes - 1))
+    return columns, known & (columns == y_true)
+
+
+def _search(y_true: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, npt.NDArray[np.bool_]]:
+    order = np.argsort(classes)
+    found = np.searchsorted(classes, y_true, sorter=order)
+    columns = order[np.minimum(found, len(classes) - 1)]
+    return columns, classes[columns] == y_true
+
+
+def are_zero_one(values: np.ndarray) -> bool:
+    """Return whether all values are 0 or 1.
+
+    >>> are_zero_one(np.array([0.0, 1.0])), are_zero_one(np.array([0, 2]))
+    (True, False)
+    """
+    return bool(np.isin(values, [0, 1]).all())
+
+
+def are_integral(values: np.ndarray) -> bool:
+    """Return whether all values are strings or whole numbers.
+
+    >>> are_integral(np.array([1.0, 7.0])), are_integral(np.array([0.5]))
+    (True, False)
+    """
+    return values.dtype.kind in "iubSU" or bool((values == np.round(values)).all())

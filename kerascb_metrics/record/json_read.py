@@ -1,0 +1,185 @@
+"""The terms of JSON as a `SavedRun`, with every check of what a file may hold.
+
+Every `ValueError` explains what is wrong with the file. Its name and the line are added where it is read.
+"""
+
+import math
+import reprlib
+from collections.abc import Sequence
+from typing import Any, TypeVar, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from kerascb_metrics.interpret.kinds import Kind, Scale
+from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, NOT_FINITE, VERSION, Form
+from kerascb_metrics.record.saved_run import SavedEpoch
+from kerascb_metrics.record.values import Bounds, Directions, Value
+from kerascb_metrics.tally.counts import Counts
+from kerascb_metrics.tally.curve import Curve
+
+_T = TypeVar("_T")
+
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind) if kind != "regression"}
+_SCALES: dict[str, Scale] = {scale: scale for scale in get_args(Scale)}
+
+
+def header_in(form: Any) -> tuple[dict[str, Any], Directions]:
+    """Return `(settings, directions)` of a header.
+
+    Raises:
+        ValueError: if it is damaged, of another format or of a later version.
+    """
+    if not isinstance(form, dict) or form.get("format") != FORMAT:
+        raise ValueError(f'not a score history: it does not begin with "format": "{FORMAT}"')
+    version = form.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise ValueError(f"format version {reprlib.repr(version)}; this kerascb_metrics reads version {VERSION}")
+    modes = {"max": True, "min": False, None: None}
+    directions = _get(form, "directions", dict)
+    _check(all(mode is None or isinstance(mode, str) for mode in directions.values()), "'directions' must be texts")
+    _check(set(directions.values()) <= set(modes), "'directions' must be max, min or null")
+    settings = {name: _setting_in(value) for name, value in _get(form, "settings", dict).items()}
+    return settings, {name: modes[mode] for name, mode in directions.items()}
+
+
+def epoch_in(form: Any) -> SavedEpoch:
+    """Return an epoch.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    epoch = _get(form, "epoch", int)
+    _check(0 <= epoch < 2**63, "'epoch' is not an epoch number")
+    values = {name: _value_in(value) for name, value in _get(form, "scores", dict).items()}
+    logs = {name: _number_in(value) for name, value in _get(form, "logs", dict).items()}
+    tallies = {_output_in(each): _tally_in(each) for each in _get(form, "tallies", list)}
+    _check(len(tallies) == len(form["tallies"]), "'tallies' has an output twice")
+    bounds = {name: _bounds_in(pair) for name, pair in _get(form, "bounds", dict).items()} if "bounds" in form else {}
+    _check(bounds.keys() <= values.keys(), "'bounds' are of scores that are not there")
+    return SavedEpoch(epoch, values, logs, tallies, bounds)
+
+
+def _check(holds: Any, message: str) -> None:
+    if not holds:
+        raise ValueError(message)
+
+
+def _get(form: Any, name: str, kind: type[_T]) -> _T:
+    _check(isinstance(form, dict) and name in form, f"{name!r} is missing")
+    value = form[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{name!r} is {reprlib.repr(value)}, not of type {kind.__name__}")
+    return value
+
+
+def _setting_in(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_setting_in(item) for item in value]
+    return _number_in(_get(value, "number", str)) if isinstance(value, dict) else value
+
+
+def _value_in(value: Any) -> Value:
+    return _array_in(value) if isinstance(value, dict) else _number_in(value)
+
+
+def _bounds_in(pair: Any) -> Bounds:
+    _check(isinstance(pair, list) and len(pair) == 2, "'bounds' must be pairs")
+    lowest, highest = pair
+    return _value_in(lowest), _value_in(highest)
+
+
+def _number_in(value: Any) -> float:
+    if isinstance(value, str) and value in NOT_FINITE:
+        return NOT_FINITE[value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{reprlib.repr(value)} is not a number, and a number must be here")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    _check(math.isfinite(number), "a number too large for a float")  # an infinite one is written as text
+    return number
+
+
+def _array_in(form: Form) -> npt.NDArray[Any]:
+    dtype, values = _get(form, "dtype", str), _get(form, "values", list)
+    _check(dtype in LEAVES, f"{dtype!r} is not a dtype that an array can have here")
+    try:
+        with np.errstate(over="raise"):
+            array = np.array(_plain_lists(values, LEAVES[dtype]), dtype)
+        return array.reshape(_get(form, "shape", list)) if "shape" in form else array
+    except (ValueError, TypeError, OverflowError, FloatingPointError) as error:
+        raise ValueError(f"not an array of dtype {dtype}: {error}") from None
+
+
+def _plain_lists(values: list[Any], leaves: set[type]) -> list[Any]:
+    kinds = set(map(type, values))
+    if list in kinds:
+        _check(kinds == {list}, "numbers next to lists of numbers")
+        return [_plain_lists(value, leaves) for value in values]
+    if float in kinds:
+        _check(not (math.inf in values or -math.inf in values), "a number too large for a float")
+    if str in kinds and float in leaves:
+        values = [_number_in(value) for value in values]
+        kinds = set(map(type, values))
+    _check(kinds <= leaves, "it holds values of another type")
+    return values
+
+
+def _vectors_in(form: Any, names: Sequence[str]) -> list[npt.NDArray[Any]]:
+    arrays = [_array_in(_get(form, name, dict)) for name in names]
+    _check(all(array.shape == (len(arrays[0]),) for array in arrays), f"{', '.join(names)} differ in length")
+    return arrays
+
+
+def _output_in(form: Any) -> str | None:
+    _check(isinstance(form, dict) and isinstance(form.get("output"), str | None), "'output' is not text")
+    output: str | None = form.get("output")
+    return output
+
+
+def _tally_in(form: Form) -> EpochRecord | None:
+    if form.get("kind", "") is None:
+        return None
+    kind, names, scale = _get(form, "kind", str), tuple(_get(form, "class_names", list)), _get(form, "scale", str)
+    _check(kind in _KINDS, f"'kind' is {kind!r}")
+    _check(scale in _SCALES, f"'scale' is {scale!r}")
+    _check(names and all(isinstance(name, str) for name in names), "'class_names' must be texts")
+    pos_index = _get(form, "pos_index", int)
+    _check(0 <= pos_index < max(2, len(names)), "'pos_index' is not the index of a class")
+    counts = _tables_in(form, names) if kind == "multilabel" else _counts_in(form, names)
+    zero_division = _number_in(form.get("zero_division"))
+    threshold, curves = _threshold_in(form, names), _curves_in(form, names)
+    return EpochRecord(_KINDS[kind], names, counts, zero_division, pos_index, _SCALES[scale], threshold, curves)
+
+
+def _tables_in(form: Form, names: Sequence[str]) -> npt.NDArray[Any]:
+    tables = _array_in(_get(form, "counts", dict))
+    _check(tables.shape == (len(names), 2, 2), "'counts' must be one table per label")
+    return tables
+
+
+def _counts_in(form: Form, names: Sequence[str]) -> Counts:
+    y_true, y_pred, weight = _vectors_in(_get(form, "counts", dict), CELLS)
+    for cells in (y_true, y_pred):
+        _check(cells.dtype == np.int64, "the classes of 'counts' must be int64")
+        _check(((cells >= 0) & (cells < len(names))).all(), "'counts' have classes without a name")
+    return Counts(y_true, y_pred, weight, len(names))
+
+
+def _threshold_in(form: Form, names: Sequence[str]) -> Value | None:
+    if form.get("threshold") is None:
+        return None
+    threshold = _value_in(form["threshold"])
+    _check(np.shape(threshold) in ((), (1,), (len(names),)), "'threshold' is neither one number nor one per label")
+    return threshold
+
+
+def _curves_in(form: Form, names: Sequence[str]) -> dict[str, Curve]:
+    curves = _get(form, "curves", dict)
+    _check(curves.keys() <= set(names), "'curves' have classes without a name")
+    found = {name: Curve(*_vectors_in(curve, CURVE)) for name, curve in curves.items()}
+    _check(all(len(curve.tps) for curve in found.values()), "a curve has no point")
+    return found

@@ -1,0 +1,44 @@
+"""A run as a file holds it: what the readers return, and what a fit resumes."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.values import Bounds, Directions, Value
+
+# The counts and curves of one epoch, by output. None as a key: the only output; as a value: it has no counts.
+Tallies: TypeAlias = dict[str | None, EpochRecord | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedEpoch:
+    """One epoch as a file holds it.
+
+    Attributes:
+        epoch: counted from 0.
+        values: score name → value.
+        logs: what Keras itself logged, name → float.
+        tallies: the counts and curves, by output.
+        bounds: score name → (lowest, highest).
+    """
+
+    epoch: int
+    values: dict[str, Value]
+    logs: dict[str, float]
+    tallies: Tallies
+    bounds: dict[str, Bounds]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRun:
+    """A run as a file holds it.
+
+    Attributes:
+        settings: what was scored and how, name → text or number.
+        directions: score name → whether greater is better.
+        epochs: the scored epochs; their numbers rise.
+    """
+
+    settings: dict[str, Any]
+    directions: Directions
+    epochs: tuple[SavedEpoch, ...]

@@ -1,0 +1,35 @@
+"""Which epoch: how callers name one, and the best one, or None where there is none."""
+
+from typing import Literal
+
+from kerascb_metrics.record.run_record import RunRecord
+
+# A scored epoch, counted from 0; −1: the last; "best": the best epoch of the first score that has one.
+Epoch = int | Literal["best"]
+
+
+def headline_of(history: RunRecord) -> str | None:
+    """Return the name of the first score that has a best epoch, None if no score has one."""
+    try:
+        return history.headline
+    except ValueError:
+        return None
+
+
+def best_index(history: RunRecord, name: str | None) -> int | None:
+    """Return the index of the best epoch of a score in the lists.
+
+    Args:
+        history: the run.
+        name: of a score, or None.
+
+    Returns:
+        None if there is no name, the direction of the score is not known, or no epoch has a value.
+    """
+    if name is None:
+        return None
+    try:
+        epoch, _ = history.best(name)
+    except ValueError:
+        return None
+    return history.epochs.index(epoch)

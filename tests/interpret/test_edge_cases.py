@@ -1,0 +1,127 @@
+"""Edge cases: the last class that fits into a byte, nearly one-hot targets, thresholds, no rows, labels of scorers."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
+from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.tally.exact import Counts
+from tests.support.arrays import assessed, read
+
+LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+P = np.array([0.2, 0.5, 0.6, 0.9], "float32")
+Y = np.array([0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("one_hot", [False, True])
+@pytest.mark.parametrize("n_classes", [2, 255, 256, 257, 258])
+def test_the_last_class_is_not_confused_with_the_first(n_classes, one_hot):
+    last = n_classes - 1
+    y_true, y_pred = np.array([last, 0, last]), np.eye(n_classes, dtype="float32")[[last, 0, 1]]
+    tally = read(Multiclass(), np.eye(n_classes)[y_true] if one_hot else y_true, y_pred)
+    assert tally.y_true.tolist() == [last, 0, last]
+    assert tally.y_pred.tolist() == [last, 0, 1]
+
+
+def test_targets_that_only_add_up_to_one_are_not_one_hot():
+    soft = np.array([[1, 0, 0], [0.5, 0.5, 0], [0, 0, 1]])
+    with pytest.raises(DataError, match="must be one-hot"):
+        read(Multiclass(), soft, np.eye(3))
+
+
+@pytest.mark.parametrize("positions", [1, 2, 5])
+def test_multiclass_with_few_or_many_positions(positions):
+    y_true = np.arange(4 * positions).reshape(4, positions) % 3
+    tally = read(Multiclass(), y_true, np.eye(3)[y_true])
+    assert tally.y_pred.tolist() == tally.y_true.tolist() == y_true.ravel().tolist()
+
+
+def test_multiclass_with_one_column_and_several_positions_raises():
+    with pytest.raises(DataError, match=r"C of 2 or more; received \(4, 3, 1\)"):
+        read(Multiclass(), np.zeros((4, 3), int), np.full((4, 3, 1), 0.5))
+
+
+@pytest.mark.parametrize("threshold", [-0.5, -0.001, 1, 1.5, np.nan])
+@pytest.mark.parametrize(("task", "y_true"), [(Binary, Y), (Multilabel, np.eye(4))])
+def test_a_threshold_that_is_not_a_probability_raises(task, y_true, threshold):
+    with pytest.raises(DataError, match="must be a probability of at least 0 and below 1"):
+        read(task(threshold=threshold), y_true, P if y_true.ndim == 1 else np.tile(P, (4, 1)))
+
+
+def test_the_threshold_is_converted_to_the_scale_of_the_outputs():
+    assert read(Binary(threshold=0.3), Y, P).threshold == 0.3
+    assert read(Binary(threshold=0.3), Y, P, LOGITS).threshold == pytest.approx(np.log(0.3 / 0.7))
+    assert read(Binary(threshold=0.3), Y, P, "hinge").threshold == 0.3
+    several = read(Multilabel(threshold=[0.3, 0.5]), np.eye(2), np.eye(2), LOGITS)
+    np.testing.assert_allclose(several.threshold, [np.log(0.3 / 0.7), 0])
+    assert read(Multiclass(), Y, np.eye(3)[Y]).threshold is None
+
+
+def test_the_number_of_outputs_that_are_not_finite_is_named():
+    outputs = np.array([[0.1, np.nan], [0.3, 0.4], [np.inf, 0.5]])
+    assert read(Multilabel(), np.zeros((3, 2)), outputs).undefined == "2 of 6 outputs are NaN or infinite"
+
+
+def test_a_multilabel_error_names_the_task_and_its_own_remedy():
+    with pytest.raises(DataError, match=r"a multilabel task needs targets 0 and 1.* pass task='regression'\.$"):
+        read(Multilabel(), np.full((4, 3), 2), np.full((4, 3), 0.5))
+
+
+def test_a_regression_score_may_be_an_array():
+    def errors(y_true, y_pred):
+        return np.abs(y_true - y_pred).mean(axis=0)
+
+    y_true = np.zeros((4, 2))
+    assert assessed(Regression(), y_true, y_true + np.array([1, 2]), errors).entries == {
+        "errors_0": 1.0,
+        "errors_1": 2.0,
+    }
+
+
+@pytest.mark.parametrize("weight", [None, np.zeros(0)])
+def test_counts_of_no_rows_are_zero(weight):
+    none = np.zeros(0, int)
+    np.testing.assert_array_equal(Counts.of(none, none, 3, weight).matrix(), np.zeros((3, 3)))
+
+
+def test_which_scores_have_one_value_per_class():
+    scoring = {"mine": "f1", "precision": "precision", "auc": "auc", "recall": "recall", "f1": "f1_macro"}
+    assert Scoring(scoring, average=None).by_class == ["mine", "precision", "recall"]
+    assert Scoring(scoring).by_class == []
+
+
+def test_the_labels_of_a_metric_function_are_integers():
+    for task, y_true, y_pred in [
+        (Binary(), Y, P),
+        (Multiclass(), Y, np.eye(2)[Y]),
+        (Multilabel(), np.eye(4), np.eye(4)),
+    ]:
+        assert [labels.dtype for labels in read(task, y_true, y_pred).labels] == [np.int64, np.int64]
+
+
+@pytest.mark.parametrize("average", ["micro", "samples"])
+def test_a_missing_class_does_not_make_a_pooled_score_undefined(average):
+    y_true, p = np.array([[1, 0, 0], [1, 0, 1]]), np.array([[0.9, 0.1, 0.1], [0.8, 0.1, 0.9]])
+    assert assessed(Multilabel(), y_true, p, ["f1", "precision", "recall"], average=average).undefined == {}
+    if average == "micro":
+        y_pred = np.eye(3)[[0, 1, 1, 0]]
+        assert assessed(Multiclass(), [0, 1, 2, 0], y_pred, ["f1", "precision"], average="micro").undefined == {}
+
+
+def of_estimator(estimator, x, y):
+    return float(estimator.predict(x)[y == 1].mean())
+
+
+def of_clf(clf, x, y):
+    return float(clf.predict(x)[y == 1].mean())
+
+
+def of_model(model, x, y):
+    return float(model.predict(x)[y == 1].mean())
+
+
+@pytest.mark.parametrize("scorer", [of_estimator, of_clf, of_model])
+def test_a_scorer_is_recognized_by_its_first_parameter(scorer):
+    assert assessed(Binary(), Y, P, {"recall": scorer}).values == {"recall": 0.5}
+    assert Scoring({"recall": scorer}).greater_is_better() == {"recall": True}

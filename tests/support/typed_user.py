@@ -1,0 +1,117 @@
+"""Code of a user who checks types: `mypy --strict` accepts it, and rejects each line that ignores an error.
+
+tests/end_to_end/test_typing.py checks it; nothing here is run.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, assert_type
+
+import keras
+import numpy as np
+
+from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Predictions, Regression, ScoreHistory
+from kerascb_metrics.batchwise import batchwise_f1
+from kerascb_metrics.tensorboard import ConfusionImages
+
+
+def balanced(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    """A metric function."""
+    return float((y_true == y_pred).mean())
+
+
+def constructors(names: list[str], path: Path) -> list[Metrics]:
+    """Return a `Metrics` for each kind of argument."""
+    return [
+        Metrics(),
+        Metrics("f1", task="binary", average=None),
+        Metrics(["f1", "auc"], task=Binary(threshold=0.3)),
+        Metrics({"f1": "f1", "balanced": balanced}, task=Binary(class_names=["a", "b"], pos_label=0)),
+        Metrics(task=Multiclass(labels=[1, 2, 5], class_names=names, from_logits=True)),
+        Metrics(task=Multiclass(labels=np.array([1, 2, 5]), class_names=("a", "b", "c"))),
+        Metrics(task=Multilabel(threshold=[0.5, 0.2], class_names=names)),
+        Metrics("r2", task=Regression(), output="price", error_score=0.0),
+        Metrics({"kind": ["f1"], "price": "r2"}, task={"kind": Multiclass(), "price": Regression()}),
+        Metrics(validation_data=(np.zeros((4, 1)), np.zeros(4)), validation_batch_size=2, prefix="test_"),
+        Metrics(log_file=path / "scores.jsonl", memory="bounded", zero_division=float("nan"), verbose=False),
+        Metrics(log_file="scores.jsonl", error_score="raise", validation_freq=[1, 3]),
+    ]
+
+
+def during_a_fit(model: keras.Model, metrics: Metrics, log_dir: Path) -> list[keras.callbacks.Callback]:
+    """Return callbacks of a fit."""
+    model.compile("adam", "binary_crossentropy", metrics=[batchwise_f1])
+    images = ConfusionImages(metrics, log_dir, normalize="true")
+    return [metrics, images, keras.callbacks.EarlyStopping(**metrics.monitor("f1"), patience=3)]
+
+
+def after_a_fit(metrics: Metrics) -> float:
+    """Read the results of a fit."""
+    last: float = metrics.f1s[-1]
+    (tn, fp), (fn, tp) = metrics.confusion[-1]
+    rows = metrics.predictions
+    if isinstance(rows, Predictions):
+        assert_type(len(rows), int)
+        last = float(rows.y_pred.mean())
+    return float(last + tn + fp + fn + tp + sum(metrics.auc))
+
+
+def history(metrics: Metrics) -> dict[str, Any]:
+    """Ask the history."""
+    run = metrics.history
+    assert_type(run, ScoreHistory)
+    epoch, value = run.best("f1")
+    assert_type(epoch, int)
+    assert_type(value, float)
+    assert_type(run.best("own", mode="max")[0], int)
+    for name, values in run.items():
+        print(name, values[run.index_of(epoch)], run["f1"][run.index_of("best")])
+    assert_type(run.epochs, list[int])
+    assert_type(run.report(), str)
+    assert_type(run.report("best", output="kind"), str)
+    report = run.report(epoch, output_dict=True)
+    print(report["macro avg"]["f1-score"])
+    low, high = run.bounds["auc"][0]
+    print(run.tally("best").matrix().sum(), high - low)
+    return report
+
+
+def plots(run: ScoreHistory, names: Sequence[str], ax: Any) -> None:
+    """Draw every plot."""
+    run.plot().figure_.savefig("scores.png")
+    run.plot(names, losses=True, ax=ax)
+    run.plot_confusion("best", normalize="true", output="kind")
+    run.plot_roc([0, "best"], classes=names)
+    run.plot_precision_recall(-1, classes="a", ax=ax)
+    threshold, f1 = run.plot_threshold("best", class_name="a").best
+    assert_type(threshold, float)
+    assert_type(f1, float)
+
+
+def files(run: ScoreHistory, path: Path) -> ScoreHistory:
+    """Write and read files."""
+    run.save(path / "scores.json")
+    run.save_report(path / "report.html", title="A run")
+    run.save_report("report.html")
+    print(run.to_frame().describe())
+    return ScoreHistory.load(path / "scores.json")
+
+
+def evaluate(model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
+    """Score a test set."""
+    scores = Metrics(["f1"]).evaluate(model, (x, y), batch_size=32)
+    return float(scores["f1"])
+
+
+def mistakes(run: ScoreHistory) -> None:
+    """An unused "ignore" is an error, so each of these lines must be one that mypy rejects."""
+    Metrics(memory="all")  # type: ignore[arg-type]
+    Metrics(verbose="always")  # type: ignore[arg-type]
+    Binary(threshold="high")  # type: ignore[arg-type]
+    Binary(from_logits="yes")  # type: ignore[arg-type]
+    Multiclass(class_names=3)  # type: ignore[arg-type]
+    run.best("f1", mode="highest")  # type: ignore[arg-type]
+    run.report("first")  # type: ignore[call-overload]
+    run.plot_confusion(normalize="rows")  # type: ignore[arg-type]
+    run.plot_roc("first")  # type: ignore[arg-type]
+    run.report().keys()  # type: ignore[attr-defined]
