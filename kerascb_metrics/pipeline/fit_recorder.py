@@ -42,9 +42,8 @@ class Recorder:
         self.history = ScoreHistory()
         self.troubles = ErrorPolicy(error_score)
         # Nothing of the recorder itself, which would then live until the next round of the garbage collector.
-        self.reader = Reader(
-            plan, use_sample_weight, partial(_describe_output, self.history, describe), self.troubles.warn_once
-        )
+        describe_output = partial(_describe_output, self.history, describe)
+        self.reader = Reader(plan, use_sample_weight, describe_output, self.troubles.warn_once)
         self.resumed_epochs = 0
         self._plan, self._describe = plan, describe
         self._epoch = 0
@@ -123,7 +122,7 @@ class Recorder:
         return EpochResult(values, dict.fromkeys(self._keys, value))
 
     def _describe_width(self, bounds: Bounds) -> None:
-        known = {name: pair for name, pair in bounds.items() if np.isfinite(pair).any()}
+        known = {name: pair for name, pair in bounds.items() if np.isfinite(np.array(pair)).any()}
         if known and not self._width_described:
             self._width_described = True
             self._describe(

@@ -1,18 +1,18 @@
 """Whether the last axis of an output holds columns, such as classes, or positions, such as time steps."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.losses import LossReading
-
-Batch = dict[str, Any]
 
 # Families of losses whose outputs have one column per class.
 _OF_COLUMNS = ("categorical", "categorical_hinge", "crossentropy")
 
 
 def known_columns(
-    axes: tuple[int | None, ...] | None, task: Any, loss: LossReading, batches: list[Batch]
+    axes: tuple[int | None, ...] | None, task: Any, loss: LossReading, batches: Sequence[Batch]
 ) -> bool | None:
     """Tell whether the model says that an output's last axis holds columns; None where it does not say.
 
@@ -32,11 +32,12 @@ def known_columns(
         return True if axes[0] is None and lengths_of(batches) == {(axes[-1],)} else None
     wants_columns = getattr(task, "kind", None) in ("multiclass", "multilabel") or loss.family in _OF_COLUMNS
     # One target for several outputs of a row: they are columns, whatever the loss is.
-    shared = any(0 < batch["y_true"].size < batch["y_pred"].size for batch in batches)
+    targets = [(batch["y_true"], batch["y_pred"]) for batch in batches]
+    shared = any(y_true is not None and 0 < y_true.size < y_pred.size for y_true, y_pred in targets)
     return None if wants_columns or shared else False
 
 
-def lengths_of(batches: list[Batch]) -> set[tuple[int, ...]]:
+def lengths_of(batches: Sequence[Batch]) -> set[tuple[int, ...]]:
     """Return the lengths of the last axis, each in a tuple; () for outputs of one axis."""
     return {batch["y_pred"].shape[1:][-1:] for batch in batches}
 
@@ -51,7 +52,7 @@ class LastAxes:
     def __init__(self) -> None:
         self._known: dict[str | None, tuple[int, ...] | None] = {}
 
-    def may_hold_columns(self, output: str | None, batches: list[Batch]) -> bool:
+    def may_hold_columns(self, output: str | None, batches: Sequence[Batch]) -> bool:
         """Tell whether the last axis may hold columns.
 
         Raises:

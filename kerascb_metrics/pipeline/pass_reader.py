@@ -3,26 +3,30 @@
 Rows that are kept are read when the pass has ended. Others are read part by part, as they come, and counted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kerascb_metrics.collect import row_store
 from kerascb_metrics.collect.model_facts import ModelFacts
 from kerascb_metrics.collect.processes import is_multi_process
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.exceptions import DataError, naming_output
+from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.outputs import Outputs
-from kerascb_metrics.pipeline.last_axis import Batch, LastAxes, known_columns
+from kerascb_metrics.pipeline.last_axis import LastAxes, known_columns
 from kerascb_metrics.pipeline.settling import describe, settle_task
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.plan import OutputPlan, Plan
 from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.tally import streaming
 from kerascb_metrics.tally.across_processes import merged, refuse_if_any
 from kerascb_metrics.tally.exact import ExactTally
-from kerascb_metrics.tally.streaming import TABLE_BYTES, Accumulator, tables_of
+from kerascb_metrics.tally.streaming import Accumulator, tables_of
 from kerascb_metrics.tally.tally import Tally
 
+Captured = row_store.Batch  # the arrays of all outputs; a `Batch` has those of one
 Rows = dict[str | None, Predictions]
 Plans = dict[str | None, OutputPlan]
 
@@ -97,7 +101,7 @@ class Reader(RowConsumer):
 
     # As a `RowConsumer`. An error waits for the end of the pass, and so does a warning, which may be an error.
 
-    def counts_suffice(self, batches: list[Batch]) -> bool:
+    def counts_suffice(self, batches: Sequence[Captured]) -> bool:
         """Tell whether counts are enough for every score, and take less memory."""
         try:
             rows = self._rows_of(batches, counted=True)
@@ -118,14 +122,14 @@ class Reader(RowConsumer):
         elif self._why_kept:
             self._warning = f"{begun}, and were kept all the same: {self._why_kept}."
 
-    def inspect(self, batches: list[Batch]) -> None:
+    def inspect(self, batches: Sequence[Captured]) -> None:
         """Settle the tasks, so that all processes agree."""
         try:
             self._plans_of(self._rows_of(batches, counted=True))
         except Exception as error:
             self._error = error
 
-    def consume(self, batches: list[Batch]) -> None:
+    def consume(self, batches: Sequence[Captured]) -> None:
         """Count some rows of the pass."""
         if self._error is not None:
             return
@@ -140,7 +144,7 @@ class Reader(RowConsumer):
 
     # When the pass has ended.
 
-    def read(self, batches: list[Batch]) -> dict[str | None, Reading]:
+    def read(self, batches: Sequence[Captured]) -> dict[str | None, Reading]:
         """Return output → `Reading` of the pass; the key None stands for the only output.
 
         Args:
@@ -155,7 +159,7 @@ class Reader(RowConsumer):
             raise self._error
         return self._read_counts(shared) if self._counted else self._read_rows(batches)
 
-    def _read_rows(self, batches: list[Batch]) -> dict[str | None, Reading]:
+    def _read_rows(self, batches: Sequence[Captured]) -> dict[str | None, Reading]:
         rows = self._rows_of(batches)
         several = {name: own for name, own in rows.items() if name is not None}
         self.predictions = rows.get(None, several)
@@ -178,7 +182,7 @@ class Reader(RowConsumer):
 
     # Rows of each output.
 
-    def _rows_of(self, batches: list[Batch], counted: bool = False) -> Rows:
+    def _rows_of(self, batches: Sequence[Captured], counted: bool = False) -> Rows:
         if not batches:
             raise DataError("Metrics: the validation pass ran no batch, so there is nothing to score.")
         outputs = self._outputs_of(batches[0])
@@ -190,7 +194,7 @@ class Reader(RowConsumer):
             self._plan.check_scores(outputs, parts)
         return {name: self._joined(name, own, counted) for name, own in parts.items()}
 
-    def _outputs_of(self, batch: Batch) -> Outputs:
+    def _outputs_of(self, batch: Captured) -> Outputs:
         if self._outputs is None:
             self._outputs = Outputs.of(batch["y_pred"], self._facts.loss, self._facts.layer_names)
             self._plan.check_names(self._outputs)
@@ -252,8 +256,8 @@ class Reader(RowConsumer):
             if plan.scoring.ranks
         )
         kept = sum(own.y_pred.nbytes + own.y_true.nbytes for own in rows.values())
-        many = tables * TABLE_BYTES > kept // 4
-        return f"the counts of {tables} classes take {tables * TABLE_BYTES >> 20} MiB" if many else ""
+        many = tables * streaming.TABLE_BYTES > kept // 4
+        return f"the counts of {tables} classes take {tables * streaming.TABLE_BYTES >> 20} MiB" if many else ""
 
     @property
     def output_names(self) -> tuple[str, ...]:

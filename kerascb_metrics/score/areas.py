@@ -122,7 +122,8 @@ def _average_of_classes(values: np.ndarray, tally: Tally, average: str | None) -
 def roc_auc(tally: Tally, name: str) -> Value:
     """The area of one of scikit-learn's names, where rankings give it, else from its scorer."""
     if not _is_ranked(name, tally):
-        return run_named_scorer(name, tally)
+        value: Value = run_named_scorer(name, tally)
+        return value
     if tally.kind == "binary":
         return binary_auc(tally)
     if tally.kind == "multiclass" and len(tally.classes) == 2:
@@ -177,7 +178,8 @@ def _auc_of_two(name: str, tally: Tally) -> float:
 def average_precision(tally: Tally) -> Value:
     """Average precision as scikit-learn has it: macro over columns; for a binary task that of `pos_label`."""
     if tally.kind == "regression":
-        return run_named_scorer("average_precision", tally)
+        own: Value = run_named_scorer("average_precision", tally)
+        return own
     if _is_of_two(tally):
         return _average_precision_of_two(tally)
     empty = tally.true_mass == 0

@@ -112,7 +112,8 @@ def _in_average(tally: Tally, average: str | None) -> np.ndarray:
     """The classes that count in the average: scikit-learn leaves out those that occur nowhere."""
     n_classes = len(tally.true_mass)
     if average == "binary":
-        return np.arange(n_classes) == tally.pos_index
+        positive: np.ndarray = np.arange(n_classes) == tally.pos_index
+        return positive
     if average is None or tally.kind == "multilabel":
         return np.ones(n_classes, bool)
     return np.isin(np.arange(n_classes), [tally.counts.y_true, tally.counts.y_pred])

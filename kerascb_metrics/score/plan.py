@@ -58,7 +58,7 @@ class Plan:
     average: str | None = "auto"
     zero_division: float = 0.0
     only: str | None = None
-    memory: str = "exact"
+    memory: Literal["auto", "exact", "bounded"] = "exact"
     _whole: Scoring | None = field(init=False)
     _by_output: dict[str | None, Any] = field(
         init=False
@@ -79,7 +79,7 @@ class Plan:
                 with naming_output(output):
                     scoring.check(task.kind)
         if nested:
-            self._refuse_double_names(tuple(self._by_output))
+            self._refuse_double_names(tuple(map(str, self._by_output)))
 
     def task_of(self, output: str | None) -> Any:
         """Return the task of an output (None: the only one)."""
@@ -227,7 +227,7 @@ class Plan:
 
     def _supposed(self, outputs: Collection[str] | None) -> Collection[str]:
         """The outputs; where they are not known (None), those that a nested `scoring=` names."""
-        return tuple(self._by_output) if outputs is None and self._whole is None else outputs or ()
+        return tuple(map(str, self._by_output)) if outputs is None and self._whole is None else outputs or ()
 
     def _by_class(self, outputs: Collection[str]) -> set[str]:
         """The names of the scores that have a value a class, and so no single one to monitor."""

@@ -28,7 +28,7 @@ from kerascb_metrics.score.score import Needs, Options, Score, rows_of
 from kerascb_metrics.tally.exact import ExactTally, rankable
 from kerascb_metrics.tally.tally import Tally
 
-SCORER_TYPE: type = type(metrics.make_scorer(metrics.accuracy_score))
+SCORER_TYPE: Any = type(metrics.make_scorer(metrics.accuracy_score))
 
 # Names whose function must know all classes where one has no true row in a pass: the function's name and its sign.
 _LABELLED_NAMES = {
@@ -156,12 +156,11 @@ class _Given:
         return array.copy() if self.copies else array
 
 
-# scikit-learn has no types, so its classes are Any to mypy.
-class _GivenRegressor(RegressorMixin, _Given, BaseEstimator):  # type: ignore[misc]
+class _GivenRegressor(RegressorMixin, _Given, BaseEstimator):
     pass
 
 
-class _GivenClassifier(ClassifierMixin, _Given, BaseEstimator):  # type: ignore[misc]
+class _GivenClassifier(ClassifierMixin, _Given, BaseEstimator):
     @property
     def classes_(self) -> Any:
         """The classes; of a multilabel problem, those of each label."""

@@ -98,7 +98,8 @@ def _in_units(ones: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _ldexp(sums: np.ndarray, power: int) -> np.ndarray:
     """Sums in another unit, at most so many that no precision is left."""
     with np.errstate(over="ignore"):
-        return np.minimum(np.ldexp(sums, power), 2.0**900)
+        scaled: np.ndarray = np.minimum(np.ldexp(sums, power), 2.0**900)
+        return scaled
 
 
 def _areas(ones: np.ndarray, others: np.ndarray, single: np.ndarray) -> tuple[float, float]:

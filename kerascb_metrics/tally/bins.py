@@ -45,7 +45,8 @@ class Binning:
     @functools.cached_property
     def single(self) -> np.ndarray:
         """(2^16,) bool: whether a bin holds one value only, so that its rows are tied."""
-        return self.lowest == self.highest
+        single: np.ndarray = self.lowest == self.highest
+        return single
 
 
 @functools.cache
@@ -75,7 +76,8 @@ def _of_half(dtype: str) -> Binning:
 
 def _in_order(bits: np.ndarray) -> np.ndarray:
     """Bits of half precision as numbers that rise with the values: negative ones reversed, below the others."""
-    return bits ^ (-(bits >> 15) | np.uint16(0x8000))
+    ordered: np.ndarray = bits ^ (-(bits >> 15) | np.uint16(0x8000))
+    return ordered
 
 
 def _to_half(values: np.ndarray, dtype: str) -> np.ndarray:

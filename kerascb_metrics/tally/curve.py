@@ -1,6 +1,7 @@
 """The ROC and precision-recall curves of one class, as counts at some of its thresholds."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,30 +27,33 @@ class Curve:
     fps: np.ndarray
 
     @property
-    def positives(self) -> float:
+    def positives(self) -> Any:
         """The rows of the class, or their weight."""
         return self.tps[-1]
 
     @property
-    def negatives(self) -> float:
+    def negatives(self) -> Any:
         """The other rows, or their weight."""
         return self.fps[-1]
 
     @property
     def tpr(self) -> np.ndarray:
         """True positive rate, which is recall, at each threshold."""
-        return self.tps / self.positives
+        rate: np.ndarray = self.tps / self.positives
+        return rate
 
     @property
     def fpr(self) -> np.ndarray:
         """False positive rate at each threshold."""
-        return self.fps / self.negatives
+        rate: np.ndarray = self.fps / self.negatives
+        return rate
 
     @property
     def precision(self) -> np.ndarray:
         """Precision at each threshold; 1 where nothing is predicted, as in `precision_recall_curve`."""
         predicted = self.tps + self.fps
-        return np.divide(self.tps, predicted, out=np.ones(len(predicted)), where=predicted > 0)
+        share: np.ndarray = np.divide(self.tps, predicted, out=np.ones(len(predicted)), where=predicted > 0)
+        return share
 
     @classmethod
     def rising(cls, thresholds: np.ndarray, tps: np.ndarray, fps: np.ndarray) -> "Curve":

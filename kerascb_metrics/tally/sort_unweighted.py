@@ -225,7 +225,7 @@ def _starts_of(block: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _is_one_group(block: np.ndarray) -> bool:
-    return _as_one(block[0]) >= block[-1]
+    return bool(_as_one(block[0]) >= block[-1])
 
 
 def _as_one(keys: Any) -> Any:

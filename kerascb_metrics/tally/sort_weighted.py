@@ -53,7 +53,7 @@ class Weighed:
             tp = np.diff(tps)
             at_or_above, mixed = tps[1:][tp > 0], self._in_units_of_positives(fps[1:][tp > 0])
             total += float((tp[tp > 0] * at_or_above / (at_or_above + mixed)).sum())
-        return min(total / tps[-1], 1.0)
+        return float(min(total / tps[-1], 1.0))
 
     def _count_in_units(self) -> None:
         """Scale the weights of positives, and those of negatives, until the largest of each is about 1.
@@ -74,7 +74,8 @@ class Weighed:
         if self._units[0] == self._units[1]:
             return fps
         with np.errstate(over="ignore"):  # infinitely more: a precision of 0
-            return np.ldexp(fps, self._units[1] - self._units[0])
+            scaled: np.ndarray = np.ldexp(fps, self._units[1] - self._units[0])
+            return scaled
 
     def _sums(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
         """Add up the weights of positives and negatives, from the highest score to the lowest.

@@ -52,7 +52,7 @@ class StreamingTally(Tally):
     memo: dict[Any, Any] = field(default_factory=dict)
     has_rows: ClassVar[bool] = False
     # Scores that do not take weights need the rows, so there is never one to warn about.
-    weighted: ClassVar[bool] = False  # type: ignore[misc]  # a constant, where the protocol has a property
+    weighted: ClassVar[bool] = False
 
     def __len__(self) -> int:
         return self.total
@@ -85,7 +85,7 @@ class StreamingTally(Tally):
         return self.summed
 
     @property
-    def cells(self) -> Cells:  # type: ignore[override]  # not kept: the tables are at hand
+    def cells(self) -> Cells:
         """A few rows that count as all rows do; of a single label the cells that have some weight."""
         if self.kind == "multilabel" and len(self.classes) == 1:
             return single_cells(self.label_tables[0])
@@ -231,7 +231,7 @@ def _counted(part: ExactTally) -> StreamingTally:
 
 def _joined(one: StreamingTally, other: StreamingTally) -> StreamingTally:
     """Return two parts as one."""
-    summed: Any = one.summed + other.summed  # type: ignore[operator]  # both are of the same type
+    summed: Any = one.summed + other.summed  # both are of the same type
     return replace(
         one,
         rule=_rule_of_both(one, other),

@@ -124,4 +124,4 @@ def of_model(model, x, y):
 @pytest.mark.parametrize("scorer", [of_estimator, of_clf, of_model])
 def test_a_scorer_is_recognized_by_its_first_parameter(scorer):
     assert assessed(Binary(), Y, P, {"recall": scorer}).values == {"recall": 0.5}
-    assert Scoring({"recall": scorer}).greater_is_better() == {"recall": True}
+    assert [score.greater_is_better for score in Scoring({"recall": scorer}).scores] == [True]

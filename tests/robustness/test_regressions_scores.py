@@ -59,7 +59,7 @@ def test_evaluate_takes_the_model_first(arguments, message):
 @pytest.mark.parametrize("scoring", [(X, Y), [["f1", "recall"]]])
 def test_data_passed_as_scoring(scoring):
     received = r"(a ndarray|\['f1', 'recall'\] \(list\))"
-    with pytest.raises(ValueError, match=rf"received {received}\. For data of its own pass validation_data="):
+    with pytest.raises(ValueError, match=rf"received {received}\. For other data pass validation_data="):
         Metrics(scoring)
 
 

@@ -123,7 +123,7 @@ def test_the_panel_equals_scikit_learn(task, average, drawn):
     assume(every_class_weighs(case))
     theirs = reference(case, average)
     ours = case.assess(list(theirs), average).values
-    assert list(ours) == list(theirs)
+    assert [name for name in ours if name in theirs] == list(theirs)
     for name, expected in theirs.items():
         assert_same(ours[name], expected)
     if case.weight is None:
