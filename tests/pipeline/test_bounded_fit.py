@@ -171,7 +171,9 @@ def squared(y_true, y_pred):
 def test_scores_that_need_rows_are_refused_at_once(scoring):
     if scoring == "roc_auc_ovo":  # of two classes it is the plain area
         model = echo_model(3, "sparse_categorical_crossentropy")
-        with pytest.raises(ValueError, match=r"bounded.*roc_auc_ovo cannot be computed from counts of a multiclass task"):
+        with pytest.raises(
+            ValueError, match=r"bounded.*roc_auc_ovo cannot be computed from counts of a multiclass task"
+        ):
             fit(model, [Metrics(scoring, task="multiclass", memory="bounded")], (np.eye(3), np.arange(3)))
         return
     with pytest.raises(ValueError, match=r"memory='bounded' keeps counts and no rows.*memory='exact'"):

@@ -110,7 +110,8 @@ def test_labels_and_cells_are_of_the_positive_label(pair, scale):
     each = assessed(task, y, outputs, "f1", average=None, loss=loss)
     for label in pair:
         assert_same(
-            each.entries[f"f1_{each.records[None].class_names[pair.index(label)]}"], sk.f1_score(y == label, labels == label)
+            each.entries[f"f1_{each.records[None].class_names[pair.index(label)]}"],
+            sk.f1_score(y == label, labels == label),
         )
     assert list(panel.records[None].curves) == [panel.records[None].class_names[1]]
 
