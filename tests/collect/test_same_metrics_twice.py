@@ -9,23 +9,14 @@ import pytest
 from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics
-from tests.support.models import BACKEND, Batches, binary_rows, echo_model
+from tests.support.models import BACKEND, binary_rows, echo_model, in_batches
 
 X, Y = binary_rows(24, seed=1)
 JIT = {"jit_compile": False} if BACKEND == "tensorflow" else {}
 F1 = sk.f1_score(Y, X[:, 0] > 0.5)
 
 
-def data():
-    """The rows. On TensorFlow a dataset, made once: from arrays Keras makes one at each call, which takes 0.1 s."""
-    if BACKEND != "tensorflow":
-        return Batches([(X[:12], Y[:12]), (X[12:], Y[12:])])
-    import tensorflow as tf
-
-    return tf.data.Dataset.from_tensor_slices((X, Y)).batch(12)
-
-
-DATA = data()
+DATA = in_batches(X, Y, 12)
 SOURCES = {"captured": {}, "given": {"validation_data": DATA, "prefix": "test_"}}
 
 

@@ -226,6 +226,8 @@ KINDS = {
     "stateful": (stateful, sequences, list),
     "two optimizers, shuffled data": (two_optimizers, shuffled, lambda: [ByChance()]),
 }
+# The first kind has the most that a pass could change. Some fits of the others are slow tests.
+FIRST, *OTHERS = KINDS
 
 
 @dataclass
@@ -272,8 +274,14 @@ def without(kind):
 
 
 @pytest.mark.filterwarnings("ignore::kerascb_metrics.UndefinedScoreWarning")  # few rows, barely trained
-@pytest.mark.parametrize("source", ["captured", "given"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        pytest.param(kind, source, marks=[pytest.mark.slow] if source == "given" and kind in OTHERS else [])
+        for kind in KINDS
+        for source in ("captured", "given")
+    ],
+)
 def test_a_fit_is_the_same_with_and_without(kind, source):
     plain, scored = without(kind), run(kind, source)
     assert scored.attributes == plain.attributes
@@ -292,7 +300,7 @@ def test_a_fit_is_the_same_with_and_without(kind, source):
     np.testing.assert_array_equal(scored.predicted, plain.predicted)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [FIRST, *(pytest.param(kind, marks=pytest.mark.slow) for kind in OTHERS)])
 def test_the_comparison_can_fail(kind):
     """Each kind has something that an extra pass changes: the comparison must notice one more `predict`."""
     if (BACKEND, kind) == ("jax", "stateful"):

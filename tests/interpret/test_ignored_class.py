@@ -1,5 +1,7 @@
 """The class that the loss ignores is left out of rows, classes, labels, matrix, averages and columns."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -178,17 +180,24 @@ def positions(y, p):
     return p.reshape(10, 8, -1), y.reshape(10, 8)
 
 
+@cache
+def model_of_sequences(columns, ignored):
+    """Returns its input; both values of `memory` share it, because it never changes."""
+    inputs = keras.Input((8, columns))
+    same = keras.layers.Dense(columns, use_bias=False, kernel_initializer="identity")
+    model = keras.Model(inputs, same(inputs))
+    model.compile(keras.optimizers.SGD(0.0), sparse(ignored, True))
+    return model
+
+
 @pytest.mark.parametrize("memory", ["exact", "bounded"])
 @pytest.mark.parametrize(("columns", "ignored"), [(4, -1), (4, 255), (4, 0), (4, 3), (3, 1), (2, -1), (2, 255)])
 def test_fit(columns, ignored, memory):
     y, p = targets(columns, ignored), outputs(columns, True)
     x, y_seq = positions(y, p)
-    inputs = keras.Input((8, columns))
-    same = keras.layers.Dense(columns, use_bias=False, kernel_initializer="identity")
-    model = keras.Model(inputs, same(inputs))
-    model.compile(keras.optimizers.SGD(0.0), sparse(ignored, True))
     metrics = Metrics(memory=memory, verbose=False)
-    model.fit(x, y_seq, validation_data=(x, y_seq), epochs=1, verbose=0, callbacks=[metrics])
+    fit = {"validation_data": (x, y_seq), "epochs": 1, "verbose": 0, "callbacks": [metrics]}
+    model_of_sequences(columns, ignored).fit(x, y_seq, **fit)
     y_true, classes, proba, y_pred, keep = left(y, p, ignored, True)
     if columns == 2:
         z = p[keep].astype("float64")

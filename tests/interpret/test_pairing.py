@@ -3,6 +3,7 @@
 import functools
 
 import keras
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from keras import tree
@@ -69,12 +70,13 @@ def paired_by_us(structure, layer_names, loss, y_true, weight):
     return found
 
 
-def test_outputs_are_paired_as_keras_pairs_them():
-    """In at least 300 problems that Keras accepts, most of them with structures."""
+@pytest.mark.parametrize("examples", [150, pytest.param(600, marks=pytest.mark.slow)])
+def test_outputs_are_paired_as_keras_pairs_them(examples):
+    """At least every second example is a problem that Keras accepts; most of these have structures."""
     paired = []
 
     @given(problems())
-    @settings(max_examples=600)
+    @settings(max_examples=examples)
     def same(problem):
         structure, layer_names, loss, seen, y_true, weight = problem
         theirs = paired_by_keras(loss, seen, structure, y_true, weight, layer_names)
@@ -86,5 +88,5 @@ def test_outputs_are_paired_as_keras_pairs_them():
         assert sorted(map(str, ours)) == sorted(map(str, theirs))
 
     same()
-    assert len(paired) >= 300
-    assert sum(map(tree.is_nested, paired)) >= 200
+    assert len(paired) >= examples / 2
+    assert sum(map(tree.is_nested, paired)) >= examples / 3

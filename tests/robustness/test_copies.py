@@ -15,11 +15,12 @@ import pytest
 from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics
-from tests.support.models import BACKEND, Batches, binary_rows
+from tests.support.models import Batches, binary_rows, in_batches
 
 X, Y = binary_rows(24, seed=1)
 OTHER_X, OTHER_Y = binary_rows(20, seed=2)
 AGAIN = {"copied": copy.deepcopy, "pickled": lambda thing: pickle.loads(pickle.dumps(thing))}
+TRAINING = in_batches(X, Y, 12)
 SCORES = ["f1", "auc", "confusion", "accuracy"]
 
 
@@ -44,16 +45,6 @@ def shared_model():
     return model
 
 
-@cache
-def training_data():
-    """For TensorFlow a dataset: from arrays Keras would make one at each call, which takes 0.1 s."""
-    if BACKEND != "tensorflow":
-        return Batches([(X[:12], Y[:12]), (X[12:], Y[12:])])
-    import tensorflow as tf
-
-    return tf.data.Dataset.from_tensor_slices((X, Y)).batch(12)
-
-
 @pytest.fixture(autouse=True)
 def _put_out():
     yield
@@ -72,7 +63,7 @@ def given(**options):
 
 
 def fit(metrics, *callbacks, epochs=2):
-    shared_model().fit(training_data(), shuffle=False, epochs=epochs, verbose=0, callbacks=[metrics, *callbacks])
+    shared_model().fit(TRAINING, shuffle=False, epochs=epochs, verbose=0, callbacks=[metrics, *callbacks])
 
 
 def assert_scores(metrics, epochs, x=X, y=Y):
@@ -165,7 +156,7 @@ def test_after_an_interrupted_fit(place, error, again):
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
         model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy", run_eagerly=True)
     with pytest.raises((error, ValueError), match="of mine") as raised:
-        model.fit(training_data(), shuffle=False, epochs=2, verbose=0, callbacks=[metrics, Lights()])
+        model.fit(TRAINING, shuffle=False, epochs=2, verbose=0, callbacks=[metrics, Lights()])
     assert raised.tb is not None  # its frames keep the fit's callbacks alive
     other = AGAIN[again](metrics)
     Fused.lit = None

@@ -14,9 +14,10 @@ from kerascb_metrics import Metrics, ScoreHistory
 from kerascb_metrics.exceptions import ScoringError
 from kerascb_metrics.score.recordable import recordable
 from tests.support.arrays import assert_same
-from tests.support.models import binary_rows, echo_model
+from tests.support.models import binary_rows, in_batches, shared_echo_model
 
 X, Y = binary_rows(20)
+DATA = in_batches(X, Y, 20)
 WRONG = {
     "text": "0.5",
     "bytes": b"1",
@@ -64,7 +65,8 @@ def returning(value):
 
 
 def fit(metrics, epochs=2):
-    return echo_model().fit(X, Y, validation_data=(X, Y), epochs=epochs, verbose=0, callbacks=[metrics]).history
+    model = shared_echo_model()
+    return model.fit(DATA, validation_data=DATA, shuffle=False, epochs=epochs, verbose=0, callbacks=[metrics]).history
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["function", "scorer"])
@@ -72,7 +74,7 @@ def fit(metrics, epochs=2):
 def test_what_is_no_number_is_an_error_of_the_score(name, wrapped):
     own = make_scorer(returning(WRONG[name])) if wrapped else returning(WRONG[name])
     with pytest.raises(ScoringError, match="the score 'own' failed in epoch 1"):
-        Metrics({"own": own}).evaluate(echo_model(), (X, Y))
+        Metrics({"own": own}).evaluate(shared_echo_model(), DATA)
 
 
 def test_every_one_of_them_is_recorded_as_error_score_says():

@@ -1,9 +1,10 @@
 """Short fits on 40 rows, for tests of errors and warnings."""
 
 from kerascb_metrics import Metrics
-from tests.support.models import binary_rows
+from tests.support.models import binary_rows, in_batches
 
 X, Y = binary_rows(40)
+TRAINING = in_batches(X[:8], Y[:8], 8)
 
 
 def binary(**options):
@@ -12,9 +13,7 @@ def binary(**options):
 
 def fit(model, metrics, callbacks=(), epochs=1, validation_data=(X, Y), **options):
     return model.fit(
-        X[:8],
-        Y[:8],
-        batch_size=8,
+        TRAINING,
         validation_data=validation_data,
         epochs=epochs,
         verbose=0,

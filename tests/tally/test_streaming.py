@@ -59,9 +59,7 @@ def rows(draw):
     return scale, positive, scores
 
 
-@settings(max_examples=1000)
-@given(rows(), st.booleans())
-def test_the_interval_holds_the_exact_value(case, inverted):
+def check_interval(case, inverted):
     scale, positive, scores = case
     lowest, highest = bounds(positive, scores, scale, inverted=False)
     if inverted:
@@ -73,6 +71,19 @@ def test_the_interval_holds_the_exact_value(case, inverted):
     assert 0 <= lowest.auc <= exact.auc <= highest.auc <= 1
     assert exact.auc == pytest.approx(sk.roc_auc_score(positive, scores), abs=1e-12)
     assert lowest.average_precision - 1e-12 <= exact.average_precision <= highest.average_precision + 1e-12
+
+
+@settings(max_examples=200)
+@given(rows(), st.booleans())
+def test_the_interval_holds_the_exact_value(case, inverted):
+    check_interval(case, inverted)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(rows(), st.booleans())
+def test_the_interval_holds_the_exact_value_in_a_thousand_cases(case, inverted):
+    check_interval(case, inverted)
 
 
 @settings(max_examples=200)
