@@ -46,14 +46,14 @@ __all__ = [
 
 # The module of each public name. A test compares this table, `__all__` and the imports for type checkers below.
 _MODULES = {
-    "Binary": "kerascb_metrics.interpret.tasks",
+    "Binary": "kerascb_metrics.interpret.binary",
     "CaptureError": "kerascb_metrics.exceptions",
     "DataError": "kerascb_metrics.exceptions",
     "Metrics": "kerascb_metrics.callback",
-    "Multiclass": "kerascb_metrics.interpret.tasks",
-    "Multilabel": "kerascb_metrics.interpret.tasks",
+    "Multiclass": "kerascb_metrics.interpret.multiclass",
+    "Multilabel": "kerascb_metrics.interpret.multilabel",
     "Predictions": "kerascb_metrics.predictions",
-    "Regression": "kerascb_metrics.interpret.tasks",
+    "Regression": "kerascb_metrics.interpret.regression",
     "ScoreHistory": "kerascb_metrics.history",
     "ScoringError": "kerascb_metrics.exceptions",
     "UndefinedScoreWarning": "kerascb_metrics.exceptions",
@@ -63,7 +63,10 @@ if TYPE_CHECKING:
     from kerascb_metrics.callback import Metrics
     from kerascb_metrics.exceptions import CaptureError, DataError, ScoringError, UndefinedScoreWarning
     from kerascb_metrics.history import ScoreHistory
-    from kerascb_metrics.interpret.tasks import Binary, Multiclass, Multilabel, Regression
+    from kerascb_metrics.interpret.binary import Binary
+    from kerascb_metrics.interpret.multiclass import Multiclass
+    from kerascb_metrics.interpret.multilabel import Multilabel
+    from kerascb_metrics.interpret.regression import Regression
     from kerascb_metrics.predictions import Predictions
 else:
     # Hidden from type checkers: a module with `__getattr__` would have every name that a user mistypes.

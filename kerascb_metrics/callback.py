@@ -198,7 +198,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             raise TypeError(
                 f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
             )
-        recorder = Recorder(self._plan, self.options.use_sample_weight, "raise", tell=lambda message: None)
+        recorder = Recorder(self._plan, self.options.use_sample_weight, "raise", describe=lambda message: None)
         recorder.begin(0, loss_and_output_names(model))
         recorder.record(lambda: GivenData(data, batch_size, steps).predict(model, recorder.reader))
         return {name: values[0] for name, values in recorder.history.items()}

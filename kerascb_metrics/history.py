@@ -8,6 +8,7 @@ from kerascb_metrics.record.atomic_write import write_whole
 from kerascb_metrics.record.columns import frame_of
 from kerascb_metrics.record.files import load, save
 from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.record.values import Epoch
 from kerascb_metrics.show.plots.methods import PlotMethods
 from kerascb_metrics.show.report.render import report_page
 from kerascb_metrics.show.tables import html_table, printable, text_table
@@ -48,19 +49,13 @@ class ScoreHistory(PlotMethods, RunRecord):
         return html_table(self) if self.epochs else f"<code>{escape(repr(self))}</code>"
 
     @overload
-    def report(
-        self, epoch: int | str = -1, *, output: str | None = None, output_dict: Literal[False] = False
-    ) -> str: ...
+    def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: Literal[False] = False) -> str: ...
     @overload
-    def report(
-        self, epoch: int | str = -1, *, output: str | None = None, output_dict: Literal[True]
-    ) -> dict[str, Any]: ...
+    def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: Literal[True]) -> dict[str, Any]: ...
     @overload
+    def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: bool) -> str | dict[str, Any]: ...
     def report(
-        self, epoch: int | str = -1, *, output: str | None = None, output_dict: bool
-    ) -> str | dict[str, Any]: ...
-    def report(
-        self, epoch: int | str = -1, *, output: str | None = None, output_dict: bool = False
+        self, epoch: Epoch = -1, *, output: str | None = None, output_dict: bool = False
     ) -> str | dict[str, Any]:
         """Return `sklearn.metrics.classification_report` of a scored epoch.
 

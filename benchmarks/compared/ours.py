@@ -7,10 +7,11 @@ import keras
 from kerascb_metrics import Binary, Multiclass, Multilabel, Predictions
 from kerascb_metrics._blocks import columns_of
 from kerascb_metrics.interpret.losses import read_loss
-from kerascb_metrics.pipeline.assess import assess
-from kerascb_metrics.score.panel import auc_of_columns, binary_auc
+from kerascb_metrics.pipeline.epoch_result import score_output
+from kerascb_metrics.score.areas import binary_auc, columns_auc
 from kerascb_metrics.score.precision_recall_f1 import precision_recall_f1
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.tally.exact import ExactTally
 
 BINARY = Binary(), read_loss("binary_crossentropy")
 BINARY_LOGITS = Binary(), read_loss(keras.losses.BinaryCrossentropy(from_logits=True))
@@ -21,16 +22,16 @@ MULTILABEL = Multilabel(), read_loss("binary_crossentropy")
 def panel(rows, reading=BINARY):
     """Return a function that computes the default panel from the arrays."""
     (task, loss), given, scoring = reading, _predictions(rows), Scoring(None)
-    return lambda: assess(task.read(given, loss), scoring, on_error=_fail)
+    return lambda: score_output(ExactTally(task.read(given, loss)), scoring, on_error=_fail)
 
 
 def ratios_of_cells(rows):
     """Return a function that computes precision, recall and F1 from the four counts, with scikit-learn."""
-    evidence = _read(rows, BINARY)
+    tally = _read(rows, BINARY)
 
     def run():
-        evidence.shared.clear()
-        precision_recall_f1(evidence, average="binary", zero_division=0.0)
+        tally.memo.clear()
+        precision_recall_f1(tally, average="binary", zero_division=0.0)
 
     run()  # counts the cells
     return run
@@ -38,27 +39,27 @@ def ratios_of_cells(rows):
 
 def weighted_auc(rows):
     """Return a function that computes only the weighted ROC AUC, from rows that are already interpreted."""
-    evidence = _read(rows, BINARY)
-    return lambda: binary_auc(replace(evidence, shared={}))
+    tally = _read(rows, BINARY)
+    return lambda: binary_auc(replace(tally, memo={}))
 
 
 def column_auc(rows, reading):
     """Return a function that computes only the macro AUC of the columns, from rows that are already interpreted."""
-    evidence = _read(rows, reading)
-    return lambda: auc_of_columns(replace(evidence, shared={}), "macro")  # a replaced one has nothing cached
+    tally = _read(rows, reading)
+    return lambda: columns_auc(replace(tally, memo={}), "macro")  # a replaced one has nothing cached
 
 
 def layout(rows, reading):
     """Return a function that copies the columns of scores and truth, all at once; ranking does it in tiles."""
-    evidence, columns = _read(rows, reading), list(range(rows.y_pred.shape[1]))
-    return lambda: (columns_of(evidence.y_score, columns), list(evidence.are_of(columns)))
+    tally, columns = _read(rows, reading), list(range(rows.y_pred.shape[1]))
+    return lambda: (columns_of(tally.y_score, columns), list(tally.are_of(columns)))
 
 
 def counting(rows, reading):
     """Return a function that counts labels, or pairs of classes."""
-    evidence = _read(rows, reading)
-    name = "label_tables" if evidence.kind == "multilabel" else "counts"
-    return lambda: getattr(replace(evidence, shared={}), name)
+    tally = _read(rows, reading)
+    name = "label_tables" if tally.kind == "multilabel" else "counts"
+    return lambda: getattr(replace(tally, memo={}), name)
 
 
 def _predictions(rows):
@@ -67,7 +68,7 @@ def _predictions(rows):
 
 def _read(rows, reading):
     task, loss = reading
-    return task.read(_predictions(rows), loss)
+    return ExactTally(task.read(_predictions(rows), loss))
 
 
 def _fail(name, error):

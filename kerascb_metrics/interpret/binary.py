@@ -13,12 +13,12 @@ from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.columns import one_score, refuse_single_class
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import FromLogits, Kind, Scale
+from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import Flat, flatten
 from kerascb_metrics.interpret.targets import binary_targets, one_hot_to_index
 from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
 from kerascb_metrics.interpret.validation import check_threshold, check_two_shares, checked_outputs, some
-from kerascb_metrics.tally.exact import Evidence
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Binary:
                 "pass Multilabel(threshold=[…])."
             )
 
-    def read(self, rows: Rows, loss: LossReading) -> Evidence:
-        """Return the rows as binary `Evidence`.
+    def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
+        """Return the rows as binary `LabeledRows`.
 
         Args:
             rows: the rows of one pass.
@@ -86,19 +86,15 @@ class Binary:
         if two_columns:  # a difference of finite outputs may overflow
             y_score, overflow = checked_outputs(one_score(outputs, scale), "logit")
             undefined = undefined or overflow
-        return Evidence(
+        labeling = Labeling(
             kind="binary",
-            y_true=y_true,
-            y_pred=y_score > self._cut(scale),
-            outputs=y_score,
             scale=scale,
             threshold=self._cut(scale),
             classes=classes,
             class_names=class_names_for(self.class_names, classes),
             pos_index=list(classes).index(self.pos_label),
-            sample_weight=flat.sample_weight,
-            undefined=undefined,
         )
+        return LabeledRows(labeling, y_true, y_score, flat.sample_weight, undefined)
 
     def describe(self, loss: LossReading) -> str:
         """Return what makes a row positive, in words."""

@@ -9,3 +9,6 @@ Scale = Literal["probability", "logit", "margin"]
 LossFamily = Literal["binary", "categorical", "crossentropy", "hinge", "categorical_hinge", "regression"]
 # What a task's `from_logits` may be. "auto" means: as the compiled loss has it.
 FromLogits = bool | Literal["auto"]
+
+CLASSIFICATION: tuple[Kind, ...] = ("binary", "multiclass", "multilabel")
+KINDS: tuple[Kind, ...] = (*CLASSIFICATION, "regression")

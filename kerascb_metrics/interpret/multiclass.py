@@ -7,15 +7,15 @@ from typing import ClassVar
 import numpy as np
 
 from kerascb_metrics.exceptions import DataError
-from kerascb_metrics.interpret.columns import argmax_columns, kept_columns, select_columns
+from kerascb_metrics.interpret.columns import kept_columns, select_columns
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import FromLogits, Kind
+from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.targets import class_indices
 from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
 from kerascb_metrics.interpret.validation import checked_outputs
-from kerascb_metrics.tally.exact import Evidence
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Multiclass:
             raise ValueError(f"Multiclass: labels must differ from each other; received {self.labels!r}.")
         copy_arguments(self, "labels", "class_names")
 
-    def read(self, rows: Rows, loss: LossReading) -> Evidence:
-        """Return the rows as multiclass `Evidence`.
+    def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
+        """Return the rows as multiclass `LabeledRows`.
 
         Args:
             rows: the rows of one pass.
@@ -78,17 +78,13 @@ class Multiclass:
             new_index = np.zeros(n_classes, np.min_scalar_type(n_classes))
             new_index[columns] = np.arange(len(columns))
             y_true, outputs = new_index[y_true], select_columns(outputs, columns, scale)
-        return Evidence(
+        labeling = Labeling(
             kind="multiclass",
-            y_true=y_true,
-            y_pred=argmax_columns(outputs),
-            outputs=outputs,
             scale=scale,
             classes=classes[columns],
             class_names=tuple(names[column] for column in columns),
-            sample_weight=flat.sample_weight,
-            undefined=undefined,
         )
+        return LabeledRows(labeling, y_true, outputs, flat.sample_weight, undefined)
 
     def describe(self, loss: LossReading) -> str:
         """Return how a row gets its label, in words."""

@@ -10,13 +10,13 @@ from scipy.special import logit
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import FromLogits, Kind, Scale
+from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.targets import binary_targets
 from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
 from kerascb_metrics.interpret.validation import check_threshold, checked_outputs
 from kerascb_metrics.interpret.weights import check_sum
-from kerascb_metrics.tally.exact import Evidence
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Multilabel:
             raise ValueError(f"Multilabel: threshold must be a number, or one per label; received {self.threshold!r}.")
         copy_arguments(self, "threshold", "class_names")
 
-    def read(self, rows: Rows, loss: LossReading) -> Evidence:
-        """Return the rows as multilabel `Evidence`.
+    def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
+        """Return the rows as multilabel `LabeledRows`.
 
         Args:
             rows: the rows of one pass.
@@ -76,18 +76,14 @@ class Multilabel:
         outputs, undefined = checked_outputs(flat.y_pred.reshape(-1, n_labels), scale)
         threshold = self._thresholds(scale, n_labels, outputs.dtype)
         classes = np.arange(n_labels)
-        return Evidence(
+        labeling = Labeling(
             kind="multilabel",
-            y_true=y_true,
-            y_pred=outputs > threshold,
-            outputs=outputs,
             scale=scale,
             threshold=threshold,
             classes=classes,
             class_names=class_names_for(self.class_names, classes),
-            sample_weight=flat.sample_weight,
-            undefined=undefined,
         )
+        return LabeledRows(labeling, y_true, outputs, flat.sample_weight, undefined)
 
     def describe(self, loss: LossReading) -> str:
         """Return when a label is given, in words."""

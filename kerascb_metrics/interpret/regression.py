@@ -6,10 +6,10 @@ from typing import ClassVar
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.validation import check_finite
-from kerascb_metrics.tally.exact import Evidence
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Regression:
 
     kind: ClassVar[Kind] = "regression"
 
-    def read(self, rows: Rows, loss: LossReading) -> Evidence:
-        """Return the rows as regression `Evidence`.
+    def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
+        """Return the rows as regression `LabeledRows`.
 
         Args:
             rows: the rows of one pass.
@@ -50,13 +50,8 @@ class Regression:
         flat = flatten(rows, columns=rows.columns)
         if check_finite(flat.y_true)[1]:
             raise DataError("Metrics: the validation targets hold NaN or infinite values. Remove or mask those rows.")
-        return Evidence(
-            kind="regression",
-            y_true=flat.y_true,
-            y_pred=flat.y_pred,
-            sample_weight=flat.sample_weight,
-            undefined=check_finite(flat.y_pred)[1],
-        )
+        undefined = check_finite(flat.y_pred)[1]
+        return LabeledRows(Labeling(kind="regression"), flat.y_true, flat.y_pred, flat.sample_weight, undefined)
 
     def describe(self, loss: LossReading) -> str:
         """Return what is compared, in words."""

@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Literal, Protocol
 from kerascb_metrics.interpret.binary import Binary
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.multiclass import Multiclass
 from kerascb_metrics.interpret.multilabel import Multilabel
 from kerascb_metrics.interpret.regression import Regression
-from kerascb_metrics.tally.exact import Evidence
 
 
 class Task(Protocol):
@@ -17,8 +17,8 @@ class Task(Protocol):
 
     kind: ClassVar[Kind]
 
-    def read(self, rows: Rows, loss: LossReading) -> Evidence:
-        """Return the rows as `Evidence`; raise `DataError` if they do not fit the task."""
+    def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
+        """Return the rows as `LabeledRows`; raise `DataError` if they do not fit the task."""
 
     def describe(self, loss: LossReading) -> str:
         """Return how a row gets its label, in words."""

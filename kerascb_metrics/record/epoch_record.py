@@ -10,8 +10,9 @@ from scipy.special import expit
 from sklearn.metrics import classification_report
 
 from kerascb_metrics.interpret.kinds import Kind, Scale
+from kerascb_metrics.tally.counts import Counts, label_cells, single_cells
 from kerascb_metrics.tally.curve import Curve
-from kerascb_metrics.tally.exact import Counts, Evidence, label_cells, single_cells
+from kerascb_metrics.tally.tally import Tally
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +48,23 @@ class EpochRecord:
                 array.setflags(write=False)
 
     @classmethod
-    def of(cls, evidence: Evidence, zero_division: float) -> "EpochRecord | None":
-        """Return the record of an `Evidence`; None for a regression, or for a pass that could not be scored."""
-        if evidence.kind == "regression" or evidence.undefined:
-            return None
+    def of(cls, tally: Tally, zero_division: float, curves: dict[str, Curve]) -> "EpochRecord":
+        """Return the record of a `Tally` of classes or labels.
+
+        Args:
+            tally: of a task other than regression, with defined outputs.
+            zero_division: as in scikit-learn.
+            curves: class name → its `Curve`.
+        """
         return cls(
-            evidence.kind,
-            evidence.class_names,
-            evidence.label_tables if evidence.kind == "multilabel" else evidence.counts,
+            tally.kind,
+            tally.class_names,
+            tally.label_tables if tally.kind == "multilabel" else tally.counts,
             zero_division,
-            evidence.pos_index,
-            evidence.score_scale,
-            evidence.threshold,
-            evidence.curves,
+            tally.pos_index,
+            tally.labeling.score_scale,
+            tally.labeling.threshold,
+            curves,
         )
 
     @property

@@ -16,8 +16,8 @@ from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, NOT_FINITE, VERSION, Form
 from kerascb_metrics.record.saved_run import SavedEpoch
 from kerascb_metrics.record.values import Bounds, Directions, Value
+from kerascb_metrics.tally.counts import Counts
 from kerascb_metrics.tally.curve import Curve
-from kerascb_metrics.tally.exact import Counts
 
 _T = TypeVar("_T")
 

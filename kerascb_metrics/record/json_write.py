@@ -14,8 +14,8 @@ from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, VERSION, Form
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.values import Bounds, Value
+from kerascb_metrics.tally.counts import Counts
 from kerascb_metrics.tally.curve import Curve
-from kerascb_metrics.tally.exact import Counts
 
 # Two halves of a character. JSON cannot tell them from the one character that they encode together.
 _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")

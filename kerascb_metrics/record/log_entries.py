@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics.record.values import Value, is_number
-
-# The direction of each cell of a binary confusion matrix.
-CELLS = {"tn": True, "fp": False, "fn": False, "tp": True}
+from kerascb_metrics.score.panel import CELLS
 
 
 def history_entries(values: Mapping[str, Value], class_names: Sequence[str]) -> dict[str, Value]:

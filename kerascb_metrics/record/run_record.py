@@ -2,13 +2,24 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.saved_run import SavedRun, Tallies
-from kerascb_metrics.record.values import Bounds, Copies, Directions, Value, blank_like, copied, copied_pair, is_number
+from kerascb_metrics.record.values import (
+    Bounds,
+    Copies,
+    Directions,
+    Epoch,
+    Mode,
+    Value,
+    blank_like,
+    copied,
+    copied_pair,
+    is_number,
+)
 
 
 class RunRecord(Mapping[str, list[Any]]):
@@ -114,7 +125,7 @@ class RunRecord(Mapping[str, list[Any]]):
             for name in names
         }
 
-    def best(self, name: str, mode: str | None = None) -> tuple[int, float]:
+    def best(self, name: str, mode: Mode | None = None) -> tuple[int, float]:
         """Return `(epoch, value)` of the best value of a score. The earliest epoch wins a tie; nan is ignored.
 
         Args:
@@ -131,7 +142,7 @@ class RunRecord(Mapping[str, list[Any]]):
         index = self._index_of_best(name, mode)
         return self.epochs[index], self[name][index]
 
-    def _index_of_best(self, name: str, mode: str | None = None) -> int:
+    def _index_of_best(self, name: str, mode: Mode | None = None) -> int:
         values = self[name]
         if not self.is_scalar(name):
             raise ValueError(
@@ -148,7 +159,7 @@ class RunRecord(Mapping[str, list[Any]]):
             raise ValueError(f"no epoch has a value for {name!r}: {values}")
         return -max(ranked)[1]
 
-    def tally(self, epoch: int | str = -1, output: str | None = None) -> EpochRecord:
+    def tally(self, epoch: Epoch = -1, output: str | None = None) -> EpochRecord:
         """Return the counts and curves of a scored epoch: its report and its plots are made from them.
 
         Args:
@@ -173,7 +184,7 @@ class RunRecord(Mapping[str, list[Any]]):
             )
         return tally
 
-    def index_of(self, epoch: int | str) -> int:
+    def index_of(self, epoch: Epoch) -> int:
         """Return the index of a scored epoch in the lists.
 
         Args:
@@ -203,7 +214,7 @@ class RunRecord(Mapping[str, list[Any]]):
                 return name
         raise ValueError("no score here has a best: none has one number per epoch and a known direction.")
 
-    def mode(self, name: str) -> Literal["max", "min"]:
+    def mode(self, name: str) -> Mode:
         """Return "max" or "min", as Keras names the direction of a score.
 
         Args:

@@ -1,7 +1,7 @@
 """The values of a score: what is recorded of it in each epoch."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, SupportsIndex, TypeAlias, TypeGuard, overload
+from typing import Any, Literal, SupportsIndex, TypeAlias, TypeGuard, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,10 @@ Value: TypeAlias = float | npt.NDArray[Any]
 Bounds: TypeAlias = tuple[Value, Value]
 # Score name → True where greater is better, False where less is, None where that is not known.
 Directions: TypeAlias = dict[str, bool | None]
+# The direction of a score, as Keras names it.
+Mode: TypeAlias = Literal["max", "min"]
+# A scored epoch, counted from 0; −1: the last one; "best": the best one of the first score that has a best.
+Epoch: TypeAlias = int | Literal["best"]
 
 
 def is_number(value: Value) -> TypeGuard[float]:

@@ -1,18 +1,41 @@
 """What to score on which output: `scoring=` and `task=`, for one output, for all alike, or by output."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from kerascb_metrics.exceptions import DataError, naming_output
+from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.interpret.tasks import as_task, needs_loss
-from kerascb_metrics.record.log_entries import CELLS
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.panel import CELLS
+from kerascb_metrics.score.scoring import Scoring
 
 # Before the name of a score whose own name a compiled Keras metric has.
 RENAMED = "sklearn_"
+
+
+def full_name(output: str | None, name: str) -> str:
+    """Return the name of a score of an output; `output` is None for the only one.
+
+    >>> full_name("a", "f1"), full_name(None, "f1")
+    ('a_f1', 'f1')
+    """
+    return name if output is None else f"{output}_{name}"
+
+
+@dataclass(frozen=True, eq=False)
+class OutputPlan:
+    """What is scored on one output, resolved once per fit.
+
+    Attributes:
+        scoring: the `Scoring`.
+        task: the settled task.
+    """
+
+    scoring: Scoring
+    task: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +58,14 @@ class Plan:
     average: str | None = "auto"
     zero_division: float = 0.0
     only: str | None = None
-    memory: str = "exact"
+    memory: Literal["auto", "exact", "bounded"] = "exact"
     _whole: Scoring | None = field(init=False)
-    _by_output: dict = field(init=False)  # output → what it was given, and once asked for its `Scoring`
-    _tasks: dict = field(init=False)
+    _by_output: dict[str | None, Any] = field(
+        init=False
+    )  # output → what it was given, and once asked for its `Scoring`
+    _tasks: dict[str | None, Any] = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         nested = isinstance(self.scoring, dict) and any(
             value is None or isinstance(value, dict | list | tuple) for value in self.scoring.values()
         )
@@ -54,14 +79,14 @@ class Plan:
                 with naming_output(output):
                     scoring.check(task.kind)
         if nested:
-            self._refuse_double_names(tuple(self._by_output))
+            self._refuse_double_names(tuple(map(str, self._by_output)))
 
-    def task_of(self, output):
+    def task_of(self, output: str | None) -> Any:
         """Return the task of an output (None: the only one)."""
         sole = next(iter(self._tasks.values())) if output is None and len(self._tasks) == 1 else "auto"
         return self._tasks.get(output, self._tasks.get(None, sole))
 
-    def scoring_of(self, output, outputs=()):
+    def scoring_of(self, output: str | None, outputs: Collection[str] = ()) -> Scoring | None:
         """Return the `Scoring` of an output, or None where it is not scored."""
         if output is None and self._whole is None:
             return self._own_scoring(next(iter(self._by_output))) if len(self._by_output) == 1 else None
@@ -136,30 +161,32 @@ class Plan:
         task = self.task_of(output)
         cells = () if task == "auto" or task.kind != "binary" else CELLS
         own = [] if scoring is None else [*scoring.names, *(cells if "confusion" in scoring.names else ())]
-        return [f"{output}_{name}" for name in own]
+        return [full_name(output, name) for name in own]
 
-    def directions(self, outputs=(), scored=None):
+    def directions(
+        self, outputs: Collection[str] = (), scored: Iterable[str | None] | None = None
+    ) -> dict[str, bool | None]:
         """Return name → True where greater is better, False where less is, None where that is not known.
 
         `scored`: those of the outputs that have targets; None: all.
 
         The names are those of the history and, cells included, of `logs`; `<output>_` before them for several outputs.
         """
-        known = {}
+        known: dict[str, bool | None] = {}
         for output in (outputs or (None,)) if scored is None else scored:
             scoring = self.scoring_of(output, outputs)
             if scoring is not None:
-                prefix = "" if output is None else f"{output}_"
-                own = CELLS if "confusion" in scoring.names else {}
-                known.update({f"{prefix}{name}": way for name, way in {**scoring.greater_is_better(), **own}.items()})
+                own = {score.name: score.greater_is_better for score in scoring.scores}
+                cells = CELLS if "confusion" in own else {}
+                known.update({full_name(output, name): better for name, better in {**own, **cells}.items()})
         return known
 
-    def asked_by_output(self, outputs=()):
+    def asked_by_output(self, outputs: Collection[str] = ()) -> list[str]:
         """Return the outputs that `scoring=` or `output=` asks for by name."""
         named = self._by_output if self._whole is None or self._is_by_output(outputs) else ()
         return [output for output in outputs if output in named and self.scoring_of(output, outputs) is not None]
 
-    def mode_to_monitor(self, name, outputs=()):
+    def mode_to_monitor(self, name: str, outputs: Collection[str] | None = ()) -> Literal["max", "min"]:
         """Return "max" or "min" for a score to be monitored; raise `ValueError`, with the way out, for any other.
 
         Arguments as in `mode`.
@@ -182,7 +209,7 @@ class Plan:
             )
         return mode
 
-    def mode(self, name, outputs=()):
+    def mode(self, name: str, outputs: Collection[str] | None = ()) -> Literal["max", "min"] | None:
         """Return "max", "min" or None for a name in `logs`, without `val_`.
 
         A value a class goes the way of its score, and so does a score that was renamed. Where the outputs are not known
@@ -198,33 +225,35 @@ class Plan:
                 return "max" if greater_is_better else "min"
         return None
 
-    def _supposed(self, outputs):
+    def _supposed(self, outputs: Collection[str] | None) -> Collection[str]:
         """The outputs; where they are not known (None), those that a nested `scoring=` names."""
-        return tuple(self._by_output) if outputs is None and self._whole is None else outputs or ()
+        return tuple(map(str, self._by_output)) if outputs is None and self._whole is None else outputs or ()
 
-    def _by_class(self, outputs):
+    def _by_class(self, outputs: Collection[str]) -> set[str]:
         """The names of the scores that have a value a class, and so no single one to monitor."""
         scorings = {output: self.scoring_of(output, outputs) for output in outputs or (None,)}
         return {
-            name if output is None else f"{output}_{name}"
+            full_name(output, name)
             for output, scoring in scorings.items()
             for name in (scoring.by_class if scoring is not None else ())
         }
 
-    def _known_kind(self, output, reading):
+    def _known_kind(self, output: str | None, reading: LossReading) -> Kind | None:
         """The kind of task where the user or the loss is certain of it, else None."""
         task = self.task_of(output)
         if task != "auto":
-            return task.kind
+            kind: Kind = task.kind
+            return kind
         return "regression" if reading.family == "regression" else None
 
-    def _scoring(self, scoring):
+    def _scoring(self, scoring: Any) -> Scoring:
         return Scoring(scoring, self.average, self.zero_division, self.memory)
 
-    def _own_scoring(self, output):
+    def _own_scoring(self, output: str | None) -> Scoring:
         if not isinstance(self._by_output[output], Scoring):
             self._by_output[output] = self._scoring(self._by_output[output])
-        return self._by_output[output]
+        own: Scoring = self._by_output[output]
+        return own
 
-    def _is_by_output(self, outputs):
+    def _is_by_output(self, outputs: Collection[str]) -> bool:
         return bool(self._by_output) and len(outputs) > 1 and set(self._by_output) <= set(outputs)

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.epochs import best_index, headline_of
+from kerascb_metrics.show.best import best_index, headline_of
 
 # A long run is shown by its first rows, its last rows, and the best epoch.
 _FIRST, _LAST, _ROWS = 5, 5, 12

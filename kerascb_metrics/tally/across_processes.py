@@ -1,4 +1,4 @@
-"""Counts of several processes as one: each has counted the rows that it holds, and all get the sum."""
+"""Counts of several processes as one: each process has counted the rows that it holds, and all get the sum."""
 
 from dataclasses import replace
 
@@ -6,66 +6,69 @@ import numpy as np
 
 from kerascb_metrics.collect.processes import joined_over_processes, sum_over_processes
 from kerascb_metrics.exceptions import CaptureError, DataError
+from kerascb_metrics.interpret.labeled_rows import Labeling
 from kerascb_metrics.interpret.validation import some
-from kerascb_metrics.tally.exact import Counts
-from kerascb_metrics.tally.streaming import check_sums
+from kerascb_metrics.tally.counts import Counts
+from kerascb_metrics.tally.streaming import StreamingTally, check_sums
 
 
-def refuse_if_any(error):
-    """Raise `error`, or say that another process has one: called by all, before they add up their counts."""
+def refuse_if_any(error: Exception | None) -> None:
+    """Raise `error`, or `CaptureError` where another process has one; all processes call this before they merge."""
     (failed,) = sum_over_processes([np.array([error is not None], np.int64)])
     if error is not None:
         raise error
     if failed.any():
-        raise CaptureError("Metrics: counting the rows failed in another process; what went wrong is told there.")
+        raise CaptureError("Metrics: counting the rows failed in another process; its own message says why.")
 
 
-def merged(evidence):
-    """Return the `CountedEvidence` of the rows of all processes; every one of them must ask for it.
+def merged(tally: StreamingTally) -> StreamingTally:
+    """Return the tally of the rows of all processes; every process must call this.
 
     Args:
-        evidence: of the rows that this process holds.
+        tally: that of the rows that this process holds.
     """
-    # Class by class: every process holds for a moment what all have of it.
-    bins = None if evidence.bins is None else np.array(sum_over_processes(list(evidence.bins)))
-    figures = np.array([evidence.total, evidence.undefined is not None], np.int64)
-    total, undefined = sum_over_processes([figures])[0].tolist()
-    elsewhere = "outputs of another process are NaN or infinite" if undefined else None
+    # Class by class: for a moment every process holds what all have of one class.
+    bins = None if tally.bins is None else np.array(sum_over_processes(list(tally.bins)))
+    figures = np.array([tally.total, tally.not_finite is not None], np.int64)
+    total, not_finite = sum_over_processes([figures])[0].tolist()
+    elsewhere = "outputs of another process are NaN or infinite" if not_finite else None
     whole = replace(
-        _with_labels(evidence),
+        tally,
+        rule=_common_rule(tally),
         total=total,
-        summed=_summed(evidence.summed),
+        summed=_summed(tally.summed),
         bins=bins,
-        undefined=evidence.undefined or elsewhere,
+        not_finite=tally.not_finite or elsewhere,
+        memo={},
     )
     check_sums(whole)
     return whole
 
 
-def _summed(counts):
-    if not isinstance(counts, Counts):  # label tables
-        return sum_over_processes([counts])[0]
-    cells = joined_over_processes([counts.y_true, counts.y_pred, counts.weight])
-    y_true, y_pred, weight = cells
-    none = Counts(y_true[:0], y_pred[:0], weight[:0], counts.n_classes)
-    return none + Counts(y_true, y_pred, weight, counts.n_classes)
+def _summed(summed: Counts | np.ndarray) -> Counts | np.ndarray:
+    if not isinstance(summed, Counts):  # label tables
+        tables: np.ndarray = sum_over_processes([summed])[0]
+        return tables
+    y_true, y_pred, weight = joined_over_processes([summed.y_true, summed.y_pred, summed.weight])
+    none = Counts(y_true[:0], y_pred[:0], weight[:0], summed.n_classes)
+    return none + Counts(y_true, y_pred, weight, summed.n_classes)
 
 
-def _with_labels(evidence):
-    """The labels of a binary task: a process without the other class can only have guessed it."""
-    if evidence.kind != "binary":
-        return evidence
-    certain = [evidence.classes[0]] if evidence.has_other_class else []
-    is_float = [evidence.classes.dtype.kind == "f"] * len(certain)
+def _common_rule(tally: StreamingTally) -> Labeling:
+    """Return the rule with the labels of a binary task; a process without the other class only guessed its label."""
+    if tally.kind != "binary":
+        return tally.rule
+    certain = [tally.classes[0]] if tally.has_other_class else []
+    is_float = [tally.classes.dtype.kind == "f"] * len(certain)
     labels, floats = joined_over_processes([np.array(certain, np.float64), np.array(is_float, np.int64)])
     if not len(labels):
-        return evidence
-    if len(np.unique(labels)) > 1:  # so all of them raise
+        return tally.rule
+    if len(np.unique(labels)) > 1:  # so all processes raise
         raise DataError(
-            "Metrics: a binary task has two target labels; of the one that is not positive, processes that train "
+            "Metrics: a binary task has two target labels; for the one that is not positive, processes that train "
             f"together have {some(labels)}."
         )
-    classes = np.array([labels[0], evidence.classes[1]]).astype(np.float64 if floats.any() else np.int64)
-    told = [str(one) for one in evidence.classes] == list(evidence.class_names)
-    names = tuple(str(one) for one in classes) if told else evidence.class_names
-    return replace(evidence, classes=classes, class_names=names)
+    classes = np.array([labels[0], tally.classes[1]]).astype(np.float64 if floats.any() else np.int64)
+    named_by_label = [str(one) for one in tally.classes] == list(tally.class_names)
+    names = tuple(str(one) for one in classes) if named_by_label else tally.class_names
+    return replace(tally.rule, classes=classes, class_names=names)

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerascb_metrics._blocks import BLOCK
 from kerascb_metrics.interpret.weights import exponent_of, is_ordinary
-from kerascb_metrics.tally.bins import BINS
+from kerascb_metrics.tally.bins import BINS, Binning
 from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.ranking import POINTS, Ranking
 
@@ -18,7 +18,13 @@ _ROWS = 4 * BLOCK
 _FEW = BINS // 4
 
 
-def count_in_bins(positive, scores, binning, sample_weight=None, into=None):
+def count_in_bins(
+    positive: np.ndarray,
+    scores: np.ndarray,
+    binning: Binning,
+    sample_weight: np.ndarray | None = None,
+    into: np.ndarray | None = None,
+) -> np.ndarray:
     """Count the rows of a class, and the others, in each bin.
 
     Args:
@@ -47,7 +53,9 @@ def count_in_bins(positive, scores, binning, sample_weight=None, into=None):
     return into
 
 
-def bounds_of(table, binning, *, inverted=False, precision=False, most=POINTS):
+def bounds_of(
+    table: np.ndarray, binning: Binning, *, inverted: bool = False, precision: bool = False, most: int = POINTS
+) -> tuple[Ranking, Ranking]:
     """Return the lowest and the highest `Ranking` that rows in these bins can have.
 
     Without weights the areas are ratios of integers, divided once. Sums of weights are rounded as sums of floats are.
@@ -68,14 +76,15 @@ def bounds_of(table, binning, *, inverted=False, precision=False, most=POINTS):
     curve = _curve(lowest, ones, others, most)
     ones, others, apart = _in_units(ones, others)
     mixed = others if apart == 0 else _ldexp(others, apart)
-    precisions = _average_precisions(ones[::-1], mixed[::-1], single[::-1]) if precision else (None, None)
-    return tuple(
-        Ranking(auc, average_precision, curve)
-        for auc, average_precision in zip(_areas(ones, others, single), precisions, strict=True)
-    )
+    lowest_auc, highest_auc = _areas(ones, others, single)
+    worst: float | None = None
+    best: float | None = None
+    if precision:
+        worst, best = _average_precisions(ones[::-1], mixed[::-1], single[::-1])
+    return Ranking(lowest_auc, worst, curve), Ranking(highest_auc, best, curve)
 
 
-def _in_units(ones, others):
+def _in_units(ones: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """Scale sums of weights of no ordinary size, those of the class and of the others each until they are about 1.
 
     Returns both, and the power of two by which the unit of the others is larger.
@@ -86,13 +95,14 @@ def _in_units(ones, others):
     return np.ldexp(ones, -units[0]), np.ldexp(others, -units[1]), units[1] - units[0]
 
 
-def _ldexp(sums, power):
+def _ldexp(sums: np.ndarray, power: int) -> np.ndarray:
     """Sums in another unit, at most so many that no precision is left."""
     with np.errstate(over="ignore"):
-        return np.minimum(np.ldexp(sums, power), 2.0**900)
+        scaled: np.ndarray = np.minimum(np.ldexp(sums, power), 2.0**900)
+        return scaled
 
 
-def _areas(ones, others, single):
+def _areas(ones: np.ndarray, others: np.ndarray, single: np.ndarray) -> tuple[float, float]:
     """Bounds of the area: the pairs within a bin all lost, all won; those that are tied, half."""
     if ones.dtype == np.int64 and int(ones.sum()) * int(others.sum()) >= 2**61:
         ones, others = ones.astype(object), others.astype(object)  # Python's integers: the pairs pass int64
@@ -105,7 +115,7 @@ def _areas(ones, others, single):
     return int(won) / int(pairs), int(won + 2 * unknown) / int(pairs)
 
 
-def _average_precisions(ones, others, single):
+def _average_precisions(ones: np.ndarray, others: np.ndarray, single: np.ndarray) -> tuple[float, float]:
     """Bounds of the average precision, from the highest bin down.
 
     At best, all of the class in a bin are tied above the others. At worst they come after all of these and one by one:
@@ -125,14 +135,14 @@ def _average_precisions(ones, others, single):
     return low / ones.sum(), min(high / ones.sum(), 1.0)
 
 
-def _before(counts):
+def _before(counts: np.ndarray) -> np.ndarray:
     """What comes before each; summed and not subtracted, for weights may differ by many powers of ten."""
     before = np.zeros_like(counts)
     np.cumsum(counts[:-1], out=before[1:])
     return before
 
 
-def _curve(lowest, ones, others, most):
+def _curve(lowest: np.ndarray, ones: np.ndarray, others: np.ndarray, most: int) -> Curve:
     """The curve at the lowest score of some bins: exact there, where float32 holds the scores."""
     rows_above, ones_above = np.cumsum((ones + others)[::-1]), np.cumsum(ones[::-1])
     others_above = np.cumsum(others[::-1])  # not the difference: weights may be many powers of ten apart
@@ -141,11 +151,11 @@ def _curve(lowest, ones, others, most):
     return Curve.falling(thresholds, tps, others_above[places])
 
 
-def _even(risen, points):
+def _even(risen: np.ndarray, points: int) -> np.ndarray:
     """Places where a count that rises has gone up by even steps, its end among them."""
     return np.searchsorted(risen, np.linspace(0, risen[-1], points + 1)[1:] * (1 - 1e-12))
 
 
-def _steps(risen):
+def _steps(risen: np.ndarray) -> np.ndarray:
     """Places closer and closer towards the top, where precision moves most."""
     return np.unique(np.minimum(np.geomspace(1, len(risen), 300).astype(np.intp), len(risen)) - 1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerascb_metrics.interpret.kinds import Scale
 from kerascb_metrics.interpret.validation import SLACK
 
 BINS = 1 << 16
@@ -37,18 +38,19 @@ class Binning:
     [0, 26336, 65534]
     """
 
-    bins_of: Callable
+    bins_of: Callable[[np.ndarray], np.ndarray]
     lowest: np.ndarray
     highest: np.ndarray
 
     @functools.cached_property
-    def single(self):
+    def single(self) -> np.ndarray:
         """(2^16,) bool: whether a bin holds one value only, so that its rows are tied."""
-        return self.lowest == self.highest
+        single: np.ndarray = self.lowest == self.highest
+        return single
 
 
 @functools.cache
-def binning_of(scale, dtype):
+def binning_of(scale: Scale, dtype: str) -> Binning:
     """Return the `Binning` of scores.
 
     Args:
@@ -60,8 +62,8 @@ def binning_of(scale, dtype):
     return _of_probabilities(dtype) if scale == "probability" else _of_reals()
 
 
-def _of_half(dtype):
-    def bins_of(scores):
+def _of_half(dtype: str) -> Binning:
+    def bins_of(scores: np.ndarray) -> np.ndarray:
         return _in_order(_to_half(scores.astype(np.float32) + np.float32(0), dtype))  # −0.0 + 0.0 is 0.0
 
     bits = np.arange(BINS, dtype=np.uint16)
@@ -72,25 +74,26 @@ def _of_half(dtype):
     return Binning(bins_of, values, values)
 
 
-def _in_order(bits):
+def _in_order(bits: np.ndarray) -> np.ndarray:
     """Bits of half precision as numbers that rise with the values: negative ones reversed, below the others."""
-    return bits ^ (-(bits >> 15) | np.uint16(0x8000))
+    ordered: np.ndarray = bits ^ (-(bits >> 15) | np.uint16(0x8000))
+    return ordered
 
 
-def _to_half(values, dtype):
+def _to_half(values: np.ndarray, dtype: str) -> np.ndarray:
     return (
         values.astype(np.float16).view(np.uint16) if dtype == "float16" else (values.view(np.uint32) >> 16).astype("u2")
     )
 
 
-def _from_half(bits, dtype):
+def _from_half(bits: np.ndarray, dtype: str) -> np.ndarray:
     return bits.view(np.float16) if dtype == "float16" else (bits.astype(np.uint32) << 16).view(np.float32)
 
 
-def _of_probabilities(dtype):
+def _of_probabilities(dtype: str) -> Binning:
     grade, low, high = _grades(_PROBABILITY_BITS)
 
-    def bins_of(scores):
+    def bins_of(scores: np.ndarray) -> np.ndarray:
         distance = np.minimum(scores, 1 - scores)  # exact, from the nearer end
         upper = (scores >= 0.5).astype(np.uint16)
         bins = (grade(np.maximum(distance, 0)) + upper) ^ -upper  # without a choice, which takes far longer: 65534 − g
@@ -109,11 +112,11 @@ def _of_probabilities(dtype):
     return Binning(bins_of, lowest, highest)
 
 
-def _of_reals():
+def _of_reals() -> Binning:
     grade, low, high = _grades(_REAL_BITS)
     zero = BINS // 2
 
-    def bins_of(scores):
+    def bins_of(scores: np.ndarray) -> np.ndarray:
         negative = (scores < 0).astype(np.uint16)
         return (grade(np.abs(scores)) ^ -negative) + negative + np.uint16(zero)  # −g in two's complement
 
@@ -124,7 +127,7 @@ def _of_reals():
     return Binning(bins_of, lowest, highest)
 
 
-def _grades(bits):
+def _grades(bits: dict[int, int]) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray, np.ndarray]:
     """Grade numbers from 0 on by their leading bits: grade 0 is exact 0.
 
     Args:
@@ -147,7 +150,7 @@ def _grades(bits):
     dropped = np.uint32(23 - _KEPT)
     up = np.uint32((1 << dropped) - 1)
 
-    def grade(numbers):
+    def grade(numbers: np.ndarray) -> np.ndarray:
         return table.take(((_as_float32(numbers).view(np.uint32) + up) >> dropped).astype(np.intp))
 
     ends = np.flatnonzero(np.diff(np.append(grades, grades[-1] + 1))) + 1
@@ -157,7 +160,7 @@ def _grades(bits):
         return grade, low.view(np.float32).astype(np.float64), high.view(np.float32).astype(np.float64)
 
 
-def _as_float32(numbers):
+def _as_float32(numbers: np.ndarray) -> np.ndarray:
     """Numbers from 0 on as float32, in their order; nothing but 0 becomes 0."""
     if numbers.dtype == np.float32:
         return numbers

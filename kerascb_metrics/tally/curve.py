@@ -1,6 +1,7 @@
 """The ROC and precision-recall curves of one class, as counts at some of its thresholds."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,39 +27,42 @@ class Curve:
     fps: np.ndarray
 
     @property
-    def positives(self):
+    def positives(self) -> Any:
         """The rows of the class, or their weight."""
         return self.tps[-1]
 
     @property
-    def negatives(self):
+    def negatives(self) -> Any:
         """The other rows, or their weight."""
         return self.fps[-1]
 
     @property
-    def tpr(self):
+    def tpr(self) -> np.ndarray:
         """True positive rate, which is recall, at each threshold."""
-        return self.tps / self.positives
+        rate: np.ndarray = self.tps / self.positives
+        return rate
 
     @property
-    def fpr(self):
+    def fpr(self) -> np.ndarray:
         """False positive rate at each threshold."""
-        return self.fps / self.negatives
+        rate: np.ndarray = self.fps / self.negatives
+        return rate
 
     @property
-    def precision(self):
+    def precision(self) -> np.ndarray:
         """Precision at each threshold; 1 where nothing is predicted, as in `precision_recall_curve`."""
         predicted = self.tps + self.fps
-        return np.divide(self.tps, predicted, out=np.ones(len(predicted)), where=predicted > 0)
+        share: np.ndarray = np.divide(self.tps, predicted, out=np.ones(len(predicted)), where=predicted > 0)
+        return share
 
     @classmethod
-    def rising(cls, thresholds, tps, fps):
+    def rising(cls, thresholds: np.ndarray, tps: np.ndarray, fps: np.ndarray) -> "Curve":
         """Make a curve of thresholds from the lowest, where every row scores at or above, to the highest."""
         thresholds = np.append(thresholds.astype(np.float64), np.inf)[::-1]
         return cls(thresholds, np.append(tps, 0)[::-1], np.append(fps, 0)[::-1])
 
     @classmethod
-    def falling(cls, thresholds, tps, fps):
+    def falling(cls, thresholds: np.ndarray, tps: np.ndarray, fps: np.ndarray) -> "Curve":
         """Make a curve of thresholds from the highest to the lowest, where every row scores at or above."""
         return cls(np.append(np.inf, thresholds.astype(np.float64)), np.append(0, tps), np.append(0, fps))
 
@@ -76,14 +80,14 @@ class Points:
         falling: whether the highest scores come first.
     """
 
-    def __init__(self, n, ones, most, falling=False):
+    def __init__(self, n: int, ones: int, most: int, falling: bool = False) -> None:
         self._by_rows, self._by_ones = max(1, -(-2 * n // most)), max(1, -(-5 * ones // (2 * most)))
         powers = 2 ** np.arange(n.bit_length())
         # The last row stands for the end of the curve, whichever end that is.
         self._top = np.append(powers - 1, n - 1) if falling else n - powers
-        self._found = []
+        self._found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def wanted(self, rows, length, ones, where):
+    def wanted(self, rows: int, length: int, ones: int, where: np.ndarray) -> np.ndarray:
         """Return places in a block at which points are wanted.
 
         Args:
@@ -101,10 +105,11 @@ class Points:
             ]
         )
 
-    def add(self, thresholds, rows, ones):
+    def add(self, thresholds: np.ndarray, rows: np.ndarray, ones: np.ndarray) -> None:
         """Keep points: their thresholds, and the rows and ones before them."""
         self._found.append((thresholds, rows, ones))
 
-    def found(self):
+    def found(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return all points: thresholds, rows before, ones before."""
-        return tuple(np.concatenate(column) for column in zip(*self._found, strict=True))
+        thresholds, rows, ones = (np.concatenate(column) for column in zip(*self._found, strict=True))
+        return thresholds, rows, ones

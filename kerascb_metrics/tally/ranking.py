@@ -1,8 +1,9 @@
-"""What depends on the order of the scores: areas under ROC curves, average precision, the curves themselves.
+"""Ranking: areas under ROC curves, average precision and the curves, which depend on the order of the scores.
 
-Each class is ranked once, by one sort (`packing.py`; with weights `weighing.py`), for all that is asked of it.
+Each class is ranked once, by one sort (`sort_unweighted.py`, or `sort_weighted.py`), which serves all three.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,11 @@ from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.sort_unweighted import LookedUp, Packed
 from kerascb_metrics.tally.sort_weighted import Weighed
 
-# Below this share of positives it costs less to look them up among the sorted scores.
+# Below this share of positives, looking them up among the sorted scores costs less.
 _RARE = 1 / 75
-# About so many points are kept of a curve; and of all curves of an epoch, but of each curve some.
+# About how many points are kept: of one curve, of all curves of an epoch, and of each curve at least.
 POINTS, _ALL_POINTS, _FEWEST_POINTS = 1000, 20_000, 50
-# Bytes of columns that are laid out one after the other at a time.
+# How many bytes of columns are laid out at a time.
 _TILE = 64 << 20
 
 
@@ -36,7 +37,14 @@ class Ranking:
     curve: Curve
 
 
-def rank(positive, y_score, sample_weight=None, *, precision=False, most=POINTS):
+def rank(
+    positive: np.ndarray,
+    y_score: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+    *,
+    precision: bool = False,
+    most: int = POINTS,
+) -> Ranking:
     """Rank the rows of one class, as `sklearn.metrics.roc_auc_score` and `average_precision_score` do.
 
     Without weights pairs are counted in integers, and divided once: the area is the float nearest to the exact ratio.
@@ -70,16 +78,23 @@ def rank(positive, y_score, sample_weight=None, *, precision=False, most=POINTS)
     return Ranking(auc, order.average_precision() if precision else None, curve)
 
 
-def points_each(curves):
-    """Return how many points to keep of each of so many curves: what an epoch leaves stays bounded."""
+def points_each(curves: int) -> int:
+    """Return how many points to keep of each of this many curves, so that an epoch keeps a bounded number."""
     return min(POINTS, max(_FEWEST_POINTS, _ALL_POINTS // max(1, curves)))
 
 
-def rank_columns(truth_columns, y_score, columns, sample_weight=None, *, precision=False):
+def rank_columns(
+    truth_columns: Callable[[Sequence[int]], Iterable[np.ndarray]],
+    y_score: np.ndarray,
+    columns: Sequence[int],
+    sample_weight: np.ndarray | None = None,
+    *,
+    precision: bool = False,
+) -> dict[int, Ranking]:
     """Rank some columns of (N, C) scores, each against its own column of truth; return column → `Ranking`.
 
     Args:
-        truth_columns: called with columns' numbers for the truth of each, (N,) bool.
+        truth_columns: called with column numbers, returns the truth of each column, (N,) bool.
         y_score: (N, C).
         columns: the numbers of the columns to rank.
         sample_weight: as in `rank`.
@@ -95,7 +110,7 @@ def rank_columns(truth_columns, y_score, columns, sample_weight=None, *, precisi
     return rankings
 
 
-def auc_of_pairs(y_true, y_score, weighted=False):
+def auc_of_pairs(y_true: np.ndarray, y_score: np.ndarray, weighted: bool = False) -> float:
     """Area under the ROC curve, one class against one, averaged, as `roc_auc_score(multi_class="ovo")` has it.
 
     Args:
@@ -116,7 +131,7 @@ def auc_of_pairs(y_true, y_score, weighted=False):
     return total / mass
 
 
-def auc_of_rows(y_true, y_score, sample_weight=None):
+def auc_of_rows(y_true: np.ndarray, y_score: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
     """Area under the ROC curve of each row's labels, averaged over rows, as `average="samples"` has it.
 
     Args:

@@ -5,6 +5,7 @@ score first, and one plain sort of these replaces the argsort, the gathers and t
 The label says "of the class that has fewer rows": less is looked at after the sort.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,13 @@ class Packed:
         y_score: (N,) float32 or float64, finite.
     """
 
-    def __init__(self, positive, y_score):
+    def __init__(self, positive: np.ndarray, y_score: np.ndarray) -> None:
         self._n, self._positives = len(positive), int(np.count_nonzero(positive))
         self._turned = 2 * self._positives > self._n  # the label marks the negatives
         self._ones = self._n - self._positives if self._turned else self._positives
         self._runs = _runs(y_score, positive, self._turned)
 
-    def auc_and_curve(self, most):
+    def auc_and_curve(self, most: int) -> tuple[float, Curve]:
         """Return the area under the ROC curve, correctly rounded, and a `Curve` of about `most` points: one sweep."""
         places = ties = rows = ones = 0
         points = Points(self._n, self._ones, most)
@@ -47,7 +48,7 @@ class Packed:
         pairs = 2 * ones * (rows - ones)
         return (pairs - wins if self._turned else wins) / pairs, self._curve(*points.found())
 
-    def average_precision(self):
+    def average_precision(self) -> float:
         """Return the sum over thresholds of the step in recall times the precision."""
         total, rows, before = 0.0, 0, 0
         for run in self._runs:
@@ -58,7 +59,7 @@ class Packed:
                 rows, before = rows + len(block), before + own
         return total / self._positives
 
-    def _curve(self, thresholds, rows, ones):
+    def _curve(self, thresholds: np.ndarray, rows: np.ndarray, ones: np.ndarray) -> Curve:
         """The curve, from the rows and ones that stand before each threshold, rising."""
         at_or_above, ones = self._n - rows, self._ones - ones
         tps, fps = (at_or_above - ones, ones) if self._turned else (ones, at_or_above - ones)
@@ -68,10 +69,10 @@ class Packed:
 class LookedUp:
     """Rows of which few are positive: the scores are sorted plainly, and the positives looked up among them."""
 
-    def __init__(self, positive, y_score):
+    def __init__(self, positive: np.ndarray, y_score: np.ndarray) -> None:
         self._sorted, self._own = np.sort(y_score), np.sort(y_score[positive])
 
-    def auc_and_curve(self, most):
+    def auc_and_curve(self, most: int) -> tuple[float, Curve]:
         """As `Packed.auc_and_curve`."""
         n, positives = len(self._sorted), len(self._own)
         below, up_to = (np.searchsorted(self._sorted, self._own, side) for side in ("left", "right"))
@@ -83,7 +84,7 @@ class LookedUp:
         tps = positives - np.searchsorted(self._own, thresholds)
         return wins / (2 * positives * (n - positives)), Curve.rising(thresholds, tps, rows - tps)
 
-    def average_precision(self):
+    def average_precision(self) -> float:
         """As `Packed.average_precision`."""
         scores, before, of_group = np.unique(self._own, return_index=True, return_counts=True)
         precision = (len(self._own) - before) / (len(self._sorted) - np.searchsorted(self._sorted, scores))
@@ -93,20 +94,22 @@ class LookedUp:
 class _Run:
     """Sorted keys of scores of one sign: rising as the scores do, the label in the lowest bit."""
 
-    def __init__(self, y_score, positive, inverted, below_zero, room):
+    def __init__(
+        self, y_score: np.ndarray, positive: np.ndarray, inverted: bool, below_zero: bool, room: np.ndarray
+    ) -> None:
         self._below_zero, bits = below_zero, _BITS[y_score.dtype]
         self._top = bits(np.iinfo(bits).max >> 1)
         self.keys = room.view(bits)  # may be where the scores are
         self._pack(y_score, positive, inverted)
         self.keys.sort()
 
-    def scores(self, keys):
+    def scores(self, keys: np.ndarray) -> np.ndarray:
         """The scores that keys were made of."""
         magnitude = keys >> 1
         scores = (self._top - magnitude if self._below_zero else magnitude).view(f"f{keys.itemsize}")
         return -scores if self._below_zero else scores
 
-    def _pack(self, y_score, positive, inverted):
+    def _pack(self, y_score: np.ndarray, positive: np.ndarray, inverted: bool) -> None:
         magnitudes = self.keys.view(y_score.dtype)
         for block in blocks(y_score):
             np.abs(y_score[block], out=magnitudes[block])  # −0.0 becomes 0.0; the sign bit is free, and shifts out
@@ -117,7 +120,7 @@ class _Run:
             np.bitwise_or(keys, positive[block] != inverted, out=keys)
 
 
-def _runs(y_score, positive, inverted):
+def _runs(y_score: np.ndarray, positive: np.ndarray, inverted: bool) -> list[_Run]:
     """Runs from the lowest scores to the highest; those below zero are in reverse by size, so they run apart."""
     if y_score.dtype not in _BITS:
         raise ValueError(f"y_score must be float32 or float64; received {y_score.dtype}.")
@@ -134,7 +137,7 @@ def _runs(y_score, positive, inverted):
     return sides
 
 
-def _picked(values, which):
+def _picked(values: np.ndarray, which: np.ndarray) -> np.ndarray:
     """`values[which]`, block by block through the places: on signs that come at random five times as fast."""
     picked, count = np.empty(np.count_nonzero(which), values.dtype), 0
     for block in blocks(values):
@@ -144,7 +147,7 @@ def _picked(values, which):
     return picked
 
 
-def _narrowed(y_score):
+def _narrowed(y_score: np.ndarray) -> np.ndarray:
     """Float32 where it holds every score exactly: half the bytes to sort."""
     if y_score.dtype == np.float32:
         return y_score
@@ -157,7 +160,7 @@ def _narrowed(y_score):
     return narrow
 
 
-def _whole_groups(keys):
+def _whole_groups(keys: np.ndarray) -> Iterator[np.ndarray]:
     """Cut sorted keys into blocks, never within a group of equal scores; a group that fills a block stands alone."""
     start = 0
     while start < len(keys):
@@ -170,7 +173,7 @@ def _whole_groups(keys):
         start = stop
 
 
-def _look_at(block):
+def _look_at(block: np.ndarray) -> tuple[np.ndarray, int, int, int]:
     """Return the places of the ones in a block, their count, the sum of the places, and the (zero, one) pairs tied.
 
     Of a single group, which may be as long as the data, the places are not told: no threshold lies between them.
@@ -183,7 +186,7 @@ def _look_at(block):
     return where, len(where), int(where.sum()), _tied_pairs(block, where)
 
 
-def _tied_pairs(block, where):
+def _tied_pairs(block: np.ndarray, where: np.ndarray) -> int:
     # A zero next to a one of the same score: the keys differ in the label's bit alone. (Before the first row comes
     # none: the last one of the block, which stands there, has a higher score.)
     last_zeros = where[(block[where - 1] ^ block[where]) == 1] - 1
@@ -198,7 +201,7 @@ def _tied_pairs(block, where):
     return pairs + int(zeros @ ones)
 
 
-def _starts_of_own(block, own):
+def _starts_of_own(block: np.ndarray, own: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Return of each row labelled `own` the start of its group and the rows of that label before it; and their count.
 
     Of a single group they are the same for all, and told once.
@@ -215,20 +218,20 @@ def _starts_of_own(block, own):
     return starts, before, len(places)
 
 
-def _starts_of(block, places):
+def _starts_of(block: np.ndarray, places: np.ndarray) -> np.ndarray:
     """The starts of the groups that some places of a block belong to."""
     starts = np.sort(np.searchsorted(block, _as_zero(block[places])))
     return starts[np.diff(starts, prepend=-1) > 0]  # as np.unique, which takes four times as long
 
 
-def _is_one_group(block):
-    return _as_one(block[0]) >= block[-1]
+def _is_one_group(block: np.ndarray) -> bool:
+    return bool(_as_one(block[0]) >= block[-1])
 
 
-def _as_one(keys):
+def _as_one(keys: Any) -> Any:
     """The keys of the same scores, labelled one."""
     return keys | keys.dtype.type(1)
 
 
-def _as_zero(keys):
+def _as_zero(keys: Any) -> Any:
     return keys & ~keys.dtype.type(1)

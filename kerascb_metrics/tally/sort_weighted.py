@@ -1,5 +1,7 @@
 """Weighted rows of one class in the order of their scores."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from kerascb_metrics import _blocks as cut
@@ -20,14 +22,14 @@ class Weighed:
         sample_weight: (N,) float64.
     """
 
-    def __init__(self, positive, y_score, sample_weight):
+    def __init__(self, positive: np.ndarray, y_score: np.ndarray, sample_weight: np.ndarray) -> None:
         self._keys = _sorted_keys(y_score)
         self._y_score, self._positive, self._weight = y_score, positive, sample_weight
         self._units = 0, 0  # the powers of two that the weights of positives and of negatives are counted in
         if not is_ordinary(sample_weight):
             self._count_in_units()
 
-    def auc_and_curve(self, most):
+    def auc_and_curve(self, most: int) -> tuple[float, Curve]:
         """As `Packed.auc_and_curve`, in float64."""
         n, positives = len(self._keys), int(np.count_nonzero(self._positive))
         points, ones, wins = Points(n, min(positives, n - positives), most, falling=True), 0, 0.0
@@ -44,16 +46,16 @@ class Weighed:
         # Rounding must not make more of it than there is; nan, which compares with nothing, would stay.
         return min(wins / (tps[-1] * fps[-1]), 1.0), Curve.falling(*points.found())
 
-    def average_precision(self):
+    def average_precision(self) -> float:
         """As `Packed.average_precision`, in float64."""
         total = 0.0
         for _, _, tps, fps in self._sums():
             tp = np.diff(tps)
             at_or_above, mixed = tps[1:][tp > 0], self._in_units_of_positives(fps[1:][tp > 0])
             total += float((tp[tp > 0] * at_or_above / (at_or_above + mixed)).sum())
-        return min(total / tps[-1], 1.0)
+        return float(min(total / tps[-1], 1.0))
 
-    def _count_in_units(self):
+    def _count_in_units(self) -> None:
         """Scale the weights of positives, and those of negatives, until the largest of each is about 1.
 
         Areas are ratios to both sums, so each may have a unit of its own, however far apart they are.
@@ -61,20 +63,21 @@ class Weighed:
         self._units = exponent_of(self._weight[self._positive]), exponent_of(self._weight[~self._positive])
         self._weight = np.ldexp(self._weight, np.where(self._positive, -self._units[0], -self._units[1]))
 
-    def _in_ones(self, tps, fps):
+    def _in_ones(self, tps: np.ndarray, fps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums of weights as they were given, for the curve."""
         if self._units == (0, 0):
             return tps, fps
         with np.errstate(over="ignore"):  # of columns pooled, whose curve nobody asks for
             return np.ldexp(tps, self._units[0]), np.ldexp(fps, self._units[1])
 
-    def _in_units_of_positives(self, fps):
+    def _in_units_of_positives(self, fps: np.ndarray) -> np.ndarray:
         if self._units[0] == self._units[1]:
             return fps
         with np.errstate(over="ignore"):  # infinitely more: a precision of 0
-            return np.ldexp(fps, self._units[1] - self._units[0])
+            scaled: np.ndarray = np.ldexp(fps, self._units[1] - self._units[0])
+            return scaled
 
-    def _sums(self):
+    def _sums(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
         """Add up the weights of positives and negatives, from the highest score to the lowest.
 
         Yields, a block at a time: the rows before it, the last place of each group of equal scores, and the weight of
@@ -90,7 +93,7 @@ class Weighed:
             fps = running_sum(np.append(fps[-1], weight * ~positive))[bounds]
             yield start, ends, tps, fps
 
-    def _blocks(self):
+    def _blocks(self) -> Iterator[tuple[int, int]]:
         """Cut the rows into blocks, never within a group of equal scores."""
         start, n = 0, len(self._keys)
         while start < n:
@@ -117,7 +120,7 @@ def running_sum(values: np.ndarray) -> np.ndarray:
     return sums.reshape(-1)[: len(values)]
 
 
-def _sorted_keys(y_score):
+def _sorted_keys(y_score: np.ndarray) -> np.ndarray:
     """Score and row number in one integer, the score in the upper half, highest first: faster than `argsort`."""
     if len(y_score) > int(_ROW):
         raise ValueError(f"weighted rows are ranked up to {int(_ROW)} at a time; received {len(y_score)}.")
@@ -130,7 +133,7 @@ def _sorted_keys(y_score):
     return keys
 
 
-def _rising(places):
+def _rising(places: np.ndarray) -> np.ndarray:
     """Integers of 32 bits that order as the scores do: of floats their bits, flipped below zero."""
     if places.dtype == np.uint32:
         return places
@@ -138,10 +141,10 @@ def _rising(places):
     return np.where(bits & _SIGN, ~bits, bits | _SIGN)
 
 
-def _dense_ranks(y_score):
+def _dense_ranks(y_score: np.ndarray) -> np.ndarray:
     """The place of each score among the distinct ones: 64 bits leave no room for the row."""
     return np.unique(y_score, return_inverse=True)[1].astype(np.uint32)
 
 
-def _rows(keys):
+def _rows(keys: np.ndarray) -> np.ndarray:
     return (keys & _ROW).view(np.int64)

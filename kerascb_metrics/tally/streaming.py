@@ -1,148 +1,189 @@
-"""Rows that are not kept: what one part after another says is added up, and the rows are forgotten.
+"""`StreamingTally`: counts and bins of rows that are not kept; one part after the other is added, then forgotten.
 
-Label scores lose nothing by it, for they depend on counts alone. Scores that rank the rows get an interval.
+Label scores lose nothing by it, because they depend on counts alone. Scores that rank the rows get an interval.
 """
 
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from kerascb_metrics._blocks import columns_of
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.weights import check_sum
 from kerascb_metrics.tally.bin_bounds import bounds_of, count_in_bins
-from kerascb_metrics.tally.bins import BINS, HALF, binning_of
-from kerascb_metrics.tally.exact import Evidence, rankable, single_cells
-from kerascb_metrics.tally.ranking import points_each
+from kerascb_metrics.tally.bins import BINS, HALF, Binning, binning_of
+from kerascb_metrics.tally.counts import Cells, Counts, single_cells
+from kerascb_metrics.tally.exact import ExactTally, rankable
+from kerascb_metrics.tally.ranking import POINTS, Ranking, points_each
+from kerascb_metrics.tally.tally import Tally
 
-# Of one class: what comes of it, and the others, in each bin.
+# What one class takes: the counts of its rows, and of the others, in each bin.
 TABLE_BYTES = 2 * BINS * 8
 
 
 @dataclass(frozen=True, eq=False)
-class CountedEvidence(Evidence):
-    """An `Evidence` of which only counts are left; its rankings are the worst or the best that fit them.
+class StreamingTally(Tally):
+    """A `Tally` of rows of which only counts are left; its rankings are the worst or the best that fit the counts.
 
-    Attributes:
+    Args:
+        rule: the `Labeling` of the rows.
         total: how many rows there were.
-        summed: `Counts`, or label tables.
-        bins: (K, 2, 2^16), see `count_in_bins`: of each class or label; of a binary task of class 1 alone. None where
-            no order was asked for.
-        binning: their `Binning`.
+        summed: `Counts`, or of a multilabel task the label tables.
+        not_finite: why the outputs cannot be scored, or None.
+        bins: (K, 2, 2^16), see `count_in_bins`: one table per class or label, for a binary task that of class 1 alone.
+            None where no score ranks the rows.
+        binning: the `Binning` of `bins`.
+        precision: whether a score will ask for average precision, so that one sum over the bins serves it too.
         best: whether the rankings are the best ones.
     """
 
-    total: int = 0
-    summed: Any = None
-    bins: Any = None
-    binning: Any = None
+    rule: Labeling
+    total: int
+    summed: Counts | np.ndarray
+    not_finite: str | None = None
+    bins: np.ndarray | None = None
+    binning: Binning | None = None
+    precision: bool = False
     best: bool = False
-    rows_kept: ClassVar[bool] = False
+    memo: dict[Any, Any] = field(default_factory=dict)
+    has_rows: ClassVar[bool] = False
+    # Scores that do not take weights need the rows, so there is never one to warn about.
+    weighted: ClassVar[bool] = False
 
-    @property
-    def rows(self):
-        """How many rows there were."""
+    def __len__(self) -> int:
         return self.total
 
     @property
-    def weightless(self):
+    def labeling(self) -> Labeling:
+        """What the outputs are, and how they become labels."""
+        return self.rule
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why the outputs cannot be scored, or None."""
+        return self.not_finite
+
+    @property
+    def weightless(self) -> bool:
         """Whether all weights were zero."""
-        return not (self.summed.any() if self.kind == "multilabel" else self.summed.weight.any())
+        return not _weights_of(self.summed).any()
 
     @property
-    def counts(self):
+    def counts(self) -> Counts:
         """The count table of a binary or multiclass task."""
+        assert isinstance(self.summed, Counts)
         return self.summed
 
     @property
-    def label_tables(self):
+    def label_tables(self) -> np.ndarray:
         """The L × 2 × 2 tables of a multilabel task."""
+        assert isinstance(self.summed, np.ndarray)
         return self.summed
 
     @property
-    def cells(self):
-        """As of any `Evidence`; of a single label the cells that have some weight."""
-        single = self.kind == "multilabel" and len(self.classes) == 1
-        return single_cells(self.summed[0]) if single else super().cells
+    def cells(self) -> Cells:
+        """A few rows that count as all rows do; of a single label the cells that have some weight."""
+        if self.kind == "multilabel" and len(self.classes) == 1:
+            return single_cells(self.label_tables[0])
+        return super().cells
 
     @property
-    def has_other_class(self):
-        """Whether a row of class 0 of a binary task came, of whatever weight: without one its label is a guess."""
-        return bool((self.summed.y_true == 0).any())
+    def has_other_class(self) -> bool:
+        """Whether a binary task had a row of class 0, of any weight. Without one the label of class 0 is a guess."""
+        return bool((self.counts.y_true == 0).any())
 
-    @cached_property
-    def rankings(self):
-        """As of any `Evidence`."""
+    def at_best(self) -> "StreamingTally":
+        """Return the same counts with the best rankings that fit them."""
+        return replace(self, best=True, memo={})
+
+    def rankings(self, *, precision: bool = False) -> Mapping[int, Ranking]:
+        """Return class index → the worst, or the best, `Ranking` that fits the bins; see `Tally.rankings`."""
+        precision = precision or self.precision
+        key = ("rankings", precision)
+        if key not in self.memo:
+            self.memo[key] = self._ranked(precision)
+        found: Mapping[int, Ranking] = self.memo[key]
+        return found
+
+    def pooled(self) -> Ranking:
+        """Return the worst, or the best, `Ranking` of every (row, column) as a row of its own."""
+        return self._rank(self._bins.sum(axis=0))
+
+    def _ranked(self, precision: bool) -> dict[int, Ranking]:
         if self.kind != "binary":
             most = points_each(len(self.classes))
-            return {int(index): self._rank(self.bins[index], most=most) for index in np.flatnonzero(~self.one_sided)}
-        if self.missing:
+            ranked = np.flatnonzero(~self.one_sided).tolist()
+            return {index: self._rank(self._bins[index], precision=precision, most=most) for index in ranked}
+        if self.unranked:
             return {}
         inverted = self.pos_index == 0
-        return {self.pos_index: self._rank(self.bins[0][::-1] if inverted else self.bins[0], inverted=inverted)}
+        table = self._bins[0][::-1] if inverted else self._bins[0]
+        return {self.pos_index: self._rank(table, precision=precision, inverted=inverted)}
+
+    def _rank(
+        self, table: np.ndarray, *, precision: bool = False, inverted: bool = False, most: int = POINTS
+    ) -> Ranking:
+        assert self.binning is not None
+        return bounds_of(table, self.binning, precision=precision, inverted=inverted, most=most)[self.best]
 
     @property
-    def pooled(self):
-        """As of any `Evidence`."""
-        return self._rank(self.bins.sum(axis=0))
-
-    def _rank(self, table, **options):
-        return bounds_of(table, self.binning, precision=self.wants_precision, **options)[self.best]
-
-    # Asked for by no score that counts are enough for.
-
-    @property
-    def labels(self):
-        """Gone."""
-        raise AttributeError("the rows were not kept")
-
-    y_score = y_proba = labels
+    def _bins(self) -> np.ndarray:
+        assert self.bins is not None
+        return self.bins
 
 
-class Counting:
-    """Adds up `Evidence` after `Evidence` of one output.
+class Accumulator:
+    """Adds up the `LabeledRows` of one output, part by part.
 
     Args:
-        ordered: whether a score will rank the rows.
+        ranked: whether a score will rank the rows.
+        precision: whether one will ask for average precision.
     """
 
-    def __init__(self, ordered):
-        self._ordered = ordered
+    def __init__(self, ranked: bool, precision: bool = False) -> None:
+        self._ranked, self._precision = ranked, precision
         self._weighted: bool | None = None
-        self._sum: Any = None
-        self._bins: Any = None
-        self._binning: Any = None
+        self._sum: StreamingTally | None = None
+        self._bins: np.ndarray | None = None
+        self._binning: Binning | None = None
 
-    def add(self, evidence, dtype):
-        """Add the rows of an `Evidence`.
+    def add(self, labeled: LabeledRows, dtype: str) -> None:
+        """Add some rows.
 
         Args:
-            evidence: of the same output and task as the others.
+            labeled: rows of the same output and task as the others.
             dtype: the name of the dtype that the model computed the outputs in.
+
+        Raises:
+            DataError: for weights in some parts only, outputs of several dtypes, or other target labels.
         """
-        weighted = evidence.sample_weight is not None
+        weighted = labeled.sample_weight is not None
         if self._weighted not in (None, weighted):
             raise DataError(
                 "Metrics: some validation batches came without sample_weight, others with. Give it with each batch or "
                 "with none; a weight of 1 counts a row as it is."
             )
         self._weighted = weighted
-        part = _counted(evidence)
+        exact = ExactTally(labeled)
+        part = _counted(exact)
         self._sum = part if self._sum is None else _joined(self._sum, part)
-        if self._ordered:
-            self._count_in_bins(evidence, dtype)
+        if self._ranked:
+            self._count_in_bins(exact, dtype)
 
-    def evidence(self):
-        """Return the `CountedEvidence` of all rows so far."""
+    def tally(self) -> StreamingTally:
+        """Return the `StreamingTally` of all rows so far; at least one part was added."""
+        assert self._sum is not None
         check_sums(self._sum)
-        return replace(self._sum, bins=self._bins, binning=self._binning)
+        return replace(self._sum, bins=self._bins, binning=self._binning, precision=self._precision)
 
-    def _count_in_bins(self, evidence, dtype):
-        """Add to the tables, in place: one a class is large."""
-        y_score, weight = rankable(evidence.y_score), evidence.sample_weight
-        binning = _binning_for(evidence, y_score, dtype)
+    def _count_in_bins(self, part: ExactTally, dtype: str) -> None:
+        """Add to the tables in place, because one table per class is large."""
+        y_score, weight = rankable(part.y_score), part.sample_weight
+        binning = _binning_for(part, y_score, dtype)
         if self._binning not in (None, binning):
             raise DataError(
                 "Metrics: some validation batches have outputs of another dtype than others, which cannot be counted "
@@ -150,67 +191,66 @@ class Counting:
             )
         self._binning = binning
         if self._bins is None:
-            tables = tables_of(evidence.kind, len(evidence.classes))
+            tables = tables_of(part.kind, len(part.classes))
             self._bins = np.zeros((tables, 2, BINS), np.int64 if weight is None else np.float64)
-        if evidence.kind == "binary":
-            count_in_bins(evidence.y_true, y_score, binning, weight, into=self._bins[0])
+        if part.kind == "binary":
+            count_in_bins(part.y_true, y_score, binning, weight, into=self._bins[0])
             return
-        indices = range(len(evidence.classes))
-        for table, positive, scores in zip(
-            self._bins, evidence.are_of(indices), columns_of(y_score, indices), strict=True
-        ):
+        indices = range(len(part.classes))
+        for table, positive, scores in zip(self._bins, part.are_of(indices), columns_of(y_score, indices), strict=True):
             count_in_bins(positive, scores, binning, weight, into=table)
 
 
-def check_sums(evidence: CountedEvidence) -> None:
-    """Raise `DataError` where weights of many parts add up to more than float64 holds."""
-    if evidence.kind == "multilabel":
-        check_sum(evidence.summed)
-    else:
-        check_sum(evidence.summed.weight)
+def check_sums(tally: StreamingTally) -> None:
+    """Raise `DataError` where weights of many parts add up to more than float64 can hold."""
+    check_sum(_weights_of(tally.summed))
 
 
-def tables_of(kind, n_classes):
+def tables_of(kind: Kind, n_classes: int) -> int:
     """Return in how many tables of bins the rows of a task are counted."""
     return 1 if kind == "binary" else n_classes
 
 
-def _binning_for(evidence, y_score, dtype):
-    # Half precision comes as float32; what was worked out of it, in float64, is no half precision any more.
-    return binning_of(
-        evidence.score_scale, dtype if dtype in HALF and y_score.dtype == np.float32 else y_score.dtype.name
-    )
+def _weights_of(summed: Counts | np.ndarray) -> np.ndarray:
+    return summed.weight if isinstance(summed, Counts) else summed
 
 
-def _counted(evidence):
-    """One part, counted, but for the bins."""
-    own = {each.name: getattr(evidence, each.name) for each in fields(Evidence)}
-    own |= {"y_true": np.empty(0), "y_pred": np.empty(0), "outputs": None, "sample_weight": None, "shared": {}}
-    own["undefined"] = evidence.undefined and "some outputs are NaN or infinite"  # how many, is of this part alone
-    summed = evidence.label_tables if evidence.kind == "multilabel" else evidence.counts
-    return CountedEvidence(**own, total=evidence.rows, summed=summed)
+def _binning_for(part: ExactTally, y_score: np.ndarray, dtype: str) -> Binning:
+    # Half precision comes as float32. Scores computed from it in float64 are no longer half precision.
+    is_half = dtype in HALF and y_score.dtype == np.float32
+    return binning_of(part.labeling.score_scale, dtype if is_half else y_score.dtype.name)
 
 
-def _joined(one, other):
-    """Two parts as one."""
+def _counted(part: ExactTally) -> StreamingTally:
+    """Count one part, without the bins."""
+    # How many outputs are not finite is known for this part only.
+    not_finite = part.unreadable and "some outputs are NaN or infinite"
+    summed = part.label_tables if part.kind == "multilabel" else part.counts
+    return StreamingTally(part.labeling, total=len(part), summed=summed, not_finite=not_finite)
+
+
+def _joined(one: StreamingTally, other: StreamingTally) -> StreamingTally:
+    """Return two parts as one."""
+    summed: Any = one.summed + other.summed  # both are of the same type
     return replace(
-        _with_labels(one, other),
+        one,
+        rule=_rule_of_both(one, other),
         total=one.total + other.total,
-        summed=one.summed + other.summed,
-        undefined=one.undefined or other.undefined,
+        summed=summed,
+        not_finite=one.not_finite or other.not_finite,
+        memo={},
     )
 
 
-def _with_labels(one, other):
-    """The part whose labels hold for both; one without the other class of a binary task can only have guessed it."""
+def _rule_of_both(one: StreamingTally, other: StreamingTally) -> Labeling:
+    """Return the rule whose labels hold for both; a part without the other class of a binary task only guessed it."""
     if np.array_equal(one.classes, other.classes):
-        return one
+        return one.rule
     certain = [part for part in (one, other) if part.kind == "binary" and part.has_other_class]
     if len(certain) == 2:
         raise DataError(
             f"Metrics: a binary task has two target labels; received {', '.join(map(str, one.classes))} in some "
             f"batches and {', '.join(map(str, other.classes))} in others."
         )
-    return replace(
-        one, **{name: getattr((certain or [one])[0], name) for name in ("classes", "class_names", "pos_index")}
-    )
+    source = (certain or [one])[0].rule
+    return replace(one.rule, classes=source.classes, class_names=source.class_names, pos_index=source.pos_index)

@@ -92,14 +92,14 @@ def test_outputs_that_are_not_finite_make_every_score_undefined(task, y_true, y_
     y_pred[1] = bad
     assessment = assessed(task, y_true, y_pred, loss=loss)
     assert all(np.isnan(value).all() for value in assessment.values.values())
-    assert set(assessment.scores.undefined) == set(assessment.scores.values)
-    assert {cause.split(" ", 3)[3] for cause in assessment.scores.undefined.values()} == {"outputs are NaN or infinite"}
+    assert set(assessment.undefined) == set(assessment.values)
+    assert {cause.split(" ", 3)[3] for cause in assessment.undefined.values()} == {"outputs are NaN or infinite"}
 
 
 def test_a_regression_that_is_not_finite_is_undefined():
     assessment = assessed(Regression(), [1.0, 2.0], [np.nan, 2.0], ["r2", "neg_mean_squared_error"])
     assert np.isnan(list(assessment.values.values())).all()
-    assert set(assessment.scores.undefined) == {"r2", "neg_mean_squared_error"}
+    assert set(assessment.undefined) == {"r2", "neg_mean_squared_error"}
 
 
 @pytest.mark.parametrize("average", ["auto", "micro", None])
@@ -116,7 +116,7 @@ def test_undefined_scores_have_the_same_keys_as_defined_ones(task, y_true, y_pre
 def test_scores_are_undefined_if_no_row_is_left(task, y_true, y_pred, loss):
     assessment = assessed(task, y_true, y_pred, loss=loss, mask=np.zeros(4, bool))
     assert all(np.isnan(value).all() for value in assessment.values.values())
-    assert set(assessment.scores.undefined.values()) == {"no row is left to score"}
+    assert set(assessment.undefined.values()) == {"no row is left to score"}
 
 
 def test_duplicate_labels_raise_in_the_constructor():

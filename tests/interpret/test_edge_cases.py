@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally.exact import Counts
 from tests.support.arrays import assessed, read
 
@@ -19,9 +19,9 @@ Y = np.array([0, 1, 0, 1])
 def test_the_last_class_is_not_confused_with_the_first(n_classes, one_hot):
     last = n_classes - 1
     y_true, y_pred = np.array([last, 0, last]), np.eye(n_classes, dtype="float32")[[last, 0, 1]]
-    evidence = read(Multiclass(), np.eye(n_classes)[y_true] if one_hot else y_true, y_pred)
-    assert evidence.y_true.tolist() == [last, 0, last]
-    assert evidence.y_pred.tolist() == [last, 0, 1]
+    tally = read(Multiclass(), np.eye(n_classes)[y_true] if one_hot else y_true, y_pred)
+    assert tally.y_true.tolist() == [last, 0, last]
+    assert tally.y_pred.tolist() == [last, 0, 1]
 
 
 def test_targets_that_only_add_up_to_one_are_not_one_hot():
@@ -33,8 +33,8 @@ def test_targets_that_only_add_up_to_one_are_not_one_hot():
 @pytest.mark.parametrize("positions", [1, 2, 5])
 def test_multiclass_with_few_or_many_positions(positions):
     y_true = np.arange(4 * positions).reshape(4, positions) % 3
-    evidence = read(Multiclass(), y_true, np.eye(3)[y_true])
-    assert evidence.y_pred.tolist() == evidence.y_true.tolist() == y_true.ravel().tolist()
+    tally = read(Multiclass(), y_true, np.eye(3)[y_true])
+    assert tally.y_pred.tolist() == tally.y_true.tolist() == y_true.ravel().tolist()
 
 
 def test_multiclass_with_one_column_and_several_positions_raises():
@@ -103,10 +103,10 @@ def test_the_labels_of_a_metric_function_are_integers():
 @pytest.mark.parametrize("average", ["micro", "samples"])
 def test_a_missing_class_does_not_make_a_pooled_score_undefined(average):
     y_true, p = np.array([[1, 0, 0], [1, 0, 1]]), np.array([[0.9, 0.1, 0.1], [0.8, 0.1, 0.9]])
-    assert assessed(Multilabel(), y_true, p, ["f1", "precision", "recall"], average=average).scores.undefined == {}
+    assert assessed(Multilabel(), y_true, p, ["f1", "precision", "recall"], average=average).undefined == {}
     if average == "micro":
         y_pred = np.eye(3)[[0, 1, 1, 0]]
-        assert assessed(Multiclass(), [0, 1, 2, 0], y_pred, ["f1", "precision"], average="micro").scores.undefined == {}
+        assert assessed(Multiclass(), [0, 1, 2, 0], y_pred, ["f1", "precision"], average="micro").undefined == {}
 
 
 def of_estimator(estimator, x, y):
@@ -123,5 +123,5 @@ def of_model(model, x, y):
 
 @pytest.mark.parametrize("scorer", [of_estimator, of_clf, of_model])
 def test_a_scorer_is_recognized_by_its_first_parameter(scorer):
-    assert assessed(Binary(), Y, P, {"recall": scorer}).scores.values == {"recall": 0.5}
-    assert Scoring({"recall": scorer}).greater_is_better() == {"recall": True}
+    assert assessed(Binary(), Y, P, {"recall": scorer}).values == {"recall": 0.5}
+    assert [score.greater_is_better for score in Scoring({"recall": scorer}).scores] == [True]

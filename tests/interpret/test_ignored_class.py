@@ -79,12 +79,11 @@ def test_four_classes(ignored, weighted, logits):
     weight = WEIGHT if weighted else None
     theirs = expected(y_true, classes, proba, y_pred, None if weight is None else weight[keep])
     ours = assessed(Multiclass(), y, p, list(theirs), loss=sparse(ignored, logits), sample_weight=weight)
-    assert not ours.scores.undefined
-    assert not ours.scores.errors
+    assert not ours.undefined
     for name, value in theirs.items():
         assert_same(ours.values[name], value)
-    assert list(ours.tally.class_names) == [str(c) for c in classes]
-    assert list(ours.tally.curves) == [str(c) for c in classes]
+    assert list(ours.records[None].class_names) == [str(c) for c in classes]
+    assert list(ours.records[None].curves) == [str(c) for c in classes]
 
 
 @pytest.mark.parametrize("logits", [False, True], ids=["probabilities", "logits"])
@@ -118,22 +117,22 @@ def test_two_columns(ignored, dtype, logits):
     assert_same(ours.values["kappa"], sk.cohen_kappa_score(y[keep], y_pred, **own))
     assert_same(ours.values["auc"], sk.roc_auc_score(y[keep], score, **own))
     assert_same(ours.values["confusion"], sk.confusion_matrix(y[keep], y_pred, **own))
-    assert ours.tally.class_names == ("0", "1")
+    assert ours.records[None].class_names == ("0", "1")
 
 
 @pytest.mark.parametrize("others", [[1], [0, 1]])
 def test_minus_one_is_not_a_label_if_it_is_ignored(others):
     y = np.array([-1, *others, -1, *others])
     p = np.linspace(0.1, 0.9, len(y))
-    evidence = read(Binary(), y, np.column_stack([1 - p, p]), sparse(-1))
-    assert evidence.classes.tolist() == [0, 1]
-    assert evidence.labels[0].tolist() == y[y != -1].tolist()
+    tally = read(Binary(), y, np.column_stack([1 - p, p]), sparse(-1))
+    assert tally.classes.tolist() == [0, 1]
+    assert tally.labels[0].tolist() == y[y != -1].tolist()
 
 
 def test_one_column_with_a_loss_that_ignores_a_value():
     loss = LossReading("own", ignore_class=9)
-    evidence = read(Binary(), [0, 9, 1], [[0.2], [0.9], [0.7]], loss)
-    assert (evidence.labels[0].tolist(), evidence.y_pred.tolist()) == ([0, 1], [False, True])
+    tally = read(Binary(), [0, 9, 1], [[0.2], [0.9], [0.7]], loss)
+    assert (tally.labels[0].tolist(), tally.y_pred.tolist()) == ([0, 1], [False, True])
 
 
 @pytest.mark.parametrize(("task", "ignored"), [(Binary(), 0), (Binary(), 1), (Multiclass(), 0), (Multiclass(), 1)])
@@ -157,15 +156,15 @@ def test_class_names_are_given_for_all_columns():
     y, p = targets(4, 1), outputs(4, False)
     ours = assessed(Multiclass(class_names=["a", "void", "c", "d"]), y, p, "f1", average=None, loss=sparse(1))
     assert set(ours.entries) == {"f1_a", "f1_c", "f1_d"}
-    assert ours.tally.class_names == ("a", "c", "d")
+    assert ours.records[None].class_names == ("a", "c", "d")
     with pytest.raises(DataError, match="4 classes; received 3 class_names"):
         read(Multiclass(class_names=["a", "c", "d"]), y, p, sparse(1))
 
 
 def test_other_columns_are_equal_if_the_ignored_one_has_all_probability():
-    evidence = read(Multiclass(), [1, 2], [[1.0, 0.0, 0.0], [0.5, 0.0, 0.5]], sparse(0))
-    assert evidence.y_proba.tolist() == [[0.5, 0.5], [0.0, 1.0]]
-    assert evidence.y_pred.tolist() == [0, 1]
+    tally = read(Multiclass(), [1, 2], [[1.0, 0.0, 0.0], [0.5, 0.0, 0.5]], sparse(0))
+    assert tally.y_proba.tolist() == [[0.5, 0.5], [0.0, 1.0]]
+    assert tally.y_pred.tolist() == [0, 1]
 
 
 def test_multilabel_cannot_ignore_single_labels():
@@ -228,9 +227,9 @@ def test_ignoring_one_of_two_classes_raises_in_the_first_epoch():
 
 def test_a_third_target_value_may_be_ignored_with_a_custom_pos_label():
     y, p = np.array([0, 1, 2, 2, 1, 0]), np.array([0.9, 0.2, 0.8, 0.4, 0.6, 0.1])
-    evidence = read(Binary(pos_label=2), y, p, LossReading("own", ignore_class=0))
-    assert evidence.labels[0].tolist() == [1, 2, 2, 1]
-    assert evidence.labels[1].tolist() == [1, 2, 1, 2]
+    tally = read(Binary(pos_label=2), y, p, LossReading("own", ignore_class=0))
+    assert tally.labels[0].tolist() == [1, 2, 2, 1]
+    assert tally.labels[1].tolist() == [1, 2, 1, 2]
 
 
 def test_a_loss_that_ignores_several_classes_cannot_be_read():

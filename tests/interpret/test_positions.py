@@ -16,41 +16,41 @@ MASK = np.array([[True, True, False], [True, False, True]])
 
 @pytest.mark.parametrize("y_true", [CLASSES, CLASSES[..., None], np.eye(3)[CLASSES]], ids=["ints", "(N,T,1)", "hot"])
 def test_positions_of_a_sequence_are_rows_in_order(y_true):
-    evidence = read(Multiclass(), y_true, TAGS, SPARSE)
-    assert evidence.y_true.tolist() == [0, 1, 2, 2, 0, 1]
-    assert evidence.y_pred.tolist() == [0, 1, 2, 2, 0, 0]
-    assert evidence.y_score.tolist() == TAGS.reshape(6, 3).tolist()
+    tally = read(Multiclass(), y_true, TAGS, SPARSE)
+    assert tally.y_true.tolist() == [0, 1, 2, 2, 0, 1]
+    assert tally.y_pred.tolist() == [0, 1, 2, 2, 0, 0]
+    assert tally.y_score.tolist() == TAGS.reshape(6, 3).tolist()
 
 
 @pytest.mark.parametrize("target_shape", [(2, 2, 3, 1), (2, 2, 3)])
 @pytest.mark.parametrize("output_shape", [(2, 2, 3, 1), (2, 2, 3)])
 def test_pixels_are_rows(target_shape, output_shape):
     p = np.arange(12, dtype="float32") / 12
-    evidence = read(Binary(), (p > 0.3).reshape(target_shape), p.reshape(output_shape), BCE)
-    assert evidence.y_true.tolist() == (p > 0.3).tolist()
-    assert evidence.y_score.tolist() == p.tolist()
-    assert evidence.y_pred.tolist() == (p > 0.5).tolist()
+    tally = read(Binary(), (p > 0.3).reshape(target_shape), p.reshape(output_shape), BCE)
+    assert tally.y_true.tolist() == (p > 0.3).tolist()
+    assert tally.y_score.tolist() == p.tolist()
+    assert tally.y_pred.tolist() == (p > 0.5).tolist()
 
 
 def test_positions_of_two_columns_are_binary():
     p1 = np.array([[0.1, 0.6, 0.9], [0.5, 0.7, 0.2]], "float32")
-    evidence = read(Binary(), p1 > 0.5, np.stack([1 - p1, p1], axis=-1), SPARSE)
-    assert evidence.y_score.tolist() == p1.ravel().tolist()
-    assert evidence.y_true.tolist() == evidence.y_pred.tolist() == [0, 1, 1, 0, 1, 0]
+    tally = read(Binary(), p1 > 0.5, np.stack([1 - p1, p1], axis=-1), SPARSE)
+    assert tally.y_score.tolist() == p1.ravel().tolist()
+    assert tally.y_true.tolist() == tally.y_pred.tolist() == [0, 1, 1, 0, 1, 0]
 
 
 def test_multilabel_positions_are_rows():
     p = np.arange(12, dtype="float32").reshape(2, 2, 3) / 12
-    evidence = read(Multilabel(), p > 0.3, p, BCE)
-    assert evidence.y_true.tolist() == (p > 0.3).reshape(4, 3).tolist()
-    assert evidence.y_score.tolist() == p.reshape(4, 3).tolist()
+    tally = read(Multilabel(), p > 0.3, p, BCE)
+    assert tally.y_true.tolist() == (p > 0.3).reshape(4, 3).tolist()
+    assert tally.y_score.tolist() == p.reshape(4, 3).tolist()
 
 
 def test_time_steps_of_a_regression_are_rows():
     y = np.arange(6.0).reshape(2, 3, 1)
-    evidence = read(Regression(), y[..., 0], y + 0.5, "mse", mask=MASK)
-    assert evidence.y_true.tolist() == [0, 1, 3, 5]
-    assert evidence.y_pred.tolist() == [0.5, 1.5, 3.5, 5.5]
+    tally = read(Regression(), y[..., 0], y + 0.5, "mse", mask=MASK)
+    assert tally.y_true.tolist() == [0, 1, 3, 5]
+    assert tally.y_pred.tolist() == [0.5, 1.5, 3.5, 5.5]
 
 
 # Masks.
@@ -58,10 +58,10 @@ def test_time_steps_of_a_regression_are_rows():
 
 @pytest.mark.parametrize("mask", [MASK, MASK.astype("float32"), MASK[..., None]], ids=["bool", "float", "(N,T,1)"])
 def test_masked_positions_are_dropped(mask):
-    evidence = read(Multiclass(), CLASSES, TAGS, SPARSE, mask=mask, sample_weight=[[1, 2, 3], [4, 5, 6]])
-    assert evidence.y_true.tolist() == [0, 1, 2, 1]
-    assert evidence.y_pred.tolist() == [0, 1, 2, 0]
-    assert evidence.sample_weight.tolist() == [1, 2, 4, 6]
+    tally = read(Multiclass(), CLASSES, TAGS, SPARSE, mask=mask, sample_weight=[[1, 2, 3], [4, 5, 6]])
+    assert tally.y_true.tolist() == [0, 1, 2, 1]
+    assert tally.y_pred.tolist() == [0, 1, 2, 0]
+    assert tally.sample_weight.tolist() == [1, 2, 4, 6]
 
 
 def test_a_mask_with_one_value_per_row_drops_whole_rows():
@@ -76,8 +76,8 @@ def test_targets_of_masked_positions_may_be_anything(padding):
 
 def test_one_hot_targets_of_masked_positions_may_be_all_zero():
     padded = np.eye(3)[CLASSES] * MASK[..., None]
-    evidence = read(Multiclass(), padded, TAGS, "categorical_crossentropy", mask=MASK)
-    assert evidence.y_true.tolist() == [0, 1, 2, 1]
+    tally = read(Multiclass(), padded, TAGS, "categorical_crossentropy", mask=MASK)
+    assert tally.y_true.tolist() == [0, 1, 2, 1]
 
 
 def test_outputs_of_masked_positions_may_be_anything():
@@ -97,23 +97,23 @@ def test_weights_of_masked_positions_may_be_anything():
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
 def test_one_weight_per_row_applies_to_all_its_positions(shape):
-    evidence = read(Multiclass(), CLASSES, TAGS, SPARSE, sample_weight=np.reshape([2.0, 3.0], shape))
-    assert evidence.sample_weight.tolist() == [2, 2, 2, 3, 3, 3]
+    tally = read(Multiclass(), CLASSES, TAGS, SPARSE, sample_weight=np.reshape([2.0, 3.0], shape))
+    assert tally.sample_weight.tolist() == [2, 2, 2, 3, 3, 3]
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1)])
 def test_one_weight_per_position(shape):
-    evidence = read(Multiclass(), CLASSES, TAGS, SPARSE, sample_weight=np.arange(6.0).reshape(shape))
-    assert evidence.sample_weight.tolist() == [0, 1, 2, 3, 4, 5]
+    tally = read(Multiclass(), CLASSES, TAGS, SPARSE, sample_weight=np.arange(6.0).reshape(shape))
+    assert tally.sample_weight.tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])
 @pytest.mark.parametrize("y_pred", [np.full(3, 0.5), np.full((3, 1), 0.5)], ids=["(N,)", "(N, 1)"])
 def test_weights_become_float64_and_rows_of_weight_zero_stay(shape, y_pred):
-    evidence = read(Binary(), [0, 1, 1], y_pred, BCE, sample_weight=np.reshape([0, 1, 0.1], shape).astype("float32"))
-    assert evidence.sample_weight.dtype == np.float64
-    assert evidence.sample_weight.tolist() == [0, 1, np.float32(0.1)]
-    assert len(evidence.y_true) == 3
+    tally = read(Binary(), [0, 1, 1], y_pred, BCE, sample_weight=np.reshape([0, 1, 0.1], shape).astype("float32"))
+    assert tally.sample_weight.dtype == np.float64
+    assert tally.sample_weight.tolist() == [0, 1, np.float32(0.1)]
+    assert len(tally.y_true) == 3
 
 
 def test_without_weights_there_are_none():

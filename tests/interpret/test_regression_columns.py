@@ -7,6 +7,7 @@ from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics, Regression
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.tally.exact import ExactTally
 from tests.support.arrays import assert_same, read, rows_of
 from tests.support.models import Batches
 
@@ -49,10 +50,10 @@ SHAPES = {
 def test_shapes(name):
     outputs, targets, flat = SHAPES[name]
     y, p = values(*outputs)
-    evidence = read(Regression(), y.reshape(targets), p, "mse")
-    assert (evidence.y_true.shape, evidence.y_pred.shape) == (flat, flat)
-    assert_same(evidence.y_true, y.reshape(flat), 0)
-    assert_same(evidence.y_pred, p.reshape(flat), 0)
+    tally = read(Regression(), y.reshape(targets), p, "mse")
+    assert (tally.y_true.shape, tally.y_pred.shape) == (flat, flat)
+    assert_same(tally.y_true, y.reshape(flat), 0)
+    assert_same(tally.y_pred, p.reshape(flat), 0)
 
 
 @pytest.mark.parametrize(
@@ -68,16 +69,16 @@ def test_weights_and_masks_per_row_or_per_position(shape):
     y, p = values(4, 3, 5)
     weight = RNG.random(shape) + 0.1
     mask = RNG.random((4, 3)) < 0.7
-    evidence = read(Regression(), y, p, "mse", sample_weight=weight, mask=mask)
+    tally = read(Regression(), y, p, "mse", sample_weight=weight, mask=mask)
     spread = np.broadcast_to(weight.reshape(*shape, *[1] * (2 - len(shape))).reshape(4, -1), (4, 3))
-    assert_same(evidence.sample_weight, spread[mask], 0)
-    assert_same(evidence.y_pred, p[mask], 0)
+    assert_same(tally.sample_weight, spread[mask], 0)
+    assert_same(tally.y_pred, p[mask], 0)
 
 
 def test_a_last_axis_of_positions_is_flattened():
     rows = rows_of(*values(4, 3))
-    evidence = Regression().read(type(rows)(rows.y_true, rows.y_pred, has_columns=False), loss=None)
-    assert evidence.y_pred.tolist() == rows.y_pred.ravel().tolist()
+    tally = ExactTally(Regression().read(type(rows)(rows.y_true, rows.y_pred, has_columns=False), loss=None))
+    assert tally.y_pred.tolist() == rows.y_pred.ravel().tolist()
 
 
 # Through fit.

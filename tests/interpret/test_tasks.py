@@ -11,7 +11,7 @@ from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.losses import LossReading, read_loss
 from kerascb_metrics.interpret.tasks import as_task
 from kerascb_metrics.pipeline.pass_reader import describe, settle_task
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import rows_of
 
 FAMILIES = {

@@ -32,21 +32,21 @@ def softmax(z):
 @pytest.mark.parametrize("y_true", [Y, Y[:, None], Y.astype("float32"), Y.astype(bool), Y.astype("uint8")], ids=str)
 @pytest.mark.parametrize("y_pred", [P, P[:, None]], ids=["(N,)", "(N, 1)"])
 def test_binary_probabilities(y_true, y_pred):
-    evidence = read(Binary(), y_true, y_pred, BCE)
-    assert evidence.y_true.tolist() == [0, 1, 0, 1]
-    assert evidence.y_pred.tolist() == [0, 0, 1, 1]  # exactly 0.5 is class 0, as in np.round
-    assert evidence.y_score.tolist() == P.tolist()
-    assert (evidence.scale, evidence.class_names, evidence.pos_index) == ("probability", ("0", "1"), 1)
-    assert_same(evidence.y_proba, np.stack([1 - P, P], axis=1))
+    tally = read(Binary(), y_true, y_pred, BCE)
+    assert tally.y_true.tolist() == [0, 1, 0, 1]
+    assert tally.y_pred.tolist() == [0, 0, 1, 1]  # exactly 0.5 is class 0, as in np.round
+    assert tally.y_score.tolist() == P.tolist()
+    assert (tally.scale, tally.class_names, tally.pos_index) == ("probability", ("0", "1"), 1)
+    assert_same(tally.y_proba, np.stack([1 - P, P], axis=1))
 
 
 @pytest.mark.parametrize("loss", [BCE_LOGITS, functools.partial(keras.losses.binary_crossentropy, from_logits=True)])
 def test_binary_logits(loss):
     z = np.array([-2, 0, 0.001, 3], "float32")
-    evidence = read(Binary(), Y, z[:, None], loss)
-    assert evidence.y_pred.tolist() == [0, 0, 1, 1]
-    assert evidence.y_score.tolist() == z.tolist()
-    assert_same(evidence.y_proba[:, 1], 1 / (1 + np.exp(-z.astype("float64"))))
+    tally = read(Binary(), Y, z[:, None], loss)
+    assert tally.y_pred.tolist() == [0, 0, 1, 1]
+    assert tally.y_score.tolist() == z.tolist()
+    assert_same(tally.y_proba[:, 1], 1 / (1 + np.exp(-z.astype("float64"))))
 
 
 def test_from_logits_of_the_task_comes_before_the_loss():
@@ -70,36 +70,36 @@ def test_a_threshold_is_a_probability_even_if_outputs_are_logits():
 @pytest.mark.parametrize("lowest", [-1, 0])
 def test_the_default_threshold_of_hinge_margins_is_zero(loss, lowest):
     margins = np.array([[-1.5], [0.0], [0.1], [2.0]])
-    evidence = read(Binary(), np.where(Y, 1, lowest), margins, loss)
-    assert evidence.y_pred.tolist() == [0, 0, 1, 1]
-    assert evidence.y_true.tolist() == Y.tolist()
-    assert evidence.classes.tolist() == [lowest, 1]
-    assert evidence.y_score.tolist() == margins[:, 0].tolist()
-    assert evidence.y_proba is None
+    tally = read(Binary(), np.where(Y, 1, lowest), margins, loss)
+    assert tally.y_pred.tolist() == [0, 0, 1, 1]
+    assert tally.y_true.tolist() == Y.tolist()
+    assert tally.classes.tolist() == [lowest, 1]
+    assert tally.y_score.tolist() == margins[:, 0].tolist()
+    assert tally.y_proba is None
     assert read(Binary(threshold=0.5), Y, margins, loss).y_pred.tolist() == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("y_true", [Y, Y[:, None], np.eye(2)[Y], np.eye(2, dtype=bool)[Y]], ids=str)
 def test_two_columns_are_binary_with_class_one_positive(y_true):
-    evidence = read(Binary(), y_true, np.stack([1 - P, P], axis=1), "categorical_crossentropy")
-    assert evidence.y_true.tolist() == Y.tolist()
-    assert evidence.y_pred.tolist() == [0, 0, 1, 1]
-    assert evidence.y_score.tolist() == P.tolist()
+    tally = read(Binary(), y_true, np.stack([1 - P, P], axis=1), "categorical_crossentropy")
+    assert tally.y_true.tolist() == Y.tolist()
+    assert tally.y_pred.tolist() == [0, 0, 1, 1]
+    assert tally.y_score.tolist() == P.tolist()
     thresholded = read(Binary(threshold=0.7), y_true, np.stack([1 - P, P], axis=1), "categorical_crossentropy")
     assert thresholded.y_pred.tolist() == [0, 0, 0, 1]
 
 
 def test_two_columns_of_logits_are_ranked_by_their_difference():
     z = np.array([[3, 1], [1, 1], [-1, 2], [0, 0.5]], "float32")
-    evidence = read(Binary(), Y, z, SPARSE_LOGITS)
-    assert evidence.y_score.tolist() == [-2, 0, 3, 0.5]
-    assert evidence.y_pred.tolist() == [0, 0, 1, 1]
-    assert_same(evidence.y_proba, softmax(z))
+    tally = read(Binary(), Y, z, SPARSE_LOGITS)
+    assert tally.y_score.tolist() == [-2, 0, 3, 0.5]
+    assert tally.y_pred.tolist() == [0, 0, 1, 1]
+    assert_same(tally.y_proba, softmax(z))
 
 
 def test_pos_label_zero_and_class_names():
-    evidence = read(Binary(pos_label=0, class_names=["dog", "cat"]), Y, P, BCE)
-    assert (evidence.pos_index, evidence.class_names) == (0, ("dog", "cat"))
+    tally = read(Binary(pos_label=0, class_names=["dog", "cat"]), Y, P, BCE)
+    assert (tally.pos_index, tally.class_names) == (0, ("dog", "cat"))
     assert read(Binary(pos_label=-1), [-1, 1, 1, -1], P, BCE).pos_index == 0
 
 
@@ -112,68 +112,68 @@ def test_pos_label_zero_and_class_names():
     ids=str,
 )
 def test_the_multiclass_label_is_the_first_highest_column(y_true):
-    evidence = read(Multiclass(), y_true, C3, SPARSE)
-    assert evidence.y_true.tolist() == [1, 1, 2, 0]
-    assert evidence.y_pred.tolist() == [1, 0, 2, 2]
-    assert_same(evidence.y_score, C3)
-    assert (evidence.scale, evidence.class_names) == ("probability", ("0", "1", "2"))
+    tally = read(Multiclass(), y_true, C3, SPARSE)
+    assert tally.y_true.tolist() == [1, 1, 2, 0]
+    assert tally.y_pred.tolist() == [1, 0, 2, 2]
+    assert_same(tally.y_score, C3)
+    assert (tally.scale, tally.class_names) == ("probability", ("0", "1", "2"))
 
 
 def test_multiclass_logits_are_ranked_by_their_softmax_in_float64():
     z = np.array([[3, 1, 0], [30, 1, 29], [-1, -2, -9], [0, 0, 5]], "float32")
-    evidence = read(Multiclass(), Y3, z, SPARSE_LOGITS)
-    assert evidence.y_pred.tolist() == [0, 0, 0, 2]
-    assert evidence.y_score.dtype == np.float64
-    assert_same(evidence.y_score, softmax(z))
-    assert_same(evidence.y_proba, softmax(z))
+    tally = read(Multiclass(), Y3, z, SPARSE_LOGITS)
+    assert tally.y_pred.tolist() == [0, 0, 0, 2]
+    assert tally.y_score.dtype == np.float64
+    assert_same(tally.y_score, softmax(z))
+    assert_same(tally.y_proba, softmax(z))
 
 
 def test_categorical_hinge_has_labels_but_no_probabilities():
-    evidence = read(Multiclass(), np.eye(3)[Y3], 4 * C3 - 2, "categorical_hinge")
-    assert evidence.y_pred.tolist() == [1, 0, 2, 2]
-    assert evidence.y_proba is None
+    tally = read(Multiclass(), np.eye(3)[Y3], 4 * C3 - 2, "categorical_hinge")
+    assert tally.y_pred.tolist() == [1, 0, 2, 2]
+    assert tally.y_proba is None
 
 
 @pytest.mark.parametrize("labels", [(7, -3, 100), [7, -3, 100], np.array([7, -3, 100])], ids=str)
 @pytest.mark.parametrize("one_hot", [False, True])
 def test_the_columns_may_have_custom_labels(labels, one_hot):
     y_true = np.eye(3)[Y3] if one_hot else np.array([-3, -3, 100, 7])
-    evidence = read(Multiclass(labels=labels), y_true, C3, SPARSE)
-    assert evidence.y_true.tolist() == [1, 1, 2, 0]
-    assert evidence.class_names == ("7", "-3", "100")
-    assert [labels.tolist() for labels in evidence.labels] == [[-3, -3, 100, 7], [-3, 7, 100, 100]]
+    tally = read(Multiclass(labels=labels), y_true, C3, SPARSE)
+    assert tally.y_true.tolist() == [1, 1, 2, 0]
+    assert tally.class_names == ("7", "-3", "100")
+    assert [labels.tolist() for labels in tally.labels] == [[-3, -3, 100, 7], [-3, 7, 100, 100]]
 
 
 def test_one_hot_targets_mean_columns_not_labels():
-    evidence = read(Multiclass(labels=[2, 0, 1]), np.eye(3)[Y3], np.eye(3)[Y3], "categorical_crossentropy")
-    assert evidence.y_true.tolist() == evidence.y_pred.tolist() == [1, 1, 2, 0]
-    assert evidence.labels[0].tolist() == [0, 0, 1, 2]
+    tally = read(Multiclass(labels=[2, 0, 1]), np.eye(3)[Y3], np.eye(3)[Y3], "categorical_crossentropy")
+    assert tally.y_true.tolist() == tally.y_pred.tolist() == [1, 1, 2, 0]
+    assert tally.labels[0].tolist() == [0, 0, 1, 2]
 
 
 def test_labels_and_class_names_together():
-    evidence = read(Multiclass(labels=[7, -3, 100], class_names=["a", "b", "c"]), [7, 7, 100, -3], C3, SPARSE)
-    assert evidence.class_names == ("a", "b", "c")
-    assert evidence.classes.tolist() == [7, -3, 100]
+    tally = read(Multiclass(labels=[7, -3, 100], class_names=["a", "b", "c"]), [7, 7, 100, -3], C3, SPARSE)
+    assert tally.class_names == ("a", "b", "c")
+    assert tally.classes.tolist() == [7, -3, 100]
 
 
 @pytest.mark.parametrize(("ignored", "dtype"), [(-1, "int32"), (255, "uint8"), (-1, "float32")])
 def test_ignore_class_drops_the_rows_and_their_weights(ignored, dtype):
     y_true = np.array([1, ignored, 2, 1]).astype(dtype)
     loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=ignored)
-    evidence = read(Multiclass(), y_true, C3, loss, sample_weight=[1.0, 2.0, 3.0, 4.0])
-    assert evidence.labels[0].tolist() == [1, 2, 1]
-    assert evidence.y_pred.tolist() == [1, 2, 2]
-    assert evidence.y_score.tolist() == C3[[0, 2, 3]].tolist()
-    assert evidence.sample_weight.tolist() == [1, 3, 4]
+    tally = read(Multiclass(), y_true, C3, loss, sample_weight=[1.0, 2.0, 3.0, 4.0])
+    assert tally.labels[0].tolist() == [1, 2, 1]
+    assert tally.y_pred.tolist() == [1, 2, 2]
+    assert tally.y_score.tolist() == C3[[0, 2, 3]].tolist()
+    assert tally.sample_weight.tolist() == [1, 3, 4]
 
 
 def test_ignoring_the_class_of_a_column_drops_the_column():
     loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=0)
-    evidence = read(Multiclass(), np.array([1, 0, 2, 1]), C3, loss, sample_weight=[1.0, 2.0, 3.0, 4.0])
-    assert evidence.labels[0].tolist() == [1, 2, 1]
-    assert evidence.labels[1].tolist() == (1 + C3[[0, 2, 3], 1:].argmax(axis=1)).tolist()
-    assert evidence.classes.tolist() == [1, 2]
-    assert evidence.sample_weight.tolist() == [1, 3, 4]
+    tally = read(Multiclass(), np.array([1, 0, 2, 1]), C3, loss, sample_weight=[1.0, 2.0, 3.0, 4.0])
+    assert tally.labels[0].tolist() == [1, 2, 1]
+    assert tally.labels[1].tolist() == (1 + C3[[0, 2, 3], 1:].argmax(axis=1)).tolist()
+    assert tally.classes.tolist() == [1, 2]
+    assert tally.sample_weight.tolist() == [1, 3, 4]
 
 
 # Multilabel.
@@ -182,11 +182,11 @@ def test_ignoring_the_class_of_a_column_drops_the_column():
 def test_multilabel_probabilities_and_thresholds():
     p = np.array([[0.5, 0.51, 0.1], [0.3, 0.2, 0.9]], "float32")
     y = np.array([[1, 1, 0], [0, 0, 1]])
-    evidence = read(Multilabel(), y, p, BCE)
-    assert evidence.y_true.tolist() == y.tolist()
-    assert evidence.y_pred.tolist() == [[0, 1, 0], [0, 0, 1]]
-    assert_same(evidence.y_score, p)
-    assert_same(evidence.y_proba, p)
+    tally = read(Multilabel(), y, p, BCE)
+    assert tally.y_true.tolist() == y.tolist()
+    assert tally.y_pred.tolist() == [[0, 1, 0], [0, 0, 1]]
+    assert_same(tally.y_score, p)
+    assert_same(tally.y_proba, p)
     assert read(Multilabel(threshold=0.3), y, p, BCE).y_pred.tolist() == [[1, 1, 0], [0, 0, 1]]
     assert read(Multilabel(threshold=[0.5, 0.1, 0.95]), y, p, BCE).y_pred.tolist() == [[0, 1, 0], [0, 1, 0]]
     assert read(Multilabel(class_names="abc"), y, p, BCE).class_names == ("a", "b", "c")
@@ -194,17 +194,17 @@ def test_multilabel_probabilities_and_thresholds():
 
 def test_multilabel_logits():
     p = np.array([[0.45, 0.51, 0.1], [0.31, 0.2, 0.9]])
-    evidence = read(Multilabel(threshold=[0.5, 0.1, 0.3]), p > 0.5, np.log(p / (1 - p)), BCE_LOGITS)
-    assert evidence.y_pred.tolist() == [[0, 1, 0], [0, 1, 1]]
-    assert_same(evidence.y_proba, p)
+    tally = read(Multilabel(threshold=[0.5, 0.1, 0.3]), p > 0.5, np.log(p / (1 - p)), BCE_LOGITS)
+    assert tally.y_pred.tolist() == [[0, 1, 0], [0, 1, 1]]
+    assert_same(tally.y_proba, p)
 
 
 @pytest.mark.parametrize("lowest", [0, -1])
 def test_the_default_threshold_of_multilabel_hinge_margins_is_zero(lowest):
     y = np.array([[1, 1, 0], [0, 0, 1]])
-    evidence = read(Multilabel(), np.where(y, 1, lowest), [[0.1, 2, -1], [0.0, -0.5, 0.4]], "hinge")
-    assert evidence.y_true.tolist() == y.tolist()
-    assert evidence.y_pred.tolist() == [[1, 1, 0], [0, 0, 1]]
+    tally = read(Multilabel(), np.where(y, 1, lowest), [[0.1, 2, -1], [0.0, -0.5, 0.4]], "hinge")
+    assert tally.y_true.tolist() == y.tolist()
+    assert tally.y_pred.tolist() == [[1, 1, 0], [0, 0, 1]]
 
 
 # Regression.
@@ -213,16 +213,16 @@ def test_the_default_threshold_of_multilabel_hinge_margins_is_zero(lowest):
 @pytest.mark.parametrize("targets", [(4,), (4, 1)])
 @pytest.mark.parametrize("outputs", [(4,), (4, 1)])
 def test_regression_outputs_are_compared_as_they_are(targets, outputs):
-    evidence = read(Regression(), np.reshape([1.5, -2, 0, 3], targets), np.reshape([1, -2, 0.5, 3], outputs))
-    assert evidence.y_true.tolist() == [1.5, -2, 0, 3]
-    assert evidence.y_pred.tolist() == [1, -2, 0.5, 3]
+    tally = read(Regression(), np.reshape([1.5, -2, 0, 3], targets), np.reshape([1, -2, 0.5, 3], outputs))
+    assert tally.y_true.tolist() == [1.5, -2, 0, 3]
+    assert tally.y_pred.tolist() == [1, -2, 0.5, 3]
 
 
 def test_regression_with_several_columns():
     y = np.arange(8.0).reshape(4, 2)
-    evidence = read(Regression(), y, y + 0.5, "mse", sample_weight=[1, 2, 3, 4])
-    assert evidence.y_pred.tolist() == (y + 0.5).tolist()
-    assert evidence.sample_weight.tolist() == [1, 2, 3, 4]
+    tally = read(Regression(), y, y + 0.5, "mse", sample_weight=[1, 2, 3, 4])
+    assert tally.y_pred.tolist() == (y + 0.5).tolist()
+    assert tally.sample_weight.tolist() == [1, 2, 3, 4]
 
 
 # Half precision.
@@ -231,11 +231,11 @@ def test_regression_with_several_columns():
 @pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16])
 def test_half_precision_outputs_are_widened_exactly(dtype):
     half = P.astype(dtype)
-    evidence = read(Binary(), Y.astype(dtype), half[:, None], BCE)
-    assert evidence.y_score.dtype in (np.float32, np.float64)
-    assert evidence.y_score.tolist() == half.astype("float64").tolist()
-    assert evidence.y_pred.tolist() == [0, 0, 1, 1]
-    assert evidence.y_true.tolist() == Y.tolist()
+    tally = read(Binary(), Y.astype(dtype), half[:, None], BCE)
+    assert tally.y_score.dtype in (np.float32, np.float64)
+    assert tally.y_score.tolist() == half.astype("float64").tolist()
+    assert tally.y_pred.tolist() == [0, 0, 1, 1]
+    assert tally.y_true.tolist() == Y.tolist()
     many = read(Multiclass(), np.eye(3)[Y3].astype(dtype), C3.astype(dtype), SPARSE)
     assert (many.y_true.tolist(), many.y_pred.tolist()) == ([1, 1, 2, 0], [1, 0, 2, 2])
     several = read(Multilabel(threshold=0.3), np.eye(3)[Y3].astype(dtype), C3.astype(dtype), BCE)
@@ -261,15 +261,15 @@ def test_the_inferred_task_of_bfloat16_targets():
     ],
 )
 def test_a_positive_label_of_any_value(pos_label, y_true):
-    evidence = read(Binary(pos_label=pos_label), y_true, [0.9, 0.8, 0.2, 0.1], BCE)
-    np.testing.assert_array_equal(evidence.y_true, [1, 0, 1, 0])
-    np.testing.assert_array_equal(evidence.labels[1][:2], [pos_label, pos_label])
-    assert evidence.pos_index == 1
+    tally = read(Binary(pos_label=pos_label), y_true, [0.9, 0.8, 0.2, 0.1], BCE)
+    np.testing.assert_array_equal(tally.y_true, [1, 0, 1, 0])
+    np.testing.assert_array_equal(tally.labels[1][:2], [pos_label, pos_label])
+    assert tally.pos_index == 1
 
 
 def test_only_the_positive_label_occurs():
-    evidence = read(Binary(pos_label=7), [7, 7], [0.9, 0.1], BCE)
-    np.testing.assert_array_equal(evidence.y_pred, [1, 0])
+    tally = read(Binary(pos_label=7), [7, 7], [0.9, 0.1], BCE)
+    np.testing.assert_array_equal(tally.y_pred, [1, 0])
 
 
 def test_a_positive_label_among_three_values_raises():
@@ -279,6 +279,6 @@ def test_a_positive_label_among_three_values_raises():
 
 def test_string_labels_of_columns():
     y_true = np.array([b"cat", b"eel", b"dog"], dtype=object)
-    evidence = read(Multiclass(labels=["cat", "dog", "eel"]), y_true, np.eye(3), "categorical_crossentropy")
-    np.testing.assert_array_equal(evidence.y_true, [0, 2, 1])
-    assert evidence.class_names == ("cat", "dog", "eel")
+    tally = read(Multiclass(labels=["cat", "dog", "eel"]), y_true, np.eye(3), "categorical_crossentropy")
+    np.testing.assert_array_equal(tally.y_true, [0, 2, 1])
+    assert tally.class_names == ("cat", "dog", "eel")

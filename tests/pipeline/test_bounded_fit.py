@@ -171,7 +171,9 @@ def squared(y_true, y_pred):
 def test_scores_that_need_rows_are_refused_at_once(scoring):
     if scoring == "roc_auc_ovo":  # of two classes it is the plain area
         model = echo_model(3, "sparse_categorical_crossentropy")
-        with pytest.raises(ValueError, match=r"bounded.*roc_auc_ovo cannot be had from counts of a multiclass task"):
+        with pytest.raises(
+            ValueError, match=r"bounded.*roc_auc_ovo cannot be computed from counts of a multiclass task"
+        ):
             fit(model, [Metrics(scoring, task="multiclass", memory="bounded")], (np.eye(3), np.arange(3)))
         return
     with pytest.raises(ValueError, match=r"memory='bounded' keeps counts and no rows.*memory='exact'"):
@@ -182,12 +184,12 @@ def test_scores_that_need_rows_are_refused_at_once(scoring):
 def test_a_task_that_is_told_is_checked_at_once(scoring):
     """Of a binary task counts are enough for these; of labels they are not."""
     assert Metrics(scoring, task="binary", memory="bounded").memory == "bounded"
-    with pytest.raises(ValueError, match="cannot be had from counts of a multilabel task"):
+    with pytest.raises(ValueError, match="cannot be computed from counts of a multilabel task"):
         Metrics(scoring, task="multilabel", memory="bounded")
 
 
 def test_a_told_task_is_checked_of_each_output_that_is_scored():
-    with pytest.raises(ValueError, match="accuracy cannot be had from counts of a multilabel task"):
+    with pytest.raises(ValueError, match="accuracy cannot be computed from counts of a multilabel task"):
         Metrics({"a": ["accuracy"], "b": ["f1"]}, task={"a": "multilabel"}, memory="bounded")
     Metrics({"a": ["accuracy"], "b": ["f1"]}, task={"a": "multilabel"}, memory="bounded", output="b")
     Metrics({"a": "f1", "b": "accuracy"}, task="multilabel", memory="bounded", output="a")

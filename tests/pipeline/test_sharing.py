@@ -9,7 +9,8 @@ from sklearn.metrics import make_scorer
 
 from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Regression, ScoreHistory
 from kerascb_metrics.interpret.losses import LossReading
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.tally.exact import ExactTally
 from tests.support.arrays import assert_same, rows_of
 from tests.support.models import binary_rows, echo_model
 
@@ -62,9 +63,9 @@ def test_a_function_that_writes_into_its_arguments_changes_no_other_score(writer
         return
     task, y, p, names = TASKS[kind]
     rows = rows_of(y.copy(), p.copy(), sample_weight=WEIGHT.copy())
-    before = Scoring(names).score(task.read(rows, LossReading())).values
+    before = Scoring(names).score(ExactTally(task.read(rows, LossReading()))).values
     first = {"own": WRITERS[writer]} | {name: name for name in names} | {"again": WRITERS[writer]}
-    scores = Scoring(first).score(task.read(rows, LossReading()))
+    scores = Scoring(first).score(ExactTally(task.read(rows, LossReading())))
     assert not scores.errors
     for name in names:
         assert_same(scores.values[name], before[name], 0)

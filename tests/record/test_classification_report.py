@@ -17,7 +17,7 @@ NAMES = ["cat", "a dog with a long name", "eel"]
 
 
 def report_of(task, y_true, y_pred, weight=None, **options):
-    tally = assessed(task, y_true, y_pred, ["f1"], sample_weight=weight).tally
+    tally = assessed(task, y_true, y_pred, ["f1"], sample_weight=weight).records[None]
     history = ScoreHistory()
     history.append(4, {"f1": 0.5}, {None: tally})
     return history.report(4, **options)
@@ -80,7 +80,7 @@ def test_class_with_the_name_of_an_average(task, names, y, p, replaced):
 
 def test_report_page_has_one_row_per_class_whatever_its_name():
     plain, named = (
-        assessed(Multiclass(class_names=names), Y3, P3, ["f1"]).tally for names in (["p", "q", "r"], AVERAGES)
+        assessed(Multiclass(class_names=names), Y3, P3, ["f1"]).records[None] for names in (["p", "q", "r"], AVERAGES)
     )
     expected, ours = _report(plain), _report(named)
     assert [row[0] for row in ours] == [*AVERAGES, *AVERAGES]

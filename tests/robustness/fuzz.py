@@ -65,8 +65,8 @@ def check_arrays(case):
             raise
         return f"refused: {case.spoil}"
     if case.spoil is None:
-        return check_values(case, rows, found.scores.values, found.scores.undefined)
-    finite = {name: value for name, value in found.scores.values.items() if np.isfinite(value).any()}
+        return check_values(case, rows, found.values, found.undefined)
+    finite = {name: value for name, value in found.values.items() if np.isfinite(value).any()}
     assert not finite, f"{case.spoil}: {finite}"
     return f"nan: {case.spoil}"
 

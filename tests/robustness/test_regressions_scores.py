@@ -59,7 +59,7 @@ def test_evaluate_takes_the_model_first(arguments, message):
 @pytest.mark.parametrize("scoring", [(X, Y), [["f1", "recall"]]])
 def test_data_passed_as_scoring(scoring):
     received = r"(a ndarray|\['f1', 'recall'\] \(list\))"
-    with pytest.raises(ValueError, match=rf"received {received}\. For data of its own pass validation_data="):
+    with pytest.raises(ValueError, match=rf"received {received}\. For other data pass validation_data="):
         Metrics(scoring)
 
 
@@ -154,6 +154,6 @@ def test_a_partial_with_other_options_is_called_itself():
 def test_changing_a_returned_matrix_does_not_change_the_report():
     task, y, p = Multilabel(), np.array([[1, 0], [0, 1]]), np.array([[0.9, 0.2], [0.6, 0.8]])
     found = assessed(task, y, p)
-    before = found.tally.report()
+    before = found.records[None].report()
     found.values["confusion"][:] = 0
-    assert found.tally.report() == before
+    assert found.records[None].report() == before

@@ -14,7 +14,7 @@ from scipy.special import expit, softmax
 from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, Regression
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import read
 from tests.support.estimators import Values, classifier
 

@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 from sklearn.metrics import make_scorer
 
 from kerascb_metrics import Binary, Metrics, Multiclass
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import assert_same, assessed, read
 from tests.support.estimators import classifier
 from tests.support.models import binary_rows, echo_model
@@ -110,9 +110,10 @@ def test_labels_and_cells_are_of_the_positive_label(pair, scale):
     each = assessed(task, y, outputs, "f1", average=None, loss=loss)
     for label in pair:
         assert_same(
-            each.entries[f"f1_{each.tally.class_names[pair.index(label)]}"], sk.f1_score(y == label, labels == label)
+            each.entries[f"f1_{each.records[None].class_names[pair.index(label)]}"],
+            sk.f1_score(y == label, labels == label),
         )
-    assert list(panel.tally.curves) == [panel.tally.class_names[1]]
+    assert list(panel.records[None].curves) == [panel.records[None].class_names[1]]
 
 
 @pytest.mark.parametrize("pos_label", [0, 1])

@@ -122,8 +122,8 @@ def test_the_panel_equals_scikit_learn(task, average, drawn):
     case = draw_case(task, *drawn)
     assume(every_class_weighs(case))
     theirs = reference(case, average)
-    ours = case.assess(list(theirs), average).scores.values
-    assert list(ours) == list(theirs)
+    ours = case.assess(list(theirs), average).values
+    assert [name for name in ours if name in theirs] == list(theirs)
     for name, expected in theirs.items():
         assert_same(ours[name], expected)
     if case.weight is None:
@@ -138,7 +138,7 @@ def test_few_rows_with_classes_missing_equal_scikit_learn(task, average, drawn, 
     case = draw_case(task, rng, 3, *rest)
     names = ["f1", "precision", "recall"]
     assume(case.weight is None or case.weight.sum() > 0)
-    ours = case.assess(names, average, zero_division).scores.values
+    ours = case.assess(names, average, zero_division).values
     average = average if average != "auto" else "binary" if case.n_classes == 2 else "macro"
     labels = {"labels": range(case.n_classes)} if average is None and case.y_true.ndim == 1 else {}
     for name in names:
@@ -153,7 +153,7 @@ def test_few_rows_with_classes_missing_equal_scikit_learn(task, average, drawn, 
 def test_the_positive_class_may_be_zero(pos_label):
     case = draw_case("binary", np.random.default_rng(3), 50, 2, "ints", "random", "int64")
     case.task = Binary(pos_label=pos_label)
-    ours = case.assess().scores.values
+    ours = case.assess().values
     options = {"pos_label": pos_label, "sample_weight": case.weight}
     assert_same(ours["f1"], metrics.f1_score(case.y_true, case.y_pred, **options))
     assert_same(ours["precision"], metrics.precision_score(case.y_true, case.y_pred, **options))
@@ -166,7 +166,7 @@ def test_float16_softmax_rows_have_an_auc():
     case = draw_case("multiclass", np.random.default_rng(4), 60, 4, "ints", "none", "int64")
     case.outputs = case.outputs.astype("float16")  # its rows do not sum to one closely enough for scikit-learn
     columns = [metrics.roc_auc_score(case.y_true == of, case.outputs[:, of].astype("float64")) for of in range(4)]
-    assert_same(case.assess(average=None).scores.values["auc"], columns)
+    assert_same(case.assess(average=None).values["auc"], columns)
 
 
 def test_rows_of_weight_zero_keep_their_class():
@@ -176,7 +176,7 @@ def test_rows_of_weight_zero_keep_their_class():
     kept = case.weight > 0
     dropped = metrics.f1_score(case.y_true[kept], np.minimum(case.y_pred[kept], 1), average="macro")
     assert abs(expected - dropped) > 1e-3, "the rows do not tell the two apart"
-    assert_same(case.assess(["f1"]).scores.values["f1"], expected)
+    assert_same(case.assess(["f1"]).values["f1"], expected)
 
 
 def test_every_prefix_equals_scikit_learn():
@@ -187,7 +187,7 @@ def test_every_prefix_equals_scikit_learn():
             case.y_score[:end], case.weight[:end], 3,
         )  # fmt: skip
         theirs = reference(prefix, "macro")
-        ours = prefix.assess(list(theirs)).scores.values
+        ours = prefix.assess(list(theirs)).values
         for name, expected in theirs.items():
             assert_same(ours[name], expected)
 

@@ -10,7 +10,7 @@ from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, Regression
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import assert_same, assessed, read
 
 LISTED = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 9)  # older releases raise in some places more
@@ -148,7 +148,7 @@ def test_the_walk_rejects_a_wrong_scorer():
 
 def test_names_take_zero_division_as_scikit_learn_does_by_default():
     task, y_true, _ = BINARY
-    scores = assessed(task, y_true, np.zeros(N), ["precision_macro", "jaccard", "f1_weighted"]).scores
+    scores = assessed(task, y_true, np.zeros(N), ["precision_macro", "jaccard", "f1_weighted"])
     y_pred = np.zeros(N, int)
     assert_same(
         scores.values["precision_macro"], metrics.precision_score(y_true, y_pred, average="macro", zero_division=0)

@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from kerascb_metrics import Multiclass, Multilabel
 from kerascb_metrics.score.panel import PANEL
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import assessed
 
 
@@ -61,7 +61,7 @@ def test_cells_are_wanted_only_on_request():
 
 def test_directions():
     scoring = Scoring(["f1", "neg_log_loss", "confusion", own, metrics.make_scorer(metrics.log_loss)])
-    assert scoring.greater_is_better() == {
+    assert {score.name: score.greater_is_better for score in scoring.scores} == {
         "f1": True, "neg_log_loss": True, "confusion": None, "own": None, "log_loss": True,
     }  # fmt: skip
 
@@ -137,7 +137,7 @@ def test_the_panel_goes_with_every_classification(kind):
         ({}, "regression", r"regression task has no panel.*'r2'"),
         ({"scoring": {"mine": "auc"}}, "regression", r"regression task has no panel"),
         ({"scoring": "kappa"}, "multilabel", r"kappa is not defined for a multilabel"),
-        ({"scoring": {"agreement": "kappa"}}, "multilabel", r"kappa is not defined"),
+        ({"scoring": {"agreement": "kappa"}}, "multilabel", r"agreement is not defined for a multilabel"),
         ({"average": "binary"}, "multiclass", r"average='binary' needs a binary task, this one is multiclass"),
         ({"average": "binary"}, "multilabel", r"average='binary' needs a binary task, this one is multilabel"),
         ({"average": "samples"}, "binary", r"average='samples' needs a multilabel task, this one is binary"),
@@ -150,7 +150,7 @@ def test_what_a_task_cannot_have(options, kind, message):
 
 
 def test_the_multilabel_panel_leaves_kappa_out():
-    values = assessed(Multilabel(), [[0, 1], [1, 0]], [[0.1, 0.9], [0.9, 0.1]]).scores.values
+    values = assessed(Multilabel(), [[0, 1], [1, 0]], [[0.1, 0.9], [0.9, 0.1]]).values
     assert list(values) == ["f1", "precision", "recall", "auc", "confusion"]
 
 
@@ -162,7 +162,9 @@ def test_a_name_of_the_users_own_may_be_a_name_of_the_panel():
 
 
 def test_cells_take_the_place_of_the_matrix_and_of_nothing_else():
-    assert Scoring(["confusion", "f1", "confusion_cells"]).sources == {"confusion": "confusion_cells", "f1": "f1"}
-    assert Scoring({"confusion_cells": "accuracy"}).sources == {"confusion_cells": "accuracy"}
+    found = Scoring(["confusion", "f1", "confusion_cells"])
+    assert (found.names, found.wants_cells) == (("confusion", "f1"), True)
+    found = Scoring({"confusion_cells": "accuracy"})
+    assert (found.names, found.wants_cells) == (("confusion_cells",), False)
     with pytest.raises(ValueError, match="'confusion', which is the name of another score"):
         Scoring({"confusion": "accuracy", "confusion_cells": "confusion_cells"})

@@ -26,7 +26,7 @@ def silent(function, *args, **options):
 
 def panel(task, y_true, y_pred, scoring=None, **options):
     """The scores; in these tests any warning is an error."""
-    return assessed(task, y_true, y_pred, scoring, **options).scores
+    return assessed(task, y_true, y_pred, scoring, **options)
 
 
 @pytest.mark.parametrize("zero_division", ZERO_DIVISIONS)

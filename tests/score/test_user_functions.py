@@ -12,7 +12,7 @@ from sklearn.metrics import make_scorer
 
 from kerascb_metrics import Metrics, ScoreHistory
 from kerascb_metrics.exceptions import ScoringError
-from kerascb_metrics.score.score import recordable
+from kerascb_metrics.score.recordable import recordable
 from tests.support.arrays import assert_same
 from tests.support.models import binary_rows, in_batches, shared_echo_model
 

@@ -1,11 +1,12 @@
-"""Evidence and scores of arrays, for the tests that need no model."""
+"""Tallies and scores of arrays, for the tests that need no model."""
 
 import numpy as np
 
 from kerascb_metrics import Predictions
 from kerascb_metrics.interpret.losses import LossReading, read_loss
-from kerascb_metrics.pipeline.assess import assess
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.pipeline.epoch_result import score_output
+from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.tally.exact import ExactTally
 
 
 def rows_of(y_true, y_pred, sample_weight=None, mask=None):
@@ -15,16 +16,17 @@ def rows_of(y_true, y_pred, sample_weight=None, mask=None):
 
 
 def read(task, y_true, y_pred, loss=None, **leaves):
-    """The `Evidence` that a task reads, with the loss as one would compile it."""
-    return task.read(rows_of(y_true, y_pred, **leaves), loss if isinstance(loss, LossReading) else read_loss(loss))
+    """The `ExactTally` of rows that a task reads, with the loss as one would compile it."""
+    loss = loss if isinstance(loss, LossReading) else read_loss(loss)
+    return ExactTally(task.read(rows_of(y_true, y_pred, **leaves), loss))
 
 
 def assessed(task, y_true, y_pred, scoring=None, average="auto", zero_division=0.0, loss=None, **leaves):
-    """The `Assessment` of some rows; a score that fails raises."""
+    """The `EpochResult` of some rows; a score that fails raises."""
     scoring = Scoring(scoring, average, zero_division)
     scoring.check(task.kind)
-    evidence = task.read(rows_of(y_true, y_pred, **leaves), read_loss(loss))
-    return assess(evidence, scoring, on_error=_raise)
+    labeled = task.read(rows_of(y_true, y_pred, **leaves), read_loss(loss))
+    return score_output(ExactTally(labeled, scoring.averages_precision), scoring, on_error=_raise)
 
 
 def _raise(name, error):

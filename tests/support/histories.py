@@ -4,8 +4,9 @@ import numpy as np
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, ScoreHistory
 from kerascb_metrics.interpret.losses import read_loss
-from kerascb_metrics.pipeline.assess import assess
+from kerascb_metrics.pipeline.epoch_result import score_output
 from kerascb_metrics.score.plan import Plan
+from kerascb_metrics.tally.exact import ExactTally
 from tests.support.arrays import rows_of
 
 ROWS = 300
@@ -16,9 +17,9 @@ def history_of(task, y_true, passes, scoring=None, average="auto", loss=None, sa
     plan = Plan(scoring, task, average)
     history = ScoreHistory(plan.directions())
     for epoch, y_pred in enumerate(passes):
-        evidence = task.read(rows_of(y_true, y_pred, sample_weight), read_loss(loss))
-        found = assess(evidence, plan.scoring_of(None), on_error=_raise)
-        history.append(epoch, found.values, {None: found.tally})
+        tally = ExactTally(task.read(rows_of(y_true, y_pred, sample_weight), read_loss(loss)))
+        found = score_output(tally, plan.scoring_of(None), on_error=_raise)
+        history.append(epoch, found.values, found.records)
     return history
 
 

@@ -14,7 +14,7 @@ def history_of(task, epochs, scoring=("f1", "auc", "confusion"), weight=None, ou
     history = ScoreHistory({"f1": True, "auc": True})
     for epoch, rows in enumerate(epochs):
         found = assessed(task, *rows, list(scoring), sample_weight=weight, **options)
-        history.append(epoch, found.values, {output: found.tally})
+        history.append(epoch, found.values, {output: found.records[None]})
         history.logs[-1].update(loss=1 / (epoch + 1), val_loss=2 / (epoch + 1))
     history.settings["task"] = task.kind
     return history
@@ -57,7 +57,7 @@ def two_outputs():
     for epoch, rows in enumerate(binary_epochs()):
         rain = assessed(Binary(class_names=["dry", "wet"]), *rows, ["f1", "auc", "confusion"])
         values = {f"kind_{name}": values[epoch] for name, values in kind.items()}
-        history.append(epoch, values, {"kind": kind.tally(epoch, "kind"), "rain": rain.tally})
+        history.append(epoch, values, {"kind": kind.tally(epoch, "kind"), "rain": rain.records[None]})
     return history
 
 

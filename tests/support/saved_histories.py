@@ -27,7 +27,7 @@ def recorded(*tasks, epochs=(0, 1, 3)):
             found = assessed(task, y_true, y_pred, **options)
             prefix = "" if name is None else f"{name}_"
             values.update({prefix + key: value for key, value in found.values.items()})
-            tallies[name] = with_curves(found.tally)
+            tallies[name] = with_curves(found.records[None])
         history.append(epoch, values, tallies)
         history.logs[-1].update(loss=0.1 * epoch, val_loss=NAN if epoch else float("inf"))
     return history

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from kerascb_metrics import Binary, Multiclass, Multilabel
+from kerascb_metrics.score.functions import COUNTED, COUNTED_BY_LABEL
 from kerascb_metrics.score.panel import Undefined, kappa_of
-from kerascb_metrics.score.score import Scoring
-from kerascb_metrics.score.sklearn_scorers import COUNTED, COUNTED_BY_LABEL
+from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally.exact import Counts
 from tests.support.arrays import assert_same, read
 
@@ -56,8 +56,8 @@ def tolerance(function):
     return 1e-7 if function in (metrics.matthews_corrcoef, metrics.cohen_kappa_score) else 1e-12
 
 
-def value_of(function, evidence):
-    scores = Scoring({"value": function}).score(evidence)
+def value_of(function, tally):
+    scores = Scoring({"value": function}).score(tally)
     assert scores.errors == {}
     return scores.values["value"]
 
@@ -70,17 +70,17 @@ def test_every_counted_function_is_tried_here():
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize(("function", "options"), CALLS + BINARY_CALLS)
 def test_counts_are_to_scikit_learn_as_the_rows_binary(function, options, weights):
-    evidence = read(Binary(), BINARY[0], P1, sample_weight=WEIGHTS[weights])
+    tally = read(Binary(), BINARY[0], P1, sample_weight=WEIGHTS[weights])
     expected = function(*BINARY, sample_weight=WEIGHTS[weights], **options)
-    assert_same(value_of(functools.partial(function, **options), evidence), expected, tolerance(function))
+    assert_same(value_of(functools.partial(function, **options), tally), expected, tolerance(function))
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize(("function", "options"), CALLS)
 def test_counts_are_to_scikit_learn_as_the_rows_multiclass(function, options, weights):
-    evidence = read(Multiclass(), MULTICLASS[0], P5, sample_weight=WEIGHTS[weights])
+    tally = read(Multiclass(), MULTICLASS[0], P5, sample_weight=WEIGHTS[weights])
     expected = function(*MULTICLASS, sample_weight=WEIGHTS[weights], **options)
-    assert_same(value_of(functools.partial(function, **options), evidence), expected, tolerance(function))
+    assert_same(value_of(functools.partial(function, **options), tally), expected, tolerance(function))
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
@@ -90,9 +90,9 @@ def test_label_cells_are_to_scikit_learn_as_the_rows(function, average, weights)
     options = {"average": average, "zero_division": 0.0}
     if function is metrics.fbeta_score:
         options["beta"] = 2
-    evidence = read(Multilabel(), MULTILABEL[0], PL, sample_weight=WEIGHTS[weights])
+    tally = read(Multilabel(), MULTILABEL[0], PL, sample_weight=WEIGHTS[weights])
     expected = function(*MULTILABEL, sample_weight=WEIGHTS[weights], **options)
-    assert_same(value_of(functools.partial(function, **options), evidence), expected)
+    assert_same(value_of(functools.partial(function, **options), tally), expected)
 
 
 def test_the_labels_of_the_targets_reach_the_counted_functions():
@@ -161,8 +161,8 @@ def test_counts_of_any_number_of_classes(seed, rows, n_classes, dtypes, weighted
 def test_small_target_dtypes_do_not_overflow(dtype):
     n_classes = 100
     y_true = np.arange(n_classes)
-    evidence = read(Multiclass(), y_true.astype(dtype), np.eye(n_classes, dtype="float32"))
-    assert np.array_equal(evidence.counts.matrix(), np.eye(n_classes))
+    tally = read(Multiclass(), y_true.astype(dtype), np.eye(n_classes, dtype="float32"))
+    assert np.array_equal(tally.counts.matrix(), np.eye(n_classes))
 
 
 def test_thousands_of_classes_are_scored():

@@ -84,7 +84,7 @@ def test_a_column_larger_than_a_tile_is_ranked_by_itself(monkeypatch):
 @pytest.mark.parametrize("average", ["macro", None])
 def test_the_label_that_every_row_has_is_named(average):
     y_true, y_score = np.array([[0, 1], [1, 1], [1, 1]]), np.array([[0.1, 0.2], [0.6, 0.4], [0.3, 0.3]])
-    undefined = assessed(Multilabel(), y_true, y_score, "auc", average=average).scores.undefined
+    undefined = assessed(Multilabel(), y_true, y_score, "auc", average=average).undefined
     assert undefined == {"auc": "every row has the label 1"}
 
 
@@ -93,6 +93,4 @@ def test_the_auc_a_sample_weighs_the_samples():
     y_true, y_score, weight = rng.integers(0, 2, (50, 4)), rng.random((50, 4)), rng.random(50)
     y_true[:, :2] = [0, 1]
     found = assessed(Multilabel(), y_true, y_score, "auc", average="samples", sample_weight=weight)
-    assert_same(
-        found.scores.values["auc"], metrics.roc_auc_score(y_true, y_score, average="samples", sample_weight=weight)
-    )
+    assert_same(found.values["auc"], metrics.roc_auc_score(y_true, y_score, average="samples", sample_weight=weight))

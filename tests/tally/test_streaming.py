@@ -268,5 +268,5 @@ def test_lengths_that_differ_too_late_are_refused():
     """Sequences of one length look like outputs of as many columns, until another length comes."""
     batches = [(np.tile([0.0, 1.0], (2**20, 1)), np.full((2**20, 2), 0.4, "float32"))] * 2
     batches += [(np.tile([0.0, 1.0, 1.0], (2**20, 1)), np.full((2**20, 3), 0.4, "float32"))] * 2
-    with pytest.raises(DataError, match=r"last axis is 2 long in some.*not in others.*memory='exact'"):
+    with pytest.raises(DataError, match=r"last axis has length 2 in some.*not in others.*memory='exact'"):
         scored(batches, task="multilabel", scoring="f1")

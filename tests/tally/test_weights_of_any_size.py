@@ -10,10 +10,11 @@ from sklearn import metrics as sk
 from kerascb_metrics import Binary, Multiclass, Multilabel, Regression
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.losses import LossReading
-from kerascb_metrics.pipeline.assess import assess
-from kerascb_metrics.score.score import Scoring
+from kerascb_metrics.pipeline.epoch_result import score_output
+from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.tally.exact import ExactTally
 from kerascb_metrics.tally.ranking import rank
-from kerascb_metrics.tally.streaming import Counting
+from kerascb_metrics.tally.streaming import Accumulator
 from tests.support.arrays import assert_same, assessed, read, rows_of
 
 N = 24
@@ -122,11 +123,11 @@ def test_binary(size, seed):
 def test_counted(size):
     y, score, weight = binary(size, 1)
     scoring = Scoring(["f1", "kappa", "confusion", "auc", "average_precision"])
-    counting = Counting(True)
+    counting = Accumulator(True)
     for part in (slice(0, 10), slice(10, N)):
-        counting.add(read(Binary(), y[part], score[part], sample_weight=weight[part]), "float64")
-    ours = assess(counting.evidence(), scoring, on_error=None)
-    rows = assess(read(Binary(), y, score, sample_weight=weight), scoring, on_error=None)
+        counting.add(read(Binary(), y[part], score[part], sample_weight=weight[part]).labeled, "float64")
+    ours = score_output(counting.tally(), scoring, on_error=None)
+    rows = score_output(read(Binary(), y, score, sample_weight=weight), scoring, on_error=None)
     for name in ("f1", "kappa"):
         assert_same(ours.values[name], rows.values[name])
     np.testing.assert_allclose(ours.values["confusion"], rows.values["confusion"], rtol=1e-14, atol=0)
@@ -134,7 +135,7 @@ def test_counted(size):
         low, high = ours.bounds[name]
         assert low - 1e-12 <= theirs <= high + 1e-12
         assert high - low < 0.3
-    curve = ours.tally.curves["1"]
+    curve = ours.records[None].curves["1"]
     for sums, own in ((curve.tps, y == 1), (curve.fps, y == 0)):
         np.testing.assert_allclose(sums[-1], float(sum(exact(weight[own]))), rtol=1e-14)
 
@@ -227,11 +228,11 @@ def test_sums_that_float64_does_not_hold_are_an_error(task):
 
 
 def test_sums_of_parts_that_float64_does_not_hold_are_an_error():
-    counting = Counting(False)
+    counting = Accumulator(False)
     for _ in range(100):
-        counting.add(read(Binary(), [0, 1], np.array([0.2, 0.9]), sample_weight=[1e306, 1e305]), "float64")
+        counting.add(read(Binary(), [0, 1], np.array([0.2, 0.9]), sample_weight=[1e306, 1e305]).labeled, "float64")
     with pytest.raises(DataError, match="sum of the sample weights is too large"):
-        counting.evidence()
+        counting.tally()
 
 
 def test_a_million_equal_weights_change_nothing():
@@ -248,9 +249,9 @@ def test_ordinary_weights_are_handed_on_as_they_are():
     weight = np.array([1e-3, 1.0, 1e9])
     seen = []
     rows = rows_of([0, 1, 1], [0.1, 0.9, 0.7], sample_weight=weight)
-    evidence = Binary().read(rows, LossReading())
+    tally = ExactTally(Binary().read(rows, LossReading()))
     score = sk.make_scorer(lambda y_true, y_pred, sample_weight: seen.append(sample_weight) or 0.0)
-    Scoring({"own": score}).score(evidence)
+    Scoring({"own": score}).score(tally)
     assert seen[0].tolist() == weight.tolist()
 
 

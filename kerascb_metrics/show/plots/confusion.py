@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.epochs import Epoch
+from kerascb_metrics.record.values import Epoch
 from kerascb_metrics.show.plots.axes import aspect, panels, shorten, title_of
 
 if TYPE_CHECKING:  # matplotlib is an extra

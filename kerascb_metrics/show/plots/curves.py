@@ -8,7 +8,7 @@ from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.epochs import Epoch
+from kerascb_metrics.record.values import Epoch
 from kerascb_metrics.show.plots.axes import (
     add_legend,
     aspect,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.epochs import Epoch
+from kerascb_metrics.record.values import Epoch
 from kerascb_metrics.show.plots.confusion import (
     ConfusionDisplay,
     LabelConfusionDisplay,

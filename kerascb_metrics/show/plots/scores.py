@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.epochs import best_index
+from kerascb_metrics.show.best import best_index
 from kerascb_metrics.show.plots.axes import add_legend, check_lines, panels, shorten, size_with_legend, style
 
 if TYPE_CHECKING:  # matplotlib is an extra

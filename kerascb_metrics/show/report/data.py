@@ -9,9 +9,9 @@ import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.epochs import best_index, headline_of
+from kerascb_metrics.show.best import best_index, headline_of
 from kerascb_metrics.show.report.curves import CurveBudget, PageCurve, amounts, is_weighted, page_curves
-from kerascb_metrics.tally.exact import Counts
+from kerascb_metrics.tally.counts import Counts
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | PageCurve | str | float | None"
 

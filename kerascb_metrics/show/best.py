@@ -1,11 +1,6 @@
-"""Which epoch: how callers name one, and the best one, or None where there is none."""
-
-from typing import Literal
+"""The score that is shown first, and the best epoch of a score; None if there is none."""
 
 from kerascb_metrics.record.run_record import RunRecord
-
-# A scored epoch, counted from 0; −1: the last; "best": the best epoch of the first score that has one.
-Epoch = int | Literal["best"]
 
 
 def headline_of(history: RunRecord) -> str | None:

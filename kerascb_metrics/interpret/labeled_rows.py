@@ -1,0 +1,77 @@
+"""`LabeledRows`: the rows as a task reads them, and the rule that labels them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kerascb_metrics.interpret.columns import argmax_columns
+from kerascb_metrics.interpret.kinds import Kind, Scale
+
+
+@dataclass(frozen=True, eq=False)
+class Labeling:
+    """What the outputs of a task are, and how they become labels.
+
+    Attributes:
+        kind: "binary", "multiclass", "multilabel" or "regression".
+        scale: what the outputs are: "probability", "logit" or "margin".
+        threshold: a score above it is a label: one number, or one per label; None for several classes.
+        classes: the label of each class index, as the targets have it.
+        class_names: the names of the classes (or labels) in keys and plots.
+        pos_index: the index of the positive class of a binary task.
+    """
+
+    kind: Kind
+    scale: Scale = "probability"
+    threshold: float | np.ndarray | None = None
+    classes: np.ndarray = field(default_factory=lambda: np.empty(0))
+    class_names: tuple[str, ...] = ()
+    pos_index: int = 1
+
+    @property
+    def has_proba(self) -> bool:
+        """Whether the outputs are probabilities, or logits of them."""
+        return self.kind != "regression" and self.scale != "margin"
+
+    @property
+    def score_scale(self) -> Scale:
+        """The scale of what ranks the rows.
+
+        Several classes are ranked by probability, because softmax is not monotone in each column of logits.
+        """
+        return "probability" if self.kind == "multiclass" and self.scale == "logit" else self.scale
+
+    def apply(self, outputs: np.ndarray) -> np.ndarray:
+        """Label the rows.
+
+        Args:
+            outputs: binary (N,); multiclass (N, C); multilabel (N, L); regression (N,) or (N, K).
+
+        Returns:
+            Binary (N,) bool; multiclass (N,) class indices; multilabel (N, L) bool; regression the outputs themselves.
+        """
+        if self.kind == "regression":
+            return outputs
+        return argmax_columns(outputs) if self.threshold is None else outputs > self.threshold
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledRows:
+    """Rows as a task reads them: positions flattened, masked ones dropped, targets as class indices.
+
+    Attributes:
+        labeling: what the outputs are, and how they become labels.
+        y_true: binary (N,) bool; multiclass (N,) class indices; multilabel (N, L) bool; regression (N,) or (N, K).
+        outputs: binary (N,), multiclass (N, C), multilabel (N, L), regression (N,) or (N, K).
+        sample_weight: (N,) float64, or None.
+        undefined: None, or why nothing can be scored, such as outputs that are not finite.
+    """
+
+    labeling: Labeling
+    y_true: np.ndarray
+    outputs: np.ndarray
+    sample_weight: np.ndarray | None = None
+    undefined: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.y_true)

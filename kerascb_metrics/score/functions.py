@@ -1,0 +1,165 @@
+"""Metric functions `(y_true, y_pred)`, called with labels, or with counts where they are known to need no more."""
+
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+from kerascb_metrics.interpret.kinds import KINDS, Kind
+from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, for_sums, tamed
+from kerascb_metrics.score.precision_recall_f1 import RATIO_OPTIONS, RATIOS, precision_recall_f1
+from kerascb_metrics.score.score import Needs, Options, Score, rows_of
+from kerascb_metrics.tally.tally import Tally
+
+Function = Callable[..., Any]
+
+# Functions that depend on the pairs (true, predicted) only through their counts. Known ones, never a guess.
+COUNTED = {
+    metrics.accuracy_score,
+    metrics.balanced_accuracy_score,
+    metrics.cohen_kappa_score,
+    metrics.confusion_matrix,
+    metrics.f1_score,
+    metrics.fbeta_score,
+    metrics.hamming_loss,
+    metrics.jaccard_score,
+    metrics.matthews_corrcoef,
+    metrics.precision_score,
+    metrics.recall_score,
+    metrics.zero_one_loss,
+}
+# Those among them that depend on a multilabel problem only through TP, FP and FN of each label.
+COUNTED_BY_LABEL = {
+    metrics.f1_score,
+    metrics.fbeta_score,
+    metrics.jaccard_score,
+    metrics.precision_score,
+    metrics.recall_score,
+}
+# Functions whose result is made of the weights themselves; and those that multiply sums of them.
+_TABLES = {metrics.confusion_matrix, metrics.multilabel_confusion_matrix, metrics.precision_recall_fscore_support}
+_PRODUCTS = {
+    metrics.class_likelihood_ratios: TWO_FACTORS,
+    metrics.cohen_kappa_score: TWO_FACTORS,
+    metrics.matthews_corrcoef: FOUR_FACTORS,
+}
+_BY_AVERAGE = {
+    "f1": metrics.f1_score,
+    "jaccard": metrics.jaccard_score,
+    "precision": metrics.precision_score,
+    "recall": metrics.recall_score,
+}
+# Scorer names that are a counted function, with options or without.
+_NAMES = {
+    "accuracy": metrics.accuracy_score,
+    "balanced_accuracy": metrics.balanced_accuracy_score,
+    "matthews_corrcoef": metrics.matthews_corrcoef,
+    **{
+        f"{name}_{average}": partial(function, average=average, pos_label=None)
+        for name, function in _BY_AVERAGE.items()
+        for average in ("micro", "macro", "weighted", "samples")
+    },
+}
+
+
+def counted_scores(options: Options) -> Iterator[Score]:
+    """Yield the scores of scikit-learn's names that counts suffice for."""
+    for name, function in _NAMES.items():
+        yield Score(name, partial(run_function, function, options=options), needs_of(function))
+
+
+def function_score(name: str, function: Function, options: Options) -> Score:
+    """Return the score of a metric function, whose direction nobody knows."""
+    return Score(
+        name,
+        partial(run_function, function, options=options),
+        needs_of(function),
+        greater_is_better=None,
+        takes_weight=takes_sample_weight(function),
+    )
+
+
+def needs_of(function: Function) -> dict[Kind, Needs]:
+    """Return what a metric function needs, by kind of task."""
+    inner, options = unwrapped(function)
+    return {kind: "counts" if counts_suffice(inner, options, kind) else "rows" for kind in KINDS}
+
+
+def run_function(function: Function, tally: Tally, options: Options) -> Any:
+    """Call a metric function with labels, or with the counts where it is known to need no more."""
+    inner, own = unwrapped(function)
+    if _among(inner, COUNTED) and "zero_division" in inspect.signature(inner).parameters:
+        own = {"zero_division": options.zero_division, **own}
+    counted = counts_suffice(inner, own, tally.kind)
+    if _among(inner, RATIOS) and counted and own.keys() <= RATIO_OPTIONS:
+        return precision_recall_f1(tally, **{"average": "binary", **own})[RATIOS[inner]]
+    y_true, y_pred, weight = tally.cells if counted else _labels(tally)
+    if not is_of_sklearn(inner):  # it may write into its arguments
+        y_true, y_pred, weight = copied(y_true), copied(y_pred), copied(weight)
+    if weight is not None and takes_sample_weight(inner) and "sample_weight" not in own:
+        own["sample_weight"] = weights_for(inner, own, weight)
+    return inner(y_true, y_pred, **own)
+
+
+def _labels(tally: Tally) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    exact = rows_of(tally)
+    return *exact.labels, exact.sample_weight
+
+
+def counts_suffice(function: Function, options: dict[str, Any], kind: Kind) -> bool:
+    """Tell whether a function, with its options, depends on the rows of a kind of task only through their counts."""
+    if kind == "regression" or "sample_weight" in options:  # such weights are the user's own, one per row
+        return False
+    known = COUNTED_BY_LABEL if kind == "multilabel" else COUNTED
+    return _among(function, known) and options.get("average") != "samples"
+
+
+def weights_for(function: Function, options: dict[str, Any], weight: np.ndarray) -> np.ndarray:
+    """Return weights of a size that a function of scikit-learn's can work with.
+
+    A user's own function, and one whose result is of the size of the weights, gets them as they are.
+    """
+    if not is_of_sklearn(function) or _among(function, _TABLES) or not options.get("normalize", True):
+        return weight
+    factors = next((factors for known, factors in _PRODUCTS.items() if function is known), None)
+    return for_sums(weight) if factors is None else tamed(weight, factors)
+
+
+def takes_sample_weight(score: Any) -> bool:
+    """Tell whether a scorer or metric function takes sample weights."""
+    function = getattr(score, "_score_func", score)
+    try:
+        return "sample_weight" in inspect.signature(function).parameters
+    except ValueError:  # a builtin without a signature
+        return False
+
+
+def is_of_sklearn(function: object) -> bool:
+    """Tell whether a function is scikit-learn's own, which leaves its arguments as they are."""
+    return str(getattr(function, "__module__", "")).startswith("sklearn.")
+
+
+def unwrapped(function: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the function inside a partial, and its keywords.
+
+    >>> unwrapped(partial(max, key=len))[0] is max
+    True
+    """
+    options: dict[str, Any] = {}
+    while isinstance(function, functools.partial) and not function.args:
+        function, options = function.func, {**function.keywords, **options}
+    return function, options
+
+
+def copied(array: Any) -> Any:
+    """Return a copy of an array; None for None."""
+    return None if array is None else array.copy()
+
+
+def _among(function: Any, functions: Collection[Any]) -> bool:
+    """Tell by identity, because a callable need not be hashable."""
+    return any(function is known for known in functions)

@@ -1,0 +1,166 @@
+"""`scoring=` → a list of `Score` objects, each under the name that it is recorded under."""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sklearn import metrics
+
+from kerascb_metrics.score.functions import function_score, unwrapped
+from kerascb_metrics.score.panel import CONFUSION_CELLS, PANEL
+from kerascb_metrics.score.registry import named_scores
+from kerascb_metrics.score.score import Options, Score
+from kerascb_metrics.score.sklearn_scorers import SCORER_TYPE, scorer_score
+
+# Functions that rank or weigh scores: with labels they return numbers that look right and are not. The scorer to name.
+NEED_SCORES = {
+    "average_precision_score": "average_precision",
+    "brier_score_loss": "neg_brier_score",
+    "d2_brier_score": "d2_brier_score",
+    "d2_log_loss_score": "d2_log_loss_score",
+    "hinge_loss": None,
+    "label_ranking_average_precision_score": None,
+    "label_ranking_loss": None,
+    "log_loss": "neg_log_loss",
+    "ndcg_score": None,
+    "roc_auc_score": "roc_auc",
+    "top_k_accuracy_score": "top_k_accuracy",
+}
+
+
+def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
+    """Return the scores that a `scoring=` asks for, in its order.
+
+    Args:
+        scoring: None for the panel; a name, a scorer or a metric function; a list of them; or a dict name → one.
+        options: the options of all of them.
+
+    Raises:
+        ValueError: for an empty `scoring=`, an unknown name, two scores of one name, or an object that is no score.
+    """
+    if scoring is None:
+        return tuple(named_scores(options)[name] for name in PANEL)
+    if isinstance(scoring, dict):
+        named = list(scoring.items())
+    else:
+        listed = scoring if isinstance(scoring, list | tuple) else [scoring]
+        named = [(_name_of(source), source) for source in listed]
+    if not named:
+        raise ValueError("Metrics: scoring is empty. Leave it out for the panel, or give at least one score.")
+    for name, source in named:
+        _check_name(name, [other for other, _ in named])
+        _check_source(source)
+    return tuple(_score(name, source, options) for name, source in _with_cells(named).items())
+
+
+def _score(name: str, source: Any, options: Options) -> Score:
+    if isinstance(source, str):
+        return replace(named_scores(options)[source], name=name)
+    return scorer_score(name, source) if _is_scorer(source) else function_score(name, source, options)
+
+
+def _with_cells(named: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The cells are the matrix, written to `logs` too: recorded as `confusion`, which may be asked for as well."""
+    sources = dict(named)
+    if not _is_cells(sources.get(CONFUSION_CELLS)):
+        return sources
+    del sources[CONFUSION_CELLS]
+    other = sources.get("confusion", "confusion")
+    if not isinstance(other, str) or other != "confusion":
+        raise ValueError(
+            f"Metrics: the cells of {CONFUSION_CELLS!r} are recorded under 'confusion', which is the name of another "
+            "score. Give that one another name."
+        )
+    return {**sources, "confusion": CONFUSION_CELLS}
+
+
+def _is_cells(source: Any) -> bool:
+    return isinstance(source, str) and source == CONFUSION_CELLS
+
+
+# Names.
+
+
+def _name_of(source: Any) -> str:
+    if isinstance(source, str):
+        return source
+    inner = source
+    while isinstance(inner, functools.partial | SCORER_TYPE):
+        # scikit-learn shows a scorer's function in the repr only.
+        inner = inner.func if isinstance(inner, functools.partial) else inner._score_func
+    name = getattr(inner, "__name__", None)
+    if callable(source) and name and name.isidentifier():
+        return str(name)
+    if not callable(source):
+        _check_source(source)  # which raises
+    raise ValueError(
+        f"Metrics: the score {shown(source)} has no name to record it under. Pass a dict, scoring={{'name': …}}."
+    )
+
+
+def _check_name(name: Any, names: list[Any]) -> None:
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"Metrics: the names in scoring= must be strings; received {name!r}.")
+    if names.count(name) > 1:
+        raise ValueError(f"Metrics: scoring= has two scores named {name!r}. Pass a dict with a name for each.")
+
+
+# Sources.
+
+
+def _check_source(source: Any) -> None:
+    name = _needs_scores(source)
+    if name is not None:
+        scorer = f"{NEED_SCORES[name]!r}, or " if NEED_SCORES[name] else ""
+        raise ValueError(
+            f"Metrics: {name} needs scores, and a metric function is called with labels. Name the scorer: {scorer}"
+            f"make_scorer({name}, response_method='predict_proba')."
+        )
+    if callable(source):
+        return
+    if not isinstance(source, str):
+        raise ValueError(
+            f"Metrics: a score must be a name, a scorer or a metric function; received {shown(source)}. For other data "
+            "pass validation_data=(x, y)."
+        )
+    known = named_scores(Options())
+    if source not in known:
+        near = difflib.get_close_matches(source, known, n=3)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
+        raise ValueError(
+            f"Metrics: unknown score {source!r}{hint} The names are the panel's ({', '.join(PANEL)}), "
+            f"{CONFUSION_CELLS!r}, and those of sklearn.metrics.get_scorer_names()."
+        )
+
+
+def _needs_scores(function: Any) -> str | None:
+    """Return the name of a scikit-learn function that needs scores where a metric function gets labels, else None."""
+    inner, _ = unwrapped(function)
+    name = getattr(inner, "__name__", None)
+    return name if name in NEED_SCORES and inner is getattr(metrics, name, None) else None
+
+
+def _is_scorer(source: Any) -> bool:
+    """A scorer takes (estimator, X, y), a metric function (y_true, y_pred)."""
+    return isinstance(source, SCORER_TYPE) or next(iter(_parameters(source)), None) in ("estimator", "clf", "model")
+
+
+def _parameters(function: Any) -> Mapping[str, Any]:
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:  # a builtin without a signature
+        return {}
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: arrays and the like by their type only.
+
+    >>> shown(3)
+    '3 (int)'
+    """
+    text = repr(value)
+    kind = type(value).__name__
+    return f"{text} ({kind})" if len(text) <= 80 and "\n" not in text else f"a {kind}"

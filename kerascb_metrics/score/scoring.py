@@ -1,0 +1,155 @@
+"""`Scoring`: a checked `scoring=`, and the values of its scores for a `Tally`."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.score.parse import parse_scoring
+from kerascb_metrics.score.recordable import recordable
+from kerascb_metrics.score.score import AVERAGES, Options, Score, Undefined, Value
+from kerascb_metrics.tally.tally import Tally
+
+
+@dataclass(frozen=True)
+class ScoreValues:
+    """The values of the scores of one output.
+
+    Attributes:
+        values: name → float, or an array: one value per class, or the confusion matrix.
+        undefined: name → why it has no value of its own.
+        errors: name → the exception that the user's score raised.
+        unweighted: the names that take no sample weight, where there are weights.
+    """
+
+    values: dict[str, Value] = field(default_factory=dict)
+    undefined: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
+    unweighted: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Scoring:
+    """A checked `scoring=`, with the options of the panel.
+
+    Attributes:
+        scores: the `Score` objects, in the order they were asked for.
+
+    >>> Scoring("accuracy").names
+    ('accuracy',)
+    >>> Scoring("acuracy")
+    Traceback (most recent call last):
+        ...
+    ValueError: Metrics: unknown score 'acuracy'; did you mean 'accuracy' or ...
+    """
+
+    scoring: Any = None
+    average: str | None = "auto"
+    zero_division: float = 0.0
+    memory: str = "exact"
+    scores: tuple[Score, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.average not in ("auto", *AVERAGES):
+            raise ValueError(
+                f"Metrics: average must be 'auto', 'binary', 'micro', 'macro', 'weighted', 'samples' or None; "
+                f"received {self.average!r}."
+            )
+        if self.zero_division not in (0, 1) and str(self.zero_division) != "nan":
+            raise ValueError(f"Metrics: zero_division must be 0, 1 or nan; received {self.zero_division!r}.")
+        options = Options(self.average, float(self.zero_division))
+        object.__setattr__(self, "scores", parse_scoring(self.scoring, options))
+        self._refuse_rows(None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the scores, in the order they were asked for."""
+        return tuple(score.name for score in self.scores)
+
+    @property
+    def ranks(self) -> bool:
+        """Whether a score depends on the order of the rows."""
+        return any(score.ranks for score in self.scores)
+
+    @property
+    def averages_precision(self) -> bool:
+        """Whether a score asks for average precision."""
+        return any(score.averages_precision for score in self.scores)
+
+    @property
+    def wants_cells(self) -> bool:
+        """Whether a confusion matrix of any size goes to `logs` cell by cell."""
+        return any(score.matrix == "all" for score in self.scores)
+
+    @property
+    def by_class(self) -> list[str]:
+        """The names of the scores that have one value per class, whatever the task."""
+        return [score.name for score in self.scores if "binary" in score.per_class]
+
+    def for_kind(self, kind: Kind) -> tuple[Score, ...]:
+        """Return the scores for a kind of task: the default panel is without kappa where it is not defined."""
+        is_panel = self.scoring is None and kind == "multilabel"
+        return tuple(score for score in self.scores if not is_panel or kind in score.needs)
+
+    def needing_rows(self, kind: Kind | None) -> list[str]:
+        """Return the names of the scores that need the rows; None: for every kind of classification."""
+        scores = self.scores if kind is None else self.for_kind(kind)
+        return [score.name for score in scores if score.needs_rows(kind)]
+
+    def check(self, kind: Kind, loss: str | None = None) -> None:
+        """Raise `ValueError` where a kind of task cannot have the scores; `loss`: its name, where it is known."""
+        undefined = [score.name for score in self.for_kind(kind) if kind not in score.needs]
+        if undefined and kind == "regression":
+            of_loss = "" if loss is None else f" (the loss is {loss})"
+            raise ValueError(
+                f"Metrics: a regression task has no panel, and so no {', '.join(undefined)}{of_loss}. Name regression "
+                "scores, as in scoring=['r2', 'neg_mean_absolute_error']; or name the task if it is another one, as in "
+                "task='binary'."
+            )
+        if undefined:
+            raise ValueError(
+                f"Metrics: {', '.join(undefined)} is not defined for a {kind} task. Leave it out of scoring=."
+            )
+        if self.average == "binary" and kind != "binary":
+            raise ValueError(
+                f"Metrics: average='binary' needs a binary task, this one is {kind}. Pass average='macro', 'micro', "
+                "'weighted', or None for one value per class."
+            )
+        if self.average == "samples" and kind != "multilabel":
+            raise ValueError(f"Metrics: average='samples' needs a multilabel task, this one is {kind}.")
+        self._refuse_rows(kind)
+
+    def _refuse_rows(self, kind: Kind | None) -> None:
+        names = self.needing_rows(kind) if self.memory == "bounded" else []
+        if names:
+            of_kind = "" if kind is None else f" of a {kind} task"
+            raise ValueError(
+                f"Metrics: memory='bounded' keeps counts and no rows, and {', '.join(names)} cannot be computed from "
+                f"counts{of_kind}. Leave it out, or pass memory='exact'."
+            )
+
+    def score(self, tally: Tally, *, undefined: str | None = None, only: Collection[str] | None = None) -> ScoreValues:
+        """Compute the scores.
+
+        Args:
+            tally: of a task that `check` accepts.
+            undefined: why nothing can be scored, where that is known; else `tally.undefined`.
+            only: the names of the scores to compute; None: all.
+        """
+        found = ScoreValues()
+        undefined = undefined or tally.undefined
+        for score in self.for_kind(tally.kind):
+            if only is not None and score.name not in only:
+                continue
+            try:
+                if undefined:
+                    raise Undefined(undefined, score.blank(tally))
+                value = recordable(score.compute(tally))
+            except Undefined as error:
+                value, found.undefined[score.name] = recordable(error.value), error.cause
+            except Exception as error:  # a user's score; the caller raises it or records nan, see `error_score`
+                value, found.errors[score.name] = float("nan"), error
+            found.values[score.name] = value
+            if tally.weighted and not score.takes_weight:
+                found.unweighted.append(score.name)
+        return found
