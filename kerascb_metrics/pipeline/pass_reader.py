@@ -93,7 +93,7 @@ class Reader(RowConsumer):
         self.begin(self._epoch, ModelFacts())
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy, or a pickle, has nothing of a pass that did not end, and so nothing of the model."""
+        """A copy, or a pickle, holds no unfinished pass, and so no part of the model."""
         copy = object.__new__(type(self))
         vars(copy).update(vars(self))
         copy.end()
@@ -120,7 +120,7 @@ class Reader(RowConsumer):
                 "memory='bounded' never does, and says nothing."
             )
         elif self._why_kept:
-            self._warning = f"{begun}, and were kept all the same: {self._why_kept}."
+            self._warning = f"{begun}, and were kept: {self._why_kept}."
 
     def inspect(self, batches: Sequence[Captured]) -> None:
         """Settle the tasks, so that all processes agree."""
@@ -246,7 +246,7 @@ class Reader(RowConsumer):
     def _needs_rows(self, rows: Rows) -> str:
         plans = self._plans_of(rows).values()
         names = [name for plan in plans for name in plan.scoring.needing_rows(plan.task.kind)]
-        return f"{', '.join(names)} cannot do without them" if names else ""
+        return f"they are needed for {', '.join(names)}" if names else ""
 
     def _has_many_classes(self, rows: Rows) -> str:
         """Say so where the tables of all classes would take a good part of what the rows take."""

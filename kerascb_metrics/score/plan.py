@@ -194,11 +194,12 @@ class Plan:
         mode, directions = self.mode(name, outputs), self.directions(self._supposed(outputs))
         if name in self._by_class(self._supposed(outputs)):
             raise ValueError(
-                f"Metrics: with average=None {name!r} has a value a class. Monitor one of them, as in {name + '_1'!r}."
+                f"Metrics: with average=None {name!r} has one value per class. Monitor one of them, such as "
+                f"{name + '_1'!r}."
             )
         if mode is None and name in directions:
             raise ValueError(
-                f"Metrics: whether a greater {name!r} is better is not known, as of any bare function. Make a scorer "
+                f"Metrics: cannot tell whether a higher {name!r} is better (a plain function). Make a scorer "
                 "of it with make_scorer(…, greater_is_better=…), or write monitor= and mode= yourself."
             )
         if mode is None:
@@ -230,7 +231,7 @@ class Plan:
         return tuple(map(str, self._by_output)) if outputs is None and self._whole is None else outputs or ()
 
     def _by_class(self, outputs: Collection[str]) -> set[str]:
-        """The names of the scores that have a value a class, and so no single one to monitor."""
+        """The names of the scores that have one value per class, so that none of them can be monitored."""
         scorings = {output: self.scoring_of(output, outputs) for output in outputs or (None,)}
         return {
             full_name(output, name)

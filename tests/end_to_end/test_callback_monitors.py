@@ -103,7 +103,7 @@ def test_monitor_knows_directions():
     assert modes == {"f1": "max", "tp": "max", "tn": "max", "fp": "min", "fn": "min", "neg_log_loss": "max"}
     with pytest.raises(ValueError, match=r"'accuracy' is no score of this callback.*f1.*mode="):
         metrics.monitor("accuracy")
-    with pytest.raises(ValueError, match=r"whether a greater 'f1_score' is better is not known.*mode="):
+    with pytest.raises(ValueError, match=r"cannot tell whether a higher 'f1_score' is better.*mode="):
         Metrics(f1_score).monitor("f1_score")
 
 

@@ -241,7 +241,7 @@ def test_monitors_need_no_mode():
     assert Metrics().monitor("a_f1") == {"monitor": "val_a_f1", "mode": "max"}
     before_the_fit = Metrics({"a": ["f1"], "b": ["neg_log_loss"]}, average=None)
     assert before_the_fit.monitor("b_neg_log_loss") == {"monitor": "val_b_neg_log_loss", "mode": "max"}
-    with pytest.raises(ValueError, match="'a_f1' has a value a class"):
+    with pytest.raises(ValueError, match="'a_f1' has one value per class"):
         before_the_fit.monitor("a_f1")
     with pytest.raises(ValueError, match=r"'c_f1' is no score .* those are: a_f1, b_neg_log_loss"):
         Metrics({"a": ["f1"], "b": ["neg_log_loss"]}).monitor("c_f1")

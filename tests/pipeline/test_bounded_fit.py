@@ -89,7 +89,12 @@ def logits(columns):
 CASES = {
     "multiclass logits": (4, keras.losses.SparseCategoricalCrossentropy(from_logits=True), "class", {}),
     "two columns": (2, keras.losses.SparseCategoricalCrossentropy(from_logits=True), "class", {}),
-    "a value a class": (3, keras.losses.SparseCategoricalCrossentropy(from_logits=True), "class", {"average": None}),
+    "one value per class": (
+        3,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        "class",
+        {"average": None},
+    ),
     "weighted average": (3, keras.losses.CategoricalCrossentropy(from_logits=True), "hot", {"average": "weighted"}),
     "multilabel": (3, keras.losses.BinaryCrossentropy(from_logits=True), "labels", {}),
     "multilabel micro": (3, keras.losses.BinaryCrossentropy(from_logits=True), "labels", {"average": "micro"}),
@@ -236,7 +241,7 @@ def test_auto_changes_over_past_the_limit_and_says_so():
 @pytest.mark.usefixtures("low_limit")
 def test_auto_keeps_rows_that_a_score_needs():
     auto = Metrics(["auc", "neg_log_loss"], verbose=False)
-    with pytest.warns(UserWarning, match="were kept all the same: neg_log_loss cannot do without them"):
+    with pytest.warns(UserWarning, match="were kept: they are needed for neg_log_loss"):
         fit(echo_model(), [auto], (X, Y))
     assert_same(auto.auc, [sk.roc_auc_score(Y, X[:, 0])])
     np.testing.assert_array_equal(auto.predictions.y_pred, X)
@@ -248,7 +253,7 @@ def test_auto_keeps_rows_that_a_score_needs():
 def test_auto_keeps_rows_that_take_less_than_the_counts_of_many_classes(monkeypatch):
     monkeypatch.setattr(streaming, "TABLE_BYTES", 1 << 20)
     auto = Metrics(verbose=False)
-    with pytest.warns(UserWarning, match="were kept all the same: the counts of 1 classes take 1 MiB"):
+    with pytest.warns(UserWarning, match="were kept: the counts of 1 classes take 1 MiB"):
         fit(echo_model(), [auto], (X, Y))
     assert len(auto.predictions) == len(Y)
 
@@ -256,11 +261,11 @@ def test_auto_keeps_rows_that_take_less_than_the_counts_of_many_classes(monkeypa
 @pytest.mark.usefixtures("low_limit")
 def test_what_one_cannot_do_without_is_kept_for_the_other():
     one, other = Metrics("auc", verbose=False), Metrics({"loss_": "neg_log_loss"}, verbose=False)
-    with pytest.warns(UserWarning, match="kept all the same") as warned:
+    with pytest.warns(UserWarning, match="were kept: ") as warned:
         fit(echo_model(), [one, other], (X, Y))
     told = [str(each.message) for each in warned if str(each.message).startswith("Metrics: ")]
     assert len(told) == 1
-    assert "loss_ cannot do without them" in told[0]
+    assert "needed for loss_" in told[0]
     assert len(one.predictions) == len(Y)
     assert one.history.bounds == {}
 

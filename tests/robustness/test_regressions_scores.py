@@ -37,7 +37,7 @@ def test_functions_that_need_scores_raise(function):
 def test_monitors_of_one_value_per_class():
     metrics = Metrics(average=None)
     assert metrics.monitor("f1_1") == {"monitor": "val_f1_1", "mode": "max"}
-    with pytest.raises(ValueError, match=r"average=None 'f1' has a value a class.*'f1_1'"):
+    with pytest.raises(ValueError, match=r"average=None 'f1' has one value per class.*'f1_1'"):
         metrics.monitor("f1")
     assert Metrics({"macro_f1": "f1_macro"}, average=None).monitor("macro_f1")["mode"] == "max"  # one value
     with pytest.raises(ValueError, match="the name of a score without prefix, 'f1'"):
