@@ -158,7 +158,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self.history.settings.update(options.run_settings())
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy, or a pickle, has the scores, and nothing of a fit: neither its model nor its other callbacks."""
+        """A copy, or a pickle, holds the scores, but neither the model nor the other callbacks of a fit."""
         copy: Any = object.__new__(type(self))
         state: dict[str, Any] = vars(copy)
         state.update(vars(self), _given=None, _log=None, _index=None, _changed_modes=[], _claim=Claim())

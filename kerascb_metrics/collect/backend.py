@@ -1,12 +1,13 @@
 """The backend that Keras runs on, behind one Protocol. Each backend has a file in `backends/`; only one is imported.
 
-Most methods have a default: one process, and no state outside the model's variables. A backend's file contains only
-what differs from that.
+Every method but `build` has a default: one process, and no state outside the model's variables. A backend's file has
+only what differs from that.
 """
 
 import contextlib
 import functools
 import importlib
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -34,6 +35,7 @@ class Backend(Protocol):
 
     # The functions that Keras runs for each batch.
 
+    @abstractmethod
     def build(self, model: Any) -> TappedFunction:
         """Build the tapped test function of a model. It takes what Keras's own test function takes."""
         ...

@@ -1,4 +1,4 @@
-"""The record of one fit: each pass scored and written down, whatever happens to it."""
+"""The record of one fit: each pass is scored and recorded, also if something fails."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,17 +21,17 @@ from kerascb_metrics.score.score import Value
 
 
 class Recorder:
-    """Scores the passes of one fit, and keeps what they came to.
+    """Scores the passes of one fit, and records the results.
 
     Args:
         plan: the `Plan`: what to score on which output, and whether to keep the rows.
         use_sample_weight: whether weights count.
-        error_score: what becomes of errors, see `ErrorPolicy`.
+        error_score: what to do with errors, see `ErrorPolicy`.
         describe: called with a sentence for each output that says how it is read.
 
     Attributes:
         history: the `ScoreHistory`.
-        reader: the `Reader`, which takes what rows are not kept.
+        reader: the `Reader`, which also counts rows that are not kept.
         troubles: the `ErrorPolicy`.
         resumed_epochs: how many epochs of the history are those of an earlier fit, from a log file.
     """
@@ -41,7 +41,7 @@ class Recorder:
     ) -> None:
         self.history = ScoreHistory()
         self.troubles = ErrorPolicy(error_score)
-        # Nothing of the recorder itself, which would then live until the next round of the garbage collector.
+        # Not a method of the recorder: that would be a reference circle, freed only by the garbage collector.
         describe_output = partial(_describe_output, self.history, describe)
         self.reader = Reader(plan, use_sample_weight, describe_output, self.troubles.warn_once)
         self.resumed_epochs = 0

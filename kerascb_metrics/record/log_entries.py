@@ -1,4 +1,4 @@
-"""What is written of the scores: the floats in `logs`, and the entries of the history."""
+"""How scores are recorded: as floats in `logs`, and as entries of the history."""
 
 import itertools
 from collections.abc import Container, Mapping, Sequence

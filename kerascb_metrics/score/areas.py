@@ -26,7 +26,7 @@ _AREAS = {
 def area_scores() -> Iterator[Score]:
     """Yield the scores of scikit-learn's names that rank the rows."""
     for name in _AREAS:
-        # One class against another is in no table; the plain name is defined for two classes.
+        # No table has one class against another, and "roc_auc" is not defined for several classes.
         in_rows = "ovo" in name or name == "roc_auc"
         needs: dict[Kind, Needs] = {
             "binary": "ranking",
@@ -213,7 +213,7 @@ def _average_precision_of_two(tally: Tally) -> float:
         return 1.0
     if not tally.has_rows:
         if tally.scale == "margin":
-            raise ValueError("of two columns of margins it needs the rows. Pass memory='exact'.")
+            raise ValueError("average precision of two columns of margins needs the rows. Pass memory='exact'.")
         return _precision_of(tally.rankings(precision=True)[index].average_precision)
     exact = rows_of(tally)
     y_score = rankable(decision_of(exact))  # of the greater label

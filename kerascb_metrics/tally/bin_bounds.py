@@ -12,9 +12,9 @@ from kerascb_metrics.tally.bins import BINS, Binning
 from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.ranking import POINTS, Ranking
 
-# Rows at a time: more of them than there are cells to add up.
+# How many rows are counted at a time: more than there are cells to add up.
 _ROWS = 4 * BLOCK
-# So few are added one by one, for to go over all cells would take longer.
+# Up to this many rows are added one by one, because adding up all cells would take longer.
 _FEW = BINS // 4
 
 
@@ -42,7 +42,7 @@ def count_in_bins(
     table = into.reshape(-1)
     for start in range(0, len(scores), _ROWS):
         block = slice(start, start + _ROWS)
-        cells = positive[block].astype(np.intp)  # added and not looked up, which takes far longer
+        cells = positive[block].astype(np.intp)  # arithmetic: looking the cells up takes far longer
         cells *= BINS
         cells += binning.bins_of(scores[block])
         weight = None if sample_weight is None else sample_weight[block]
@@ -63,7 +63,7 @@ def bounds_of(
     Args:
         table: (2, 2^16) as `count_in_bins` returns it, both rows with something in them.
         binning: the `Binning`.
-        inverted: whether the class is the one of low scores, which its scores are then inverted for.
+        inverted: whether low scores belong to the class; the scores are then inverted.
         precision: whether average precision is wanted too.
         most: about how many points of the curve are kept.
     """
@@ -96,7 +96,7 @@ def _in_units(ones: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _ldexp(sums: np.ndarray, power: int) -> np.ndarray:
-    """Sums in another unit, at most so many that no precision is left."""
+    """Return sums in another unit, limited to a value beyond which the precision is 0 anyway."""
     with np.errstate(over="ignore"):
         scaled: np.ndarray = np.minimum(np.ldexp(sums, power), 2.0**900)
         return scaled
@@ -136,7 +136,7 @@ def _average_precisions(ones: np.ndarray, others: np.ndarray, single: np.ndarray
 
 
 def _before(counts: np.ndarray) -> np.ndarray:
-    """What comes before each; summed and not subtracted, for weights may differ by many powers of ten."""
+    """Return the sum before each entry. It is added up, not subtracted, because weights may differ by powers of ten."""
     before = np.zeros_like(counts)
     np.cumsum(counts[:-1], out=before[1:])
     return before

@@ -17,7 +17,7 @@ from kerascb_metrics.interpret.validation import SLACK
 BINS = 1 << 16
 HALF = ("float16", "bfloat16")
 
-# Of a float32's 23 bits of mantissa these many may tell bins apart, and of numbers below a power of two so many do.
+# How many of the 23 bits of a float32's mantissa tell bins apart: at most, and for numbers below each power of two.
 _KEPT = 12
 _PROBABILITY_BITS = {-1: 12, -3: 11, -5: 10, -18: 8, -24: 5}
 _REAL_BITS = {128: 5, 8: 8, 6: 10, 5: 11, 4: 12, 1: 11, 0: 10, -2: 8, -12: 5}
@@ -96,7 +96,7 @@ def _of_probabilities(dtype: str) -> Binning:
     def bins_of(scores: np.ndarray) -> np.ndarray:
         distance = np.minimum(scores, 1 - scores)  # exact, from the nearer end
         upper = (scores >= 0.5).astype(np.uint16)
-        bins = (grade(np.maximum(distance, 0)) + upper) ^ -upper  # without a choice, which takes far longer: 65534 − g
+        bins = (grade(np.maximum(distance, 0)) + upper) ^ -upper  # 65534 − g for the upper half, without a slow branch
         if distance.min(initial=0) < 0:  # a mean of probabilities may round past 1
             bins[distance < 0] = BINS - 1
         return bins

@@ -16,8 +16,9 @@ from kerascb_metrics.tally.sort_weighted import Weighed
 
 # Below this share of positives, looking them up among the sorted scores costs less.
 _RARE = 1 / 75
-# About how many points are kept: of one curve, of all curves of an epoch, and of each curve at least.
-POINTS, _ALL_POINTS, _FEWEST_POINTS = 1000, 20_000, 50
+POINTS = 1000  # about how many points are kept of one curve
+_ALL_POINTS = 20_000  # the same for all curves of an epoch together
+_FEWEST_POINTS = 50  # but each curve keeps at least this many
 # How many bytes of columns are laid out at a time.
 _TILE = 64 << 20
 

@@ -1,8 +1,8 @@
 """Rows of one class in the order of their scores, from one plain sort.
 
-The bits of a non-negative float order as the float does. So score and label are packed into one unsigned integer,
-score first, and one plain sort of these replaces the argsort, the gathers and the thresholds of the usual way.
-The label says "of the class that has fewer rows": less is looked at after the sort.
+The bits of a non-negative float have the same order as the float. So score and label are packed into one unsigned
+integer, score first, and one plain sort of these integers replaces the usual argsort, gathers and thresholds. The label
+marks the class with fewer rows, so that fewer rows have to be visited after the sort.
 """
 
 from collections.abc import Iterator
@@ -138,7 +138,7 @@ def _runs(y_score: np.ndarray, positive: np.ndarray, inverted: bool) -> list[_Ru
 
 
 def _picked(values: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """`values[which]`, block by block through the places: on signs that come at random five times as fast."""
+    """Return `values[which]`, by indices and block by block: five times as fast if the signs are random."""
     picked, count = np.empty(np.count_nonzero(which), values.dtype), 0
     for block in blocks(values):
         places = np.flatnonzero(which[block])
@@ -176,19 +176,19 @@ def _whole_groups(keys: np.ndarray) -> Iterator[np.ndarray]:
 def _look_at(block: np.ndarray) -> tuple[np.ndarray, int, int, int]:
     """Return the places of the ones in a block, their count, the sum of the places, and the (zero, one) pairs tied.
 
-    Of a single group, which may be as long as the data, the places are not told: no threshold lies between them.
+    For a single group, which may be as long as the data, no places are returned: no threshold lies between them.
     """
     if _is_one_group(block):
         zeros = int(np.searchsorted(block, _as_one(block[0])))
         ones = len(block) - zeros
         return np.empty(0, np.int64), ones, ones * zeros + ones * (ones - 1) // 2, zeros * ones
-    where = np.flatnonzero((block & 1) != 0)  # of numbers instead of truth values it takes six times as long
+    where = np.flatnonzero((block & 1) != 0)  # six times as fast as without the comparison
     return where, len(where), int(where.sum()), _tied_pairs(block, where)
 
 
 def _tied_pairs(block: np.ndarray, where: np.ndarray) -> int:
-    # A zero next to a one of the same score: the keys differ in the label's bit alone. (Before the first row comes
-    # none: the last one of the block, which stands there, has a higher score.)
+    # A zero next to a one of the same score: the keys differ only in the bit of the label. (Index −1 of the first row
+    # is the last row of the block, which has a higher score, so it never matches.)
     last_zeros = where[(block[where - 1] ^ block[where]) == 1] - 1
     key, end = block[last_zeros], len(block) - 1
     # Most groups are just these two.
@@ -202,9 +202,9 @@ def _tied_pairs(block: np.ndarray, where: np.ndarray) -> int:
 
 
 def _starts_of_own(block: np.ndarray, own: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return of each row labelled `own` the start of its group and the rows of that label before it; and their count.
+    """Return for each row labelled `own` the start of its group and the rows of that label before it; and their count.
 
-    Of a single group they are the same for all, and told once.
+    For a single group these are the same for all rows, and are returned once.
     """
     if _is_one_group(block):
         ones = _look_at(block)[1]

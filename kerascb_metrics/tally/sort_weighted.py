@@ -8,7 +8,7 @@ from kerascb_metrics import _blocks as cut
 from kerascb_metrics.interpret.weights import exponent_of, is_ordinary
 from kerascb_metrics.tally.curve import Curve, Points
 
-# So many values are added one by one.
+# How many values are added one by one.
 _SUMMED = 256
 _HALF, _ROW, _SIGN = np.uint64(32), np.uint64(2**32 - 1), np.uint32(2**31)
 
@@ -43,7 +43,7 @@ class Weighed:
                 self._y_score[_rows(self._keys[rows + ends[kept]])], *self._in_ones(tps[kept + 1], fps[kept + 1])
             )
             ones += len(where)
-        # Rounding must not make more of it than there is; nan, which compares with nothing, would stay.
+        # Rounding must not make the area larger than 1.
         return min(wins / (tps[-1] * fps[-1]), 1.0), Curve.falling(*points.found())
 
     def average_precision(self) -> float:
@@ -107,7 +107,7 @@ class Weighed:
 
 
 def running_sum(values: np.ndarray) -> np.ndarray:
-    """Return `np.cumsum` of (N,) float64, in rows of 256: added one by one, a million roundings may all go one way.
+    """Return `np.cumsum` of (N,) float64, computed in rows of 256, so that rounding errors do not add up.
 
     >>> running_sum(np.array([1.0, 2.0, 3.0]))
     array([1., 3., 6.])

@@ -1,6 +1,6 @@
-"""`StreamingTally`: counts and bins of rows that are not kept; one part after the other is added, then forgotten.
+"""`StreamingTally`: counts and bins of rows that are not kept. Parts are added one after the other, then released.
 
-Label scores lose nothing by it, because they depend on counts alone. Scores that rank the rows get an interval.
+Label scores stay exact, because they depend only on counts. Scores that rank the rows get an interval.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ class StreamingTally(Tally):
     best: bool = False
     memo: dict[Any, Any] = field(default_factory=dict)
     has_rows: ClassVar[bool] = False
-    # Scores that do not take weights need the rows, so there is never one to warn about.
+    # Every score that works without rows takes weights, so no score has to be warned about.
     weighted: ClassVar[bool] = False
 
     def __len__(self) -> int:

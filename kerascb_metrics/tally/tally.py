@@ -16,7 +16,7 @@ from kerascb_metrics.tally.ranking import Ranking
 class Tally(Protocol):
     """Counts and rankings of the rows of one output; `ExactTally` has the rows, `StreamingTally` only bins.
 
-    A value that is asked for never depends on what was asked for before.
+    Asking for one value never changes another.
 
     Attributes:
         memo: results that several scores share, by a key of their own; see `precision_recall_f1`.

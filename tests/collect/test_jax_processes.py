@@ -122,7 +122,7 @@ def test_each_process_counts_its_own_rows_and_has_the_scores_of_all_rows(found, 
 def test_counting_that_fails_in_one_process_raises_in_both(found):
     first, second = found["counts_that_fail"]
     assert first["error"] == (
-        "CaptureError: Metrics: counting the rows failed in another process; what went wrong is told there."
+        "CaptureError: Metrics: counting the rows failed in another process; its own message says why."
     )
     assert second["error"].startswith("DataError: Metrics: the model has 4 classes (0, 1, 2, 3), the targets hold 9.")
     for each in (first, second):
