@@ -276,7 +276,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._claim.release()
         self._resume(None)  # for a fit that had no epoch to train
         if len(self.history.epochs) == self._recorder.resumed_epochs:
-            self._warn_once("idle", "no epoch of this fit was scored. See validation_freq.")
+            self._warn_once("idle", "no epoch of this fit was scored. Check validation_freq.")
 
     def _resume(self, epoch: int | None) -> None:
         if self._log is not None:

@@ -172,7 +172,7 @@ def check_choice(name: str, value: object, choices: Sequence[object], more: str 
     >>> check_choice("verbose", "loud", ("auto", True, False))
     Traceback (most recent call last):
         ...
-    ValueError: Metrics: verbose must be 'auto', True, False; received 'loud'.
+    ValueError: Metrics: verbose must be one of 'auto', True, False; received 'loud'.
     """
     if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
-        raise ValueError(f"Metrics: {name} must be {', '.join(map(repr, choices))}{more}; received {value!r}.")
+        raise ValueError(f"Metrics: {name} must be one of {', '.join(map(repr, choices))}{more}; received {value!r}.")

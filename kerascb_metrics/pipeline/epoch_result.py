@@ -22,7 +22,7 @@ CUT_SHORT = "the pass was cut short by stop_evaluating"
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one pass came to; with several outputs each name begins with that of its output.
+    """The result of one pass; with several outputs each name begins with that of its output.
 
     Attributes:
         values: what the history records, name → float or array.
@@ -68,8 +68,8 @@ def score_output(
         scoring: the `Scoring` of the output.
         on_error: called with (name, error) for a score that raised; returns the value to record, or raises.
         complete: whether the pass saw all of its data; if not, every score is nan.
-        shapes: name → shape of its values in earlier epochs, to which those of this one are added. Another shape is an
-            error: its numbers would go under the names of others.
+        shapes: name → shape of its values in earlier epochs, to which those of this one are added. A different shape
+            is an error, because its values would get wrong names.
     """
     undefined = None if complete else CUT_SHORT
     scores, bounds = _scored(tally, scoring, undefined)
@@ -121,7 +121,9 @@ def _refuse_other_shapes(scores: ScoreValues, shapes: Shapes) -> None:
         shape = np.shape(scores.values[name])
         known = shapes.setdefault(name, shape)
         if shape != known:
-            scores.errors[name] = ValueError(f"it returned values of shape {shape}, in earlier epochs {known}.")
+            scores.errors[name] = ValueError(
+                f"it returned values of shape {shape}, but {known} in earlier epochs. Return one shape."
+            )
 
 
 def _by_class(bounds: Bounds, class_names: tuple[str, ...]) -> Bounds:

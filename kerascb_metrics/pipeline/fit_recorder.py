@@ -68,10 +68,10 @@ class Recorder:
         self.reader.begin(epoch, facts)
 
     def record(self, collect: Callable[[], Pass]) -> dict[str, float]:
-        """Score the pass and write it down.
+        """Score and record the pass.
 
         Args:
-            collect: called for the `Pass`; may raise, as everything that follows.
+            collect: called for the `Pass`; may raise.
 
         Returns:
             What goes to `logs`, name → float, without prefix: the same names in every epoch.
@@ -126,8 +126,8 @@ class Recorder:
         if known and not self._width_described:
             self._width_described = True
             self._describe(
-                f"{', '.join(known)}: the middle of an interval (history.bounds), which holds the exact value; in "
-                f"epoch {self._epoch + 1} at most {widest(known):.1e} wide."
+                f"{', '.join(known)}: midpoint of an interval that holds the exact value, see history.bounds. Width in "
+                f"epoch {self._epoch + 1}: at most {widest(known):.1e}."
             )
 
     def _score_failed(self, name: str, error: Exception, shapes: str) -> float:

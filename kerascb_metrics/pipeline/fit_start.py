@@ -59,9 +59,9 @@ def warn_if_idle(callback: Any, model: Any, warn: Callable[[object, str], None])
         warn: called with (topic, sentence).
     """
     if not fit_validates(model):
-        warn("idle", "fit() has no validation data, so nothing is scored. Pass it validation_data=….")
+        warn("idle", "fit() has no validation data, so nothing is scored. Pass validation_data=… to fit().")
     elif not fit_list_holds(callback, model):
-        warn("idle", "nothing is scored inside another callback. List Metrics itself in fit(callbacks=[…]).")
+        warn("idle", "Metrics is inside another callback, so nothing is scored. Add it directly to fit(callbacks=[…]).")
 
 
 def warn_if_not_gathered(warn: Callable[[object, str], None]) -> None:
@@ -73,6 +73,6 @@ def warn_if_not_gathered(warn: Callable[[object, str], None]) -> None:
     if (count := separate_processes()) > 1:
         warn(
             "processes",
-            f"torch.distributed has {count} processes. Each of them scores its own validation rows, and nothing is "
-            "gathered. Give each process all rows, or the scores are those of a part.",
+            f"torch.distributed has {count} processes. Each of them scores only its own validation "
+            "rows. To score the whole set, give every process all rows.",
         )

@@ -112,15 +112,15 @@ class Reader(RowConsumer):
 
     def notify_kept(self, kept: bool) -> None:
         """Note whether the rows are kept, for the warning at the end of the pass."""
-        begun = f"epoch {self._epoch + 1}: the rows of the validation pass take more than memory='auto' keeps"
+        begun = f"epoch {self._epoch + 1}: the validation rows take more than memory='auto' keeps"
         if not kept:
             self._warning = (
                 f"{begun}, so only counts were kept. Label scores stay exact; ROC AUC and average precision are the "
-                "middle of the intervals in `history.bounds`; `predictions` is None. memory='exact' keeps the rows, "
-                "memory='bounded' never does, and says nothing."
+                "midpoints of the intervals in `history.bounds`; `predictions` is None. Pass memory='exact' to keep "
+                "the rows, or memory='bounded' to keep counts without this warning."
             )
         elif self._why_kept:
-            self._warning = f"{begun}, and were kept: {self._why_kept}."
+            self._warning = f"{begun}, but were kept: {self._why_kept}."
 
     def inspect(self, batches: Sequence[Captured]) -> None:
         """Settle the tasks, so that all processes agree."""
@@ -184,7 +184,9 @@ class Reader(RowConsumer):
 
     def _rows_of(self, batches: Sequence[Captured], counted: bool = False) -> Rows:
         if not batches:
-            raise DataError("Metrics: the validation pass ran no batch, so there is nothing to score.")
+            raise DataError(
+                "Metrics: the validation pass had no batch, so there is nothing to score. Check that it has data."
+            )
         outputs = self._outputs_of(batches[0])
         parts = outputs.split(batches, self._plan.only)
         if not self._plans:
@@ -249,7 +251,7 @@ class Reader(RowConsumer):
         return f"they are needed for {', '.join(names)}" if names else ""
 
     def _has_many_classes(self, rows: Rows) -> str:
-        """Say so where the tables of all classes would take a good part of what the rows take."""
+        """Return why the rows are kept, if the tables of all classes would take a good part of their memory."""
         tables = sum(
             tables_of(plan.task.kind, rows[output].columns)
             for output, plan in self._plans_of(rows).items()

@@ -45,7 +45,7 @@ def area_scores() -> Iterator[Score]:
 
 
 def one_sided(tally: Tally) -> str:
-    """Say which classes cannot be ranked."""
+    """Describe the classes that cannot be ranked."""
     empty = [name for name, mass in zip(tally.class_names, tally.true_mass, strict=True) if mass == 0]
     names = ", ".join((empty or tally.unranked)[:5])
     return f"no true label of class {names}" if empty else f"every row has the label {names}"
@@ -120,7 +120,7 @@ def _average_of_classes(values: np.ndarray, tally: Tally, average: str | None) -
 
 
 def roc_auc(tally: Tally, name: str) -> Value:
-    """The area of one of scikit-learn's names, where rankings give it, else from its scorer."""
+    """Return the ROC AUC for a scikit-learn scorer name, from the rankings if possible."""
     if not _is_ranked(name, tally):
         value: Value = run_named_scorer(name, tally)
         return value

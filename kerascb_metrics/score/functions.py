@@ -1,4 +1,4 @@
-"""Metric functions `(y_true, y_pred)`, called with labels, or with counts where they are known to need no more."""
+"""Metric functions `(y_true, y_pred)`, called with labels, or with counts if they are enough."""
 
 import functools
 import inspect
@@ -73,7 +73,7 @@ def counted_scores(options: Options) -> Iterator[Score]:
 
 
 def function_score(name: str, function: Function, options: Options) -> Score:
-    """Return the score of a metric function, whose direction nobody knows."""
+    """Return the score of a metric function, whose direction is unknown."""
     return Score(
         name,
         partial(run_function, function, options=options),
@@ -90,7 +90,7 @@ def needs_of(function: Function) -> dict[Kind, Needs]:
 
 
 def run_function(function: Function, tally: Tally, options: Options) -> Any:
-    """Call a metric function with labels, or with the counts where it is known to need no more."""
+    """Call a metric function with labels, or with the counts if they are enough."""
     inner, own = unwrapped(function)
     if _among(inner, COUNTED) and "zero_division" in inspect.signature(inner).parameters:
         own = {"zero_division": options.zero_division, **own}

@@ -72,7 +72,7 @@ def kappa(tally: Tally) -> float:
 def auc(tally: Tally, options: Options) -> Value:
     """Area under the ROC curve, as `sklearn.metrics.roc_auc_score`; one-vs-rest for several classes."""
     if tally.kind == "multiclass" and tally.scale == "margin":
-        raise Undefined("the outputs are margins, which one-vs-rest AUC does not compare")
+        raise Undefined("one-vs-rest AUC is not defined for margins, which classes cannot be compared by")
     return binary_auc(tally) if tally.kind == "binary" else columns_auc(tally, options.average_for(tally.kind))
 
 

@@ -39,7 +39,8 @@ def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
         options: the options of all of them.
 
     Raises:
-        ValueError: for an empty `scoring=`, an unknown name, two scores of one name, or an object that is no score.
+        ValueError: for an empty `scoring=`, an unknown name, two scores with the same name, or an object that is not a
+            score.
     """
     if scoring is None:
         return tuple(named_scores(options)[name] for name in PANEL)
@@ -71,8 +72,8 @@ def _with_cells(named: list[tuple[str, Any]]) -> dict[str, Any]:
     other = sources.get("confusion", "confusion")
     if not isinstance(other, str) or other != "confusion":
         raise ValueError(
-            f"Metrics: the cells of {CONFUSION_CELLS!r} are recorded under 'confusion', which is the name of another "
-            "score. Give that one another name."
+            f"Metrics: {CONFUSION_CELLS!r} is recorded as 'confusion', but another score has that name. Rename "
+            "the other score."
         )
     return {**sources, "confusion": CONFUSION_CELLS}
 
@@ -116,7 +117,8 @@ def _check_source(source: Any) -> None:
     if name is not None:
         scorer = f"{NEED_SCORES[name]!r}, or " if NEED_SCORES[name] else ""
         raise ValueError(
-            f"Metrics: {name} needs scores, and a metric function is called with labels. Name the scorer: {scorer}"
+            f"Metrics: {name} needs probabilities or decision values, but a metric function receives labels. Pass a "
+            f"scorer: {scorer}"
             f"make_scorer({name}, response_method='predict_proba')."
         )
     if callable(source):

@@ -87,7 +87,12 @@ class Plan:
         return self._tasks.get(output, self._tasks.get(None, sole))
 
     def scoring_of(self, output: str | None, outputs: Collection[str] = ()) -> Scoring | None:
-        """Return the `Scoring` of an output, or None where it is not scored."""
+        """Return the `Scoring` of an output, or None if it is not scored.
+
+        Args:
+            output: its name; None for the only one.
+            outputs: the names of all outputs, where there are several.
+        """
         if output is None and self._whole is None:
             return self._own_scoring(next(iter(self._by_output))) if len(self._by_output) == 1 else None
         if self.only not in (None, output) and output is not None:
@@ -104,7 +109,8 @@ class Plan:
             scored: the outputs that have targets, as in `Outputs.keys`; None: all.
 
         Raises:
-            ValueError: for names of other outputs, scores that a task cannot have, and names of scores that collide.
+            ValueError: if an output does not exist, a score is not defined for its task, or two scores would have the
+                same name.
             DataError: for a compiled loss that cannot be read, where the task has to come from it.
         """
         self.check_names(outputs)
@@ -116,8 +122,8 @@ class Plan:
         named = {*by_output, *self._tasks, self.only} - {None, *outputs.all_names}
         if named:
             raise ValueError(
-                f"Metrics: scoring=, task= or output= names {', '.join(sorted(map(str, named)))}; the model's outputs "
-                f"are {', '.join(map(str, outputs.names)) or 'one only'}."
+                f"Metrics: scoring=, task= or output= names {', '.join(sorted(map(str, named)))}, but "
+                f"{_listed(outputs)}."
             )
 
     def check_scores(self, outputs: Outputs, scored: Iterable[str | None]) -> None:
@@ -140,7 +146,7 @@ class Plan:
             of_output = "" if output is None else f"output {output!r}: "
             remedy = "task=" if output is None else f"task={{{output!r}: …}}, such as "
             raise DataError(
-                f"Metrics: {of_output}{reading.problem}. Say what the outputs are: pass {remedy}"
+                f"Metrics: {of_output}{reading.problem}. To describe the outputs, pass {remedy}"
                 "Multiclass(from_logits=True), or Binary, Multilabel or Regression."
             )
 
@@ -166,11 +172,15 @@ class Plan:
     def directions(
         self, outputs: Collection[str] = (), scored: Iterable[str | None] | None = None
     ) -> dict[str, bool | None]:
-        """Return name → True where greater is better, False where less is, None where that is not known.
+        """Return the direction of every score.
 
-        `scored`: those of the outputs that have targets; None: all.
+        Args:
+            outputs: the names of the model's outputs where there are several; empty for one.
+            scored: those of the outputs that have targets; None: all.
 
-        The names are those of the history and, cells included, of `logs`; `<output>_` before them for several outputs.
+        Returns:
+            Name → True if higher is better, False if lower is better, None if unknown. The names are those of the
+            history and, cells included, of `logs`; with several outputs each begins with that of its output.
         """
         known: dict[str, bool | None] = {}
         for output in (outputs or (None,)) if scored is None else scored:
@@ -187,9 +197,17 @@ class Plan:
         return [output for output in outputs if output in named and self.scoring_of(output, outputs) is not None]
 
     def mode_to_monitor(self, name: str, outputs: Collection[str] | None = ()) -> Literal["max", "min"]:
-        """Return "max" or "min" for a score to be monitored; raise `ValueError`, with the way out, for any other.
+        """Return the direction of a score that a Keras callback is to monitor.
 
-        Arguments as in `mode`.
+        Args:
+            name: the name of the score.
+            outputs: as in `mode`.
+
+        Returns:
+            "max" or "min".
+
+        Raises:
+            ValueError: for a name that has several values per epoch, no known direction, or no score.
         """
         mode, directions = self.mode(name, outputs), self.directions(self._supposed(outputs))
         if name in self._by_class(self._supposed(outputs)):
@@ -200,21 +218,27 @@ class Plan:
         if mode is None and name in directions:
             raise ValueError(
                 f"Metrics: cannot tell whether a higher {name!r} is better (a plain function). Make a scorer "
-                "of it with make_scorer(…, greater_is_better=…), or write monitor= and mode= yourself."
+                "of it with make_scorer(…, greater_is_better=…), or pass monitor= and mode= to the Keras callback."
             )
         if mode is None:
             known = [known for known, greater in directions.items() if greater is not None]
             raise ValueError(
-                f"Metrics: {name!r} is no score of this callback with a known direction; those are: "
-                f"{', '.join(known) or 'none'}. For another write monitor= and mode= yourself."
+                f"Metrics: {name!r} is not a score of this callback with a known direction; those are: "
+                f"{', '.join(known) or 'none'}. For another one, pass monitor= and mode= to the Keras callback."
             )
         return mode
 
     def mode(self, name: str, outputs: Collection[str] | None = ()) -> Literal["max", "min"] | None:
-        """Return "max", "min" or None for a name in `logs`, without `val_`.
+        """Return the direction of a name in `logs`.
 
-        A value a class goes the way of its score, and so does a score that was renamed. Where the outputs are not known
-        (None), any of them may stand before the name of a score.
+        The value of one class has the direction of its score, and so does a renamed score.
+
+        Args:
+            name: without `val_`.
+            outputs: the names of the outputs; None where they are not known: then any of them may begin the name.
+
+        Returns:
+            "max", "min", or None where the direction is not known.
         """
         name = name.removeprefix(RENAMED)
         for known, greater_is_better in self.directions(self._supposed(outputs)).items():
@@ -258,3 +282,10 @@ class Plan:
 
     def _is_by_output(self, outputs: Collection[str]) -> bool:
         return bool(self._by_output) and len(outputs) > 1 and set(self._by_output) <= set(outputs)
+
+
+def _listed(outputs: Outputs) -> str:
+    """Say which outputs there are, for a message."""
+    if not outputs.names:
+        return "the model has a single output. Leave the names out"
+    return f"the model's outputs are {', '.join(outputs.names)}. Use one of these names"

@@ -37,7 +37,7 @@ class Options:
 
 
 class Undefined(Exception):
-    """A score that the rows leave undefined: the value to record, and the cause in words."""
+    """Raised by a score that is undefined: `value` is recorded, `cause` explains it."""
 
     def __init__(self, cause: str, value: Value = float("nan")) -> None:
         super().__init__(cause)
@@ -95,7 +95,11 @@ class Score:
 
 
 def rows_of(tally: Tally) -> ExactTally:
-    """Return the tally with its rows, for a score that needs them."""
+    """Return the tally with its rows, for a score that needs them.
+
+    Raises:
+        ValueError: if the rows were not kept.
+    """
     if not isinstance(tally, ExactTally):
         raise ValueError("it needs the rows, which were not kept. Pass memory='exact'.")
     return tally

@@ -97,14 +97,22 @@ class Scoring:
         return [score.name for score in scores if score.needs_rows(kind)]
 
     def check(self, kind: Kind, loss: str | None = None) -> None:
-        """Raise `ValueError` where a kind of task cannot have the scores; `loss`: its name, where it is known."""
+        """Check that the scores are defined for a kind of task.
+
+        Args:
+            kind: the kind of task.
+            loss: the name of the compiled loss, for messages.
+
+        Raises:
+            ValueError: for a score or an average that the task does not have, or a score that needs rows that
+                memory="bounded" does not keep.
+        """
         undefined = [score.name for score in self.for_kind(kind) if kind not in score.needs]
         if undefined and kind == "regression":
             of_loss = "" if loss is None else f" (the loss is {loss})"
             raise ValueError(
-                f"Metrics: a regression task has no panel, and so no {', '.join(undefined)}{of_loss}. Name regression "
-                "scores, as in scoring=['r2', 'neg_mean_absolute_error']; or name the task if it is another one, as in "
-                "task='binary'."
+                f"Metrics: a regression task has no {', '.join(undefined)}{of_loss}. Pass regression scores, as in "
+                "scoring=['r2', 'neg_mean_absolute_error']; or, if this is not regression, pass task=."
             )
         if undefined:
             raise ValueError(
@@ -135,6 +143,9 @@ class Scoring:
             tally: of a task that `check` accepts.
             undefined: why nothing can be scored, where that is known; else `tally.undefined`.
             only: the names of the scores to compute; None: all.
+
+        Returns:
+            The `ScoreValues`; a score that failed is nan there, with its error.
         """
         found = ScoreValues()
         undefined = undefined or tally.undefined

@@ -65,8 +65,8 @@ def _common_rule(tally: StreamingTally) -> Labeling:
         return tally.rule
     if len(np.unique(labels)) > 1:  # so all processes raise
         raise DataError(
-            "Metrics: a binary task has two target labels; for the one that is not positive, processes that train "
-            f"together have {some(labels)}."
+            f"Metrics: a binary task needs two target labels, but the processes have different negative labels: "
+            f"{some(labels)}. Use the same labels in every process."
         )
     classes = np.array([labels[0], tally.classes[1]]).astype(np.float64 if floats.any() else np.int64)
     named_by_label = [str(one) for one in tally.classes] == list(tally.class_names)

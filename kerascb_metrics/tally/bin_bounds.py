@@ -1,7 +1,7 @@
 """Ranking scores from counts in bins: the interval in which the exact value lies, and the curve.
 
-Rows of different bins are in a known order. Of the rows of one bin nothing is known but how many are of the class, so
-the bounds take the worst order and the best. Where a bin holds one value only, its rows are tied, and nothing is open.
+Rows of different bins are in a known order. Within a bin only the number of rows per class is known, so the bounds use
+the worst and the best order. The rows of a bin that holds a single value are tied, and their order is not open.
 """
 
 import numpy as np

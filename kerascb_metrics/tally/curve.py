@@ -68,7 +68,7 @@ class Curve:
 
 
 class Points:
-    """Chooses the points of a curve that are kept, while its rows go by in the order of their scores.
+    """Selects the points of a curve to keep, in one pass over the sorted rows.
 
     Evenly spaced by rows and by the rows of the rarer class, so that neither axis has gaps; and closer and closer
     towards the top, where precision moves most.

@@ -87,7 +87,7 @@ class ExactTally(Tally):
 
     @cached_property
     def cells(self) -> Cells:
-        """A few rows that count as all rows do, in the targets' own labels: (y_true, y_pred, weights).
+        """Weighted rows with the label scores of all rows, in the targets' own labels: (y_true, y_pred, weights).
 
         A single label is a binary problem to scikit-learn, so its rows of neither true nor predicted label count too.
         """

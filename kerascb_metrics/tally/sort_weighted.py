@@ -123,7 +123,7 @@ def running_sum(values: np.ndarray) -> np.ndarray:
 def _sorted_keys(y_score: np.ndarray) -> np.ndarray:
     """Score and row number in one integer, the score in the upper half, highest first: faster than `argsort`."""
     if len(y_score) > int(_ROW):
-        raise ValueError(f"weighted rows are ranked up to {int(_ROW)} at a time; received {len(y_score)}.")
+        raise ValueError(f"at most {int(_ROW)} weighted rows can be ranked at once; received {len(y_score)}.")
     keys = np.empty(len(y_score), np.uint64)
     places = y_score if y_score.dtype == np.float32 else _dense_ranks(y_score)
     for block in cut.blocks(keys):

@@ -21,7 +21,7 @@ from kerascb_metrics.tally.exact import ExactTally, rankable
 from kerascb_metrics.tally.ranking import POINTS, Ranking, points_each
 from kerascb_metrics.tally.tally import Tally
 
-# What one class takes: the counts of its rows, and of the others, in each bin.
+# Bytes per class: the counts of its rows, and of the others, in each bin.
 TABLE_BYTES = 2 * BINS * 8
 
 
@@ -86,7 +86,7 @@ class StreamingTally(Tally):
 
     @property
     def cells(self) -> Cells:
-        """A few rows that count as all rows do; of a single label the cells that have some weight."""
+        """A few weighted rows with the label scores of all rows; of a single label the cells that have some weight."""
         if self.kind == "multilabel" and len(self.classes) == 1:
             return single_cells(self.label_tables[0])
         return super().cells
@@ -164,8 +164,8 @@ class Accumulator:
         weighted = labeled.sample_weight is not None
         if self._weighted not in (None, weighted):
             raise DataError(
-                "Metrics: some validation batches came without sample_weight, others with. Give it with each batch or "
-                "with none; a weight of 1 counts a row as it is."
+                "Metrics: some validation batches have sample_weight and others do not. Pass it for every batch or for "
+                "none; 1 is the neutral weight."
             )
         self._weighted = weighted
         exact = ExactTally(labeled)
@@ -186,7 +186,7 @@ class Accumulator:
         binning = _binning_for(part, y_score, dtype)
         if self._binning not in (None, binning):
             raise DataError(
-                "Metrics: some validation batches have outputs of another dtype than others, which cannot be counted "
+                "Metrics: the outputs have different dtypes in different validation batches, so they cannot be counted "
                 "together. Pass memory='exact'."
             )
         self._binning = binning
@@ -249,8 +249,8 @@ def _rule_of_both(one: StreamingTally, other: StreamingTally) -> Labeling:
     certain = [part for part in (one, other) if part.kind == "binary" and part.has_other_class]
     if len(certain) == 2:
         raise DataError(
-            f"Metrics: a binary task has two target labels; received {', '.join(map(str, one.classes))} in some "
-            f"batches and {', '.join(map(str, other.classes))} in others."
+            f"Metrics: a binary task needs two target labels; received {', '.join(map(str, one.classes))} in some "
+            f"batches and {', '.join(map(str, other.classes))} in others. Mend them, or pass task='multiclass'."
         )
     source = (certain or [one])[0].rule
     return replace(one.rule, classes=source.classes, class_names=source.class_names, pos_index=source.pos_index)

@@ -122,7 +122,7 @@ class Tally(Protocol):
 
     @cached_property
     def cells(self) -> Cells:
-        """A few rows that count as all rows do, in the targets' own labels: (y_true, y_pred, weights)."""
+        """Weighted rows with the label scores of all rows, in the targets' own labels: (y_true, y_pred, weights)."""
         if self.kind == "multilabel":
             return label_cells(self.label_tables)
         return self.classes[self.counts.y_true], self.classes[self.counts.y_pred], self.counts.weight

@@ -101,7 +101,7 @@ def test_monitor_knows_directions():
     metrics = Metrics(["f1", "confusion", "neg_log_loss"])
     modes = {name: metrics.monitor(name)["mode"] for name in ("f1", "tp", "tn", "fp", "fn", "neg_log_loss")}
     assert modes == {"f1": "max", "tp": "max", "tn": "max", "fp": "min", "fn": "min", "neg_log_loss": "max"}
-    with pytest.raises(ValueError, match=r"'accuracy' is no score of this callback.*f1.*mode="):
+    with pytest.raises(ValueError, match=r"'accuracy' is not a score of this callback.*f1.*mode="):
         metrics.monitor("accuracy")
     with pytest.raises(ValueError, match=r"cannot tell whether a higher 'f1_score' is better.*mode="):
         Metrics(f1_score).monitor("f1_score")

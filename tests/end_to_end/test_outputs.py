@@ -243,9 +243,9 @@ def test_monitors_need_no_mode():
     assert before_the_fit.monitor("b_neg_log_loss") == {"monitor": "val_b_neg_log_loss", "mode": "max"}
     with pytest.raises(ValueError, match="'a_f1' has one value per class"):
         before_the_fit.monitor("a_f1")
-    with pytest.raises(ValueError, match=r"'c_f1' is no score .* those are: a_f1, b_neg_log_loss"):
+    with pytest.raises(ValueError, match=r"'c_f1' is not a score .* those are: a_f1, b_neg_log_loss"):
         Metrics({"a": ["f1"], "b": ["neg_log_loss"]}).monitor("c_f1")
-    with pytest.raises(ValueError, match="'c_f1' is no score"):
+    with pytest.raises(ValueError, match="'c_f1' is not a score"):
         metrics.monitor("c_f1")
 
 
@@ -271,10 +271,10 @@ def test_evaluate(compiled):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"output": "d"}, "task= or output= names d; the model's outputs are a, b, c"),
+        ({"output": "d"}, "task= or output= names d, but the model's outputs are a, b, c"),
         ({"output": "c"}, "output 'c' has no targets"),
-        ({"scoring": {"a": ["f1"], "d": ["f1"]}}, "names d; the model's outputs are a, b"),
-        ({"task": {"d": "binary"}}, "names d; the model's outputs are a, b"),
+        ({"scoring": {"a": ["f1"], "d": ["f1"]}}, "names d, but the model's outputs are a, b"),
+        ({"task": {"d": "binary"}}, "names d, but the model's outputs are a, b"),
         ({"task": {"b": "binary"}}, "output 'b': a binary task needs outputs with one or two columns"),
     ],
     ids=str,
@@ -301,5 +301,5 @@ def test_targets_that_cannot_be_paired(form, y, message):
 
 def test_output_names_an_output_of_a_single_output_model():
     model = keras.Sequential([keras.Input((1,)), layers.Identity()])
-    with pytest.raises(ValueError, match="names a; the model's outputs are one only"):
+    with pytest.raises(ValueError, match="names a, but the model has a single output"):
         Metrics(output="a").evaluate(model, (A, Y["a"]))

@@ -113,7 +113,7 @@ class Composite(keras.callbacks.Callback):
 
 def test_metrics_inside_another_callback_warns_that_it_scores_nothing():
     model, metrics = echo_model(), Metrics()
-    with pytest.warns(UserWarning, match="nothing is scored inside another callback"):
+    with pytest.warns(UserWarning, match="inside another callback, so nothing is scored"):
         model.fit(X, Y, validation_data=(X, Y), verbose=0, callbacks=[Composite(metrics)])
     assert metrics.f1s == []
 

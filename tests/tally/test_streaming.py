@@ -260,7 +260,7 @@ def test_weights_of_many_sizes(largest):
 def test_parts_of_different_dtype_are_refused():
     y, p = np.array([0.0, 1.0]), np.array([0.1, 0.9])
     batches = [(np.tile(y, 2**20), np.tile(p, 2**20).astype(dtype)) for dtype in ("float16", "float32")]
-    with pytest.raises(DataError, match="outputs of another dtype"):
+    with pytest.raises(DataError, match="the outputs have different dtypes"):
         scored(batches)
 
 
