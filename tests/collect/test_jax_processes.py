@@ -124,7 +124,9 @@ def test_counting_that_fails_in_one_process_raises_in_both(found):
     assert first["error"] == (
         "CaptureError: Metrics: counting the rows failed in another process; its own message says why."
     )
-    assert second["error"].startswith("DataError: Metrics: the model has 4 classes (0, 1, 2, 3), but the targets hold 9.")
+    assert second["error"].startswith(
+        "DataError: Metrics: the model has 4 classes (0, 1, 2, 3), but the targets hold 9."
+    )
     for each in (first, second):
         assert_binary(each["after"], ORDER)
 
