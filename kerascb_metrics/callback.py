@@ -10,6 +10,7 @@ from kerascb_metrics.collect import validation_hook
 from kerascb_metrics.collect.batches import Pass
 from kerascb_metrics.collect.callback_order import callbacks_of_fit, move_callback
 from kerascb_metrics.collect.claims import Claim
+from kerascb_metrics.collect.function_model import as_model, problem_with
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
@@ -21,6 +22,7 @@ from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.pipeline.fit_start import (
     check_outputs,
     refuse_listed_twice,
+    warn_if_apart,
     warn_if_idle,
     warn_if_not_gathered,
 )
@@ -53,6 +55,10 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             makes one `model.predict` pass over it. `(x, y)` or `(x, y, sample_weight)` of arrays, or a dataset,
             PyDataset, DataLoader or generator of such tuples.
         validation_batch_size, validation_steps, validation_freq: as in `fit`, for `validation_data`.
+        model: with `validation_data`: what predicts it, if not the model that `fit` trains. A Keras model, such as
+            `distiller.student`, whose own compiled loss is read; or a function that gets the x of a batch, as tensors,
+            and returns outputs: `lambda x: ops.sum(user(x["user"]) * item(x["item"]), axis=-1)`. A deep copy of a
+            `Metrics` has the same model, and a pickle has none. `metrics.model` is the model that `fit` trains.
         prefix: how the keys in `logs` begin, such as "test_"; None: "val_". It needs `validation_data`.
         error_score: "raise_first" raises in the first scored epoch, and later records nan with one warning;
             "raise" always raises; a number is recorded with one warning.
@@ -70,7 +76,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         verbose: "auto" prints once how the outputs are interpreted, unless `fit` is silent; True or False.
 
     Attributes:
-        options: the arguments, in one frozen object; each of them is an attribute too.
+        options: the arguments, in one frozen object; each of them but `model` is an attribute too.
         history: a `ScoreHistory`, name → list of values, one per scored epoch. Each fit starts a new one.
         f1s, precision, recall, kappa, auc, confusion: those lists, by name.
         predictions: the `Predictions` of the last scored epoch.
@@ -116,6 +122,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         validation_batch_size: int | None = None,
         validation_steps: int | None = None,
         validation_freq: int | Collection[int] = 1,
+        model: Any = None,
         prefix: str | None = None,
         error_score: ErrorScore = "raise_first",
         memory: Memory = "auto",
@@ -134,6 +141,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             validation_batch_size=validation_batch_size,
             validation_steps=validation_steps,
             validation_freq=validation_freq,
+            model=model,
             prefix=prefix,
             error_score=error_score,
             memory=memory,
@@ -166,7 +174,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         return state
 
     def evaluate(
-        self, model: keras.Model, data: Any, *, batch_size: int | None = None, steps: int | None = None
+        self, model: Any, data: Any, *, batch_size: int | None = None, steps: int | None = None
     ) -> dict[str, Any]:
         """Score a model on other data, such as a test set, with the same scores.
 
@@ -174,7 +182,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         several processes train together, each one scores the data that it is given.
 
         Args:
-            model: a Keras model, compiled or not.
+            model: a Keras model, compiled or not; or a function x → outputs, as the argument `model` of `Metrics`.
             data: as `validation_data`.
             batch_size: for arrays.
             steps: the number of batches to read from data without end.
@@ -183,7 +191,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             A dict, name → float or array: the confusion matrix, or one value per class.
 
         Raises:
-            TypeError: if the first argument is not a Keras model.
+            TypeError: if the first argument is neither a Keras model nor a function.
             CaptureError: if the model cannot predict the data.
             DataError: for targets, outputs or weights that cannot be scored.
             ScoringError: if a score fails.
@@ -194,13 +202,13 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         >>> Metrics(["precision", "recall"]).evaluate(model, (x, y))
         {'precision': 0.5, 'recall': 1.0}
         """
-        if not isinstance(model, keras.Model):
-            raise TypeError(
-                f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
-            )
+        problem = problem_with(model)
+        if problem is not None:
+            raise TypeError(f"Metrics.evaluate takes a Keras model or a function, then the data; {problem}.")
+        predicting = as_model(model)
         recorder = Recorder(self._plan, self.options.use_sample_weight, "raise", describe=lambda message: None)
-        recorder.begin(0, loss_and_output_names(model))
-        recorder.record(lambda: GivenData(data, batch_size, steps).predict(model, recorder.reader))
+        recorder.begin(0, loss_and_output_names(predicting))
+        recorder.record(lambda: GivenData(data, batch_size, steps).predict(predicting, recorder.reader))
         return {name: values[0] for name, values in recorder.history.items()}
 
     # Keras's hooks.
@@ -215,22 +223,25 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         """Reset the lists, check the fit, and install the validation hook."""
         callbacks = callbacks_of_fit(self)
         refuse_listed_twice(self, callbacks)
+        given = None if self.uses_fit_validation else self.options.given_data()
         self._claim.take()
         restore_auto_mode(self._changed_modes)  # of an interrupted fit
         self._reset()
-        check_outputs(self._plan, model_of(self), None if self.uses_fit_validation else self.options.validation_data)
+        scored_model = self.options.scored_model(model_of(self))
+        check_outputs(self._plan, scored_model, None if self.uses_fit_validation else self.options.validation_data)
         others = [other for other in callbacks if isinstance(other, Metrics) and other is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
         self._log = open_log(self.options.log_file, [other.options.log_file for other in others], self._warn_once)
-        if self.uses_fit_validation:
+        if given is None:
             if self._log is not None:
                 self._index = move_callback(index_of_saver_before(self, callbacks), self)
             validation_hook.install(self.model)
             warn_if_idle(self, self.model, self._warn_once)
         else:
-            self._given = self.options.given_data()
-            self._given.refuse(self.model)
+            given.refuse(self.model)
+            self._given = given
+            warn_if_apart(self.options.model, self.model, self._warn_once)
             self._index = move_callback(0, self)
         warn_if_not_gathered(self._warn_once)
         self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
@@ -283,7 +294,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             self._recorder.continue_from(self._log.resume(epoch, self.history.settings))
 
     def _begin(self) -> RowConsumer:
-        self._recorder.begin(self._epoch, loss_and_output_names(self.model))
+        self._recorder.begin(self._epoch, loss_and_output_names(self.options.scored_model(self.model)))
         return self._recorder.reader
 
     def _score(self, collect: Callable[[], Pass], used: Collection[str]) -> dict[str, float]:

@@ -54,6 +54,10 @@ class Backend(Protocol):
 
         return predict
 
+    def call_outside_step(self, function: Callable[[Any], Any], x: Any) -> Any:
+        """Call a function in a predict step that is not compiled; it may use any model as outside the step."""
+        return function(x)
+
     def refuse_unsupported(self, model: Any, *, given: bool = False) -> None:
         """Raise `CaptureError` if the rows of the model cannot be captured.
 

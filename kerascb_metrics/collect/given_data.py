@@ -15,12 +15,15 @@ import keras
 import numpy as np
 from keras import tree
 
-from kerascb_metrics.collect import shadow
+from kerascb_metrics.collect import can_predict, shadow
 from kerascb_metrics.collect.backend import Captured, Tensor, backend
 from kerascb_metrics.collect.batches import Batches, Pass
+from kerascb_metrics.collect.function_model import as_model
 from kerascb_metrics.collect.keras_internals import (
+    compiled_parts,
     get_data_adapter,
     get_keras_mask,
+    models_in_fit,
     state_variables,
     trained_by_another_thread,
 )
@@ -51,18 +54,20 @@ class GivenData:
             dataset, PyDataset, DataLoader or generator that yields such tuples.
         batch_size: for arrays.
         steps: batches per pass; needed for a generator.
+        model: what predicts, a Keras model or a function x → outputs; None: the model that the methods get.
 
     Raises:
         DataError: if the data has no targets.
         ValueError: if `batch_size` or `steps` is not positive, or the lengths of the arrays differ.
     """
 
-    def __init__(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+    def __init__(self, data: Any, batch_size: int | None = None, steps: int | None = None, model: Any = None) -> None:
         _check_positive("validation_batch_size", batch_size)
         _check_positive("validation_steps", steps)
         self._data, self._batch_size, self._steps = data, batch_size, steps
         self._arrays = isinstance(data, tuple | list)
-        self._built_for: tuple[Any, ...] | None = None
+        self._predictor = None if model is None else as_model(model)
+        self._built_for: list[Any] = []
         self._function: Any = None
         self._step: Any = None
         self._shadow: Any = None
@@ -71,13 +76,15 @@ class GivenData:
             self._array_adapter()  # Keras checks the arrays' lengths
 
     def refuse(self, model: Any) -> None:
-        """Raise `CaptureError` if the model cannot predict the data; all processes that train together call this."""
+        """Raise `CaptureError` if the data cannot be predicted; all processes that train together call this."""
+        model = self._predictor or model
         backend().refuse_unsupported(model, given=True)
-        if _needs_call(model) and not shadow.has_call(model):
+        if not can_predict.can_predict(model):
+            inner = can_predict.inner_model(model)
             raise CaptureError(
-                f"Metrics: {type(model).__name__} has no `call`, so it cannot predict validation_data. Score an inner "
-                "model that has one, as in metrics.evaluate(inner_model, data), or give this model a `call` or a "
-                "`predict_step`."
+                f"Metrics: {type(model).__name__} has no `call`, so it cannot predict the data. Pass the model or "
+                f"function that predicts: in a fit Metrics(validation_data=…, model={inner}), otherwise "
+                f"metrics.evaluate({inner}, data)."
             )
         if trained_by_another_thread(model) and state_variables(model):
             raise CaptureError(
@@ -92,7 +99,7 @@ class GivenData:
         """Predict all of the data, once.
 
         Args:
-            model: the model that predicts.
+            model: the model that predicts, if this data has none of its own.
             consumer: consumes rows that are not kept.
             show_progress: whether a long pass shows Keras's progress bar.
 
@@ -103,10 +110,12 @@ class GivenData:
             CaptureError: as `refuse`, and if rows of the data were left out.
             DataError: if a batch has no targets, its parts do not match, or a generator ended early.
         """
+        model = self._predictor or model
         self.refuse(model)
         source = _OnePass(self._data, self._steps)
         batches = Batches(self._known_rows, [consumer])
-        backend().sync_state(model)  # in a hook, only the state of fit may hold the weights
+        for each in (*models_in_fit(), model):  # in a hook, only the state of fit may hold the weights
+            backend().sync_state(each)
         with contextlib.ExitStack() as stack:
             stack.enter_context(preserve_random_state())
             stack.enter_context(backend().evaluation_mode(model))
@@ -131,12 +140,13 @@ class GivenData:
     def _capturing(self, model: Any) -> Iterator[Any]:
         """Yield the model's shadow with a capturing step and function.
 
-        They are built once for what `compile` and `quantize` replace: these set `train_function` to a new value. The
-        step and the shadow stay with the function, which may look them up at every call.
+        They are built once for what `compile` and `quantize` replace. The step and the shadow stay with the function,
+        which may look them up at every call.
         """
         itself = shadow.must_predict_itself(model)
-        key = (model.train_function, model.run_eagerly, model.jit_compile, model.steps_per_execution, itself)
-        if key != self._built_for or key[0] is None:
+        options = [model.run_eagerly, model.jit_compile, model.steps_per_execution, itself]
+        key = [*options, *compiled_parts(model)]
+        if not _are_same(key, self._built_for):
             self._built_for, self._function = key, None
             self._shadow = None if itself else shadow.empty_shadow(model)
         with shadow.model_itself(model) if itself else shadow.filled(self._shadow, model) as predicting:
@@ -152,11 +162,11 @@ class GivenData:
         """Raise if `predict` left rows out: a part of the data is never scored."""
         expected = None if self._known_rows is None else rows_of_all_processes(self._known_rows)
         if rows != expected and (expected is not None or not rows):
-            of = "" if expected is None else f" of {expected}"
+            of, inner = "" if expected is None else f" of {expected}", can_predict.inner_model(model)
             raise CaptureError(
                 f"Metrics: {rows}{of} rows of the given data went through `predict_function`, so nothing was scored "
-                f"(does {type(model).__name__} override `predict`?). Score the inner model that predicts, as in "
-                "metrics.evaluate(inner_model, data)."
+                f"(does {type(model).__name__} override `predict`?). Pass the model or function that predicts: in a "
+                f"fit Metrics(validation_data=…, model={inner}), otherwise metrics.evaluate({inner}, data)."
             )
 
     @property
@@ -185,14 +195,9 @@ class GivenData:
             )
 
 
-def _needs_call(model: Any) -> bool:
-    """Return whether Keras's `predict` calls the model."""
-    own = {name for name in ("predict", "make_predict_function", "predict_step") if _is_own(model, name)}
-    return not own or (own == {"predict_step"} and backend().predict_calls_unbuilt_model and not model.built)
-
-
-def _is_own(model: Any, name: str) -> bool:
-    return name in vars(model) or getattr(type(model), name) is not getattr(keras.Model, name)
+def _are_same(these: list[Any], those: list[Any]) -> bool:
+    """Compare by identity, since variables compare by value; both lists hold their objects, so no id is used again."""
+    return len(these) == len(those) and all(this is that for this, that in zip(these, those, strict=True))
 
 
 def _check_positive(name: str, value: Any) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "axis_of",
     "callbacks_in",
     "calling_list",
+    "compiled_parts",
     "first_validation_batch",
     "fit_list_holds",
     "fit_validates",
@@ -38,6 +39,7 @@ __all__ = [
     "lists_of_all_fits",
     "made_by_keras",
     "model_of",
+    "models_in_fit",
     "put_in_order",
     "refuse_unknown_trainer",
     "state_variables",
@@ -134,6 +136,15 @@ def state_variables(model: Any) -> list[Any]:
     return state
 
 
+def compiled_parts(model: Any) -> list[Any]:
+    """Return what `compile`, `quantize` and LoRA replace by new objects: a function compiled before is then outdated.
+
+    A model that another one trains has no `train_function`, so its variables and the configuration of its `compile`
+    are among them.
+    """
+    return [model.train_function, vars(model).get("_compile_config"), *model.variables]
+
+
 def sync_jax_state(model: Any) -> None:
     """Bring the model's variables up to date on JAX: during a pass they are empty."""
     name = "state_sync" if hasattr(model, "state_sync") else "jax_state_sync"  # its name before Keras 3.16
@@ -210,6 +221,11 @@ def fits_under_way(model: Any) -> int:
     return sum(1 for _ in _fits(model))
 
 
+def models_in_fit() -> list[Any]:
+    """Return the models whose `fit` this thread is in, innermost first; an empty list if none is on the stack."""
+    return [frame.f_locals["self"] for frame in _frames() if frame.f_code is _FIT_CODE and "self" in frame.f_locals]
+
+
 def fit_validates(model: Any) -> bool:
     """Return whether the innermost `fit` of `model` has validation data; True if no `fit` is on the stack."""
     frame = next(_fits(model), None)
@@ -238,11 +254,13 @@ def lists_of_all_fits() -> list[keras.callbacks.CallbackList]:
 
 
 def trained_by_another_thread(model: Any) -> bool:
-    """Return whether another thread is in a `fit` of `model`; False if no `fit` is on a stack."""
+    """Return whether another thread is in a `fit` of `model`, or of a model that contains it.
+
+    False if no `fit` is on a stack.
+    """
     others = (frame for thread, frame in sys._current_frames().items() if thread != threading.get_ident())
-    return any(
-        frame.f_code is _FIT_CODE and frame.f_locals.get("self") is model for top in others for frame in _frames(top)
-    )
+    fits = (frame for top in others for frame in _frames(top) if frame.f_code is _FIT_CODE)
+    return any(_contains(frame.f_locals.get("self"), model) for frame in fits)
 
 
 def first_validation_batch(model: Any) -> int | None:
@@ -268,6 +286,10 @@ def _frames(frame: FrameType | None = None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _contains(trained: Any, model: Any) -> bool:
+    return any(layer is model for layer in _part(trained, "_flatten_layers", _FIT_PASS)())
 
 
 def _fits(model: Any) -> Iterator[FrameType]:

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
+
+from kerascb_metrics.collect.can_predict import can_predict, given_data_arguments
 from kerascb_metrics.collect.keras_internals import fit_list_holds, fit_validates
 from kerascb_metrics.collect.model_facts import loss_and_output_names
 from kerascb_metrics.collect.processes import separate_processes
@@ -59,9 +62,28 @@ def warn_if_idle(callback: Any, model: Any, warn: Callable[[object, str], None])
         warn: called with (topic, sentence).
     """
     if not fit_validates(model):
-        warn("idle", "fit() has no validation data, so nothing is scored. Pass validation_data=… to fit().")
+        advice = "Pass validation_data=… to fit()" if can_predict(model) else f"Pass {given_data_arguments(model)}"
+        warn("idle", f"fit() has no validation data, so nothing is scored. {advice}.")
     elif not fit_list_holds(callback, model):
         warn("idle", "Metrics is inside another callback, so nothing is scored. Add it directly to fit(callbacks=[…]).")
+
+
+def warn_if_apart(model: Any, fitted: Any, warn: Callable[[object, str], None]) -> None:
+    """Warn if the fit trains no weight of the model that predicts.
+
+    Args:
+        model: the argument `model` of the `Metrics`.
+        fitted: the model that the fit trains.
+        warn: called with (topic, sentence).
+    """
+    own = {id(variable) for variable in model.variables} if isinstance(model, keras.Model) else set()
+    trained = {id(variable) for variable in fitted.variables}
+    if own and trained and own.isdisjoint(trained):
+        warn(
+            "apart",
+            f"the model in model= has no weights in common with the {type(fitted).__name__} that this fit trains, so "
+            "its scores change only if something else trains it. Pass a part of the model that is trained.",
+        )
 
 
 def warn_if_not_gathered(warn: Callable[[object, str], None]) -> None:

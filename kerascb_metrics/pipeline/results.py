@@ -104,5 +104,5 @@ class Results:
     @property
     def _outputs(self) -> tuple[str, ...] | None:
         """The names of the model's outputs if there are several, () for one, None if they are not known."""
-        outputs = known_outputs(model_of(self))
+        outputs = known_outputs(self.options.scored_model(model_of(self)))
         return None if outputs is None else outputs.names

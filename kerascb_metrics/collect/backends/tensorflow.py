@@ -42,6 +42,11 @@ class TensorFlowBackend(Backend):
 
         return tapped
 
+    def call_outside_step(self, function: Callable[[Any], Any], x: Any) -> Any:
+        """Call a function outside the context of a replica, where Keras's `predict` cannot be called."""
+        context = tf.distribute.get_replica_context()
+        return function(x) if context is None else context.merge_call(lambda strategy: function(x))
+
     def refuse_unsupported(self, model: Any, *, given: bool = False) -> None:
         """Raise `CaptureError` for what Keras itself cannot do under a strategy.
 

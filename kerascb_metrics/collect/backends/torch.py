@@ -8,7 +8,7 @@ import keras
 import torch
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
-from kerascb_metrics.collect.keras_internals import fits_under_way, joins_torch_processes
+from kerascb_metrics.collect.keras_internals import joins_torch_processes, models_in_fit
 from kerascb_metrics.collect.step_spy import StepSpy
 from kerascb_metrics.exceptions import CaptureError
 
@@ -62,11 +62,12 @@ class TorchBackend(Backend):
 
     @contextlib.contextmanager
     def evaluation_mode(self, model: Any) -> Iterator[None]:
-        """Turn the training mode of the modules off, as Keras's `predict` does; in a fit of the model, restore it.
+        """Turn the training mode of the modules off, as Keras's `predict` does; in a fit, restore it.
 
-        Outside a fit it stays off, as after `predict`: another thread may be predicting.
+        The fit may be that of a model around this one. Outside a fit it stays off, as after `predict`: another thread
+        may be predicting.
         """
-        training = [module for module in model.modules() if module.training] if fits_under_way(model) else []
+        training = [module for module in model.modules() if module.training] if models_in_fit() else []
         model.eval()
         try:
             yield

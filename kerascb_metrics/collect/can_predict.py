@@ -1,0 +1,64 @@
+"""Which models can predict, and which arguments of `Metrics` help where the model of a fit cannot."""
+
+import dis
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from kerascb_metrics.collect.backend import backend
+
+
+def has_call(model: Any) -> bool:
+    """Return whether the model can be called: its `call` is not Keras's own, and can do more than raise."""
+    if "call" in vars(model) or type(model).__call__ is not keras.Model.__call__:
+        return True
+    call = inspect.unwrap(type(model).call)
+    return call is not keras.Model.call and not _only_raises(call)
+
+
+def can_predict(model: Any) -> bool:
+    """Return whether Keras's `predict` can run: the model has a `call`, or a `predict` of its own that needs none."""
+    own = {name for name in ("predict", "make_predict_function", "predict_step") if _is_own(model, name)}
+    needs_call = not own or (own == {"predict_step"} and backend().predict_calls_unbuilt_model and not model.built)
+    return has_call(model) or not needs_call
+
+
+def given_data_arguments(model: Any) -> str:
+    """Return the arguments that score given data for a fit of `model`, as code.
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> given_data_arguments(model)
+    'Metrics(validation_data=…)'
+    """
+    return f"Metrics(validation_data=…{'' if can_predict(model) else f', model={inner_model(model)}'})"
+
+
+def inner_model(model: Any) -> str:
+    """Return the code that names a model inside a trainer model: an attribute that can predict, if it has one.
+
+    >>> class GAN(keras.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> inner_model(GAN())
+    'model.generator'
+    """
+    attributes = {**vars(model), **vars(model).get("_modules", {})}  # PyTorch keeps modules in a dict
+    for name, value in attributes.items():
+        if isinstance(value, keras.Model) and not name.startswith("_") and can_predict(value):
+            return f"model.{name}"
+    return "inner_model"
+
+
+def _is_own(model: Any, name: str) -> bool:
+    return name in vars(model) or getattr(type(model), name) is not getattr(keras.Model, name)
+
+
+def _only_raises(function: Callable[..., Any]) -> bool:
+    """Return whether a function never returns: it does nothing but `raise NotImplementedError`."""
+    code = getattr(function, "__code__", None)
+    return code is not None and not any(
+        instruction.opname.startswith(("RETURN", "YIELD")) for instruction in dis.get_instructions(code)
+    )
