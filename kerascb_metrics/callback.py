@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -244,7 +245,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
 
     def on_validation_begin(self) -> RowConsumer:
         """Return the consumer of the rows of fit's own pass, for the case that they are not kept."""
-        return self._begin()
+        return self._begin(is_fit_pass=True)
 
     def on_validation_pass(self, collect: Callable[[], Pass], logs: Mapping[str, float]) -> dict[str, float]:
         """Score and record the rows of fit's own pass; return what is added to its logs."""
@@ -282,8 +283,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         if self._log is not None:
             self._recorder.continue_from(self._log.resume(epoch, self.history.settings))
 
-    def _begin(self) -> RowConsumer:
-        self._recorder.begin(self._epoch, loss_and_output_names(self.model))
+    def _begin(self, *, is_fit_pass: bool = False) -> RowConsumer:
+        self._recorder.begin(self._epoch, replace(loss_and_output_names(self.model), is_fit_pass=is_fit_pass))
         return self._recorder.reader
 
     def _score(self, collect: Callable[[], Pass], used: Collection[str]) -> dict[str, float]:

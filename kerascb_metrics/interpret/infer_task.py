@@ -1,8 +1,11 @@
 """Which task it is, if the user does not tell: by the compiled loss first, by shapes and values last."""
 
+import numpy as np
+
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.binary import Binary
 from kerascb_metrics.interpret.join import Rows
+from kerascb_metrics.interpret.left_out import Values, as_values, equal_any
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.multiclass import Multiclass
 from kerascb_metrics.interpret.multilabel import Multilabel
@@ -33,6 +36,7 @@ def infer_task(rows: Rows, loss: LossReading) -> Task:
     columns = rows.columns
     one_output = columns == 1
     if loss.family == "regression":
+        _refuse_nan(rows)
         return _infer_regression(rows, loss)
     if loss.family in ("binary", "hinge"):
         return Binary() if one_output else Multilabel()
@@ -40,7 +44,7 @@ def infer_task(rows: Rows, loss: LossReading) -> Task:
         return Binary() if columns in (1, 2) else Multiclass()
     if loss.family in ("categorical", "categorical_hinge"):
         return Binary() if columns == 2 and loss.family == "categorical" else Multiclass()
-    return _infer_from_values(rows, columns, loss.ignore_class)
+    return _infer_from_values(rows, columns, as_values(loss.ignore_class))
 
 
 def _infer_regression(rows: Rows, loss: LossReading) -> Task:
@@ -52,12 +56,12 @@ def _infer_regression(rows: Rows, loss: LossReading) -> Task:
     return Regression()
 
 
-def _infer_from_values(rows: Rows, columns: int, ignore_class: float | None) -> Task:
+def _infer_from_values(rows: Rows, columns: int, ignored: Values) -> Task:
+    _refuse_nan(rows)
     if not are_integral(rows.y_true):
         return Regression()
     if columns == 1:
-        counted = rows.y_true if ignore_class is None else rows.y_true[rows.y_true != ignore_class]
-        if are_zero_one(counted):
+        if are_zero_one(rows.y_true[~equal_any(rows.y_true, ignored)]):
             return Binary()
         raise DataError(
             "Metrics: the loss does not tell the task, and one output column with targets other than 0 and 1 is "
@@ -70,4 +74,20 @@ def _infer_from_values(rows: Rows, columns: int, ignore_class: float | None) -> 
     raise DataError(
         "Metrics: the loss does not tell whether the targets are one-hot (one class per row) or multi-hot (any "
         f"number of labels per row); received targets {rows.y_true.shape}. Pass task='multiclass' or task='multilabel'."
+    )
+
+
+def _refuse_nan(rows: Rows) -> None:
+    """Raise `DataError` for targets that are missing, and name the task of the others."""
+    missing = np.isnan(rows.y_true) if rows.y_true.dtype.kind == "f" else np.zeros(0, bool)
+    if not missing.any():
+        return
+    others = rows.y_true[~missing]
+    if not are_zero_one(others):
+        task = "Multiclass" if are_integral(others) and rows.columns > 1 else "Regression"
+    else:
+        task = "Binary" if rows.columns == 1 else "Multilabel"
+    raise DataError(
+        f"Metrics: {np.count_nonzero(missing)} of {missing.size} targets are NaN. If they are missing, pass "
+        f"task={task}(ignore_class=float('nan'))."
     )

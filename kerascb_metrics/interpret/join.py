@@ -98,9 +98,18 @@ def _one_row_per_position(batch: Batch, has_axis: bool) -> Batch:
     return {
         "y_true": None if targets is None else flatten_targets(targets, shape, columns),
         "y_pred": outputs.reshape(-1, columns),
-        "sample_weight": spread(batch["sample_weight"], shape, "sample weights"),
+        "sample_weight": _weight_per_row(batch["sample_weight"], outputs, shape, columns),
         "mask": spread(batch["mask"], shape, "the mask"),
     }
+
+
+def _weight_per_row(
+    weight: np.ndarray | None, outputs: np.ndarray, shape: tuple[int, ...], columns: int
+) -> np.ndarray | None:
+    """Return one weight per position, or one per position and column if the weights have the outputs' shape."""
+    if weight is not None and columns > 1 and weight.shape == outputs.shape:
+        return weight.reshape(-1, columns)
+    return spread(weight, shape, "sample weights")
 
 
 def _join_optional(name: str, arrays: list[np.ndarray | None]) -> np.ndarray | None:

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from kerascb_metrics._blocks import blocks
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.left_out import Values, equal_any
+from kerascb_metrics.interpret.soft_targets import look_soft
 from kerascb_metrics.interpret.validation import some
 
 _BINARY_REMEDY = (
@@ -15,32 +17,54 @@ _BINARY_REMEDY = (
 )
 
 
-def one_hot_to_index(y_true: np.ndarray) -> npt.NDArray[np.intp]:
+def are_one_hot(y_true: np.ndarray) -> npt.NDArray[np.bool_]:
+    """Return which rows (N, C) have a single 1, and 0 elsewhere.
+
+    >>> are_one_hot(np.array([[0, 1], [1, 1]]))
+    array([ True, False])
+    """
+    ones = y_true == 1
+    return np.asarray((ones | (y_true == 0)).all(axis=1) & (ones.sum(axis=1) == 1))
+
+
+def one_hot_to_index(y_true: np.ndarray, task: str) -> npt.NDArray[np.intp]:
     """Return the class index of each one-hot row.
+
+    Args:
+        y_true: (N, C).
+        task: the name of the task's class, for the message.
 
     Raises:
         DataError: if a row is not one-hot.
 
-    >>> one_hot_to_index(np.array([[0, 1], [1, 0]]))
+    >>> one_hot_to_index(np.array([[0, 1], [1, 0]]), "Binary")
     array([1, 0])
     """
     if not (are_zero_one(y_true) and (y_true.sum(axis=1) == 1).all()):
         raise DataError(
-            "Metrics: targets of the outputs' own shape must be one-hot, with a single 1 per row and 0 elsewhere. If a "
-            "row may have any number of labels, pass task='multilabel'."
+            "Metrics: targets of the outputs' own shape must be one-hot, with a single 1 per row and 0 elsewhere; "
+            f"received rows such as {y_true[~are_one_hot(y_true)][0].tolist()}. {_instead_of_one_hot(y_true, task)}"
         )
     indices: npt.NDArray[np.intp] = y_true.argmax(axis=1)
     return indices
 
 
+def _instead_of_one_hot(y_true: np.ndarray, task: str) -> str:
+    if look_soft(y_true):
+        return f"If they are probabilities, pass task={task}(soft_targets=True)."
+    if y_true.dtype.kind == "f" and np.isnan(y_true).any():
+        return f"If NaN marks missing targets, pass task={task}(ignore_class=float('nan'))."
+    return "If a row may have any number of labels, pass task='multilabel'."
+
+
 def binary_targets(
-    y_true: np.ndarray, task: str = "a binary", remedy: str = _BINARY_REMEDY
+    y_true: np.ndarray, task: str = "Binary", remedy: str = _BINARY_REMEDY
 ) -> tuple[npt.NDArray[np.bool_], np.ndarray]:
     """Return which targets are 1, and the two labels: 0 and 1, or −1 and 1.
 
     Args:
         y_true: targets of any shape.
-        task: what the message calls the task, with its article.
+        task: the name of the task's class, for the message.
         remedy: what the message suggests to pass.
 
     Raises:
@@ -63,44 +87,64 @@ def binary_targets(
 
 
 def _refuse_targets(y_true: np.ndarray, unknown: npt.NDArray[np.bool_], task: str, remedy: str) -> NoReturn:
+    if look_soft(y_true):
+        remedy = f"task={task}(soft_targets=True) if they are probabilities, or task='regression'"
+    elif y_true.dtype.kind == "f" and np.isnan(y_true[unknown]).any():
+        remedy = f"task={task}(ignore_class=float('nan')), which leaves out missing targets"
     raise DataError(
-        f"Metrics: {task} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[unknown])} among the "
-        f"targets. If they are right, pass {remedy}."
+        f"Metrics: a {task.lower()} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[unknown])} among "
+        f"the targets. If they are right, pass {remedy}."
     )
 
 
 def class_indices(
-    y_true: np.ndarray, classes: np.ndarray, ignore_class: float | None
+    y_true: np.ndarray,
+    classes: np.ndarray,
+    ignored: Values = (),
+    weightless: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[np.ndarray, npt.NDArray[np.bool_]]:
-    """Return the column of each target, and which rows do not have the ignored class.
+    """Return the column of each target, and which rows count.
 
     Args:
         y_true: labels (N,), or one-hot rows (N, C).
         classes: the label of each column.
-        ignore_class: the label to ignore, or None. It need not be one of `classes`.
+        ignored: the labels to ignore. They need not be among `classes`.
+        weightless: which rows have weight zero; None if none has. Their labels may be unknown: then they are padding.
 
     Raises:
         DataError: if a label is neither one of `classes` nor ignored.
 
-    >>> class_indices(np.array([7, 5, -1]), np.array([5, 7]), ignore_class=-1)[1]
+    >>> class_indices(np.array([7, 5, -1]), np.array([5, 7]), ignored=(-1,))[1]
     array([ True,  True, False])
     """
     if y_true.ndim == 2:
-        indices = one_hot_to_index(y_true)
-        return indices, np.ones(len(y_true), bool) if ignore_class is None else classes[indices] != ignore_class
-    keep = np.ones(len(y_true), bool) if ignore_class is None else y_true != ignore_class
+        indices = one_hot_to_index(y_true, "Multiclass")
+        return indices, ~equal_any(classes[indices], ignored)
+    keep = ~equal_any(y_true, ignored)
     if _are_column_numbers(classes):
         columns, known = _column_numbers(y_true, len(classes))
     else:
         columns, known = _search(y_true, classes)
     unknown = ~known & keep
+    if weightless is not None and unknown.any():
+        keep = keep & ~(unknown & weightless)
+        unknown &= ~weightless
     if unknown.any():
         raise DataError(
             f"Metrics: the model has {len(classes)} classes ({some(classes)}), but the targets hold "
-            f"{some(y_true[unknown])}. Number the targets by output column, or pass the label of each column as "
-            "task=Multiclass(labels=[…])."
+            f"{some(y_true[unknown])}. {_instead_of_unknown(y_true[unknown])}"
         )
     return columns, keep
+
+
+def _instead_of_unknown(unknown: np.ndarray) -> str:
+    values = np.unique(unknown)
+    if len(values) == 1 and (values != values).all():
+        return "If NaN marks missing targets, pass task=Multiclass(ignore_class=float('nan'))."
+    remedy = "Number the targets by output column, or pass the label of each column as task=Multiclass(labels=[…])"
+    if len(values) == 1 and values.dtype.kind in "iuf":
+        return f"{remedy}. If this value marks rows to leave out, pass task=Multiclass(ignore_class={values[0]:g})."
+    return f"{remedy}."
 
 
 def _are_column_numbers(classes: np.ndarray) -> bool:

@@ -13,26 +13,27 @@ SLACK = 1e-6
 _BFLOAT16_SLACK = 0.02
 
 
-def checked_outputs(outputs: np.ndarray, scale: Scale) -> tuple[np.ndarray, str | None]:
+def checked_outputs(outputs: np.ndarray, scale: Scale, task: str) -> tuple[np.ndarray, str | None]:
     """Return the outputs and None; if some are not finite, zeros instead and the reason why nothing can be scored.
 
     Args:
         outputs: any shape.
         scale: what they are.
+        task: the name of the task's class, for the message.
 
     Raises:
         DataError: if they should be probabilities and are not.
 
-    >>> checked_outputs(np.array([0.5, np.nan]), "probability")
+    >>> checked_outputs(np.array([0.5, np.nan]), "probability", "Binary")
     (array([0., 0.]), '1 of 2 outputs are NaN or infinite')
     """
-    lowest, highest = _min_and_max(outputs)
+    lowest, highest = range_of(outputs)
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         return check_finite(outputs)
     if scale == "probability" and (lowest < 0 or highest > 1 + SLACK):
         raise DataError(
             f"Metrics: the outputs should be probabilities, but range from {lowest:.4g} to {highest:.4g}. If they are "
-            "logits, pass from_logits=True to the loss or to the task, as in task=Binary(from_logits=True)."
+            f"logits, pass task={task}(from_logits=True).{_own_units(task)}"
         )
     return outputs, None
 
@@ -49,7 +50,13 @@ def check_finite(values: np.ndarray) -> tuple[np.ndarray, str | None]:
     return values, None
 
 
-def _min_and_max(values: np.ndarray) -> tuple[float, float]:
+def _own_units(task: str) -> str:
+    if task == "Multiclass":
+        return ""
+    return f" If they are similarities or margins, pass a threshold too: task={task}(threshold=0.0, from_logits=False)."
+
+
+def range_of(values: np.ndarray) -> tuple[float, float]:
     """Return the lowest and the highest value, read in one pass; nan if there is a nan."""
     found = [(values[block].min(), values[block].max()) for block in blocks(values)]
     return (np.min(found), np.max(found)) if found else (0, 0)

@@ -16,7 +16,7 @@ from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.pipeline.last_axis import LastAxes, known_columns
-from kerascb_metrics.pipeline.settling import describe, settle_task
+from kerascb_metrics.pipeline.settling import describe, padding_is_scored, refuse_element_weights, settle_task
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.plan import OutputPlan, Plan
 from kerascb_metrics.score.scoring import Scoring
@@ -233,9 +233,13 @@ class Reader(RowConsumer):
     def _settled(self, output: str | None, rows: Predictions, scoring: Scoring) -> OutputPlan:
         assert self._outputs is not None
         loss = self._outputs.loss_of(output)
+        rows = rows if self._use_sample_weight else rows.unweighted()
         with naming_output(output):
             task = settle_task(self._plan.task_of(output), rows, loss, scoring)
-        self._describe_output(output, f"{describe(task, rows, loss)}.")
+            if self._facts.is_fit_pass:
+                refuse_element_weights(rows, loss)
+        padding = padding_is_scored(task, rows, loss, self._facts.masking_layer)
+        self._describe_output(output, f"{describe(task, rows, loss)}.{padding}")
         return OutputPlan(scoring, task)
 
     def _labeled(self, output: str | None, rows: Predictions) -> LabeledRows:

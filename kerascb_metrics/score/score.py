@@ -64,6 +64,7 @@ class Score:
             task only) or "all".
         ranks_classes: called with a `Tally`; tells whether it ranks each class, so that the curves are kept.
         averages_precision: whether it asks the rankings for average precision, which the same sort can give.
+        averages_columns: whether it is the mean over the columns of a regression, each scored by itself.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Score:
     matrix: Literal["", "binary", "all"] = ""
     ranks_classes: Callable[[Tally], bool] = _never
     averages_precision: bool = False
+    averages_columns: bool = False
 
     @property
     def ranks(self) -> bool:
@@ -85,6 +87,10 @@ class Score:
         """Tell whether counts and rankings do not suffice; None: for every kind of classification."""
         kinds = CLASSIFICATION if kind is None else (kind,)
         return all(self.needs.get(each, "rows") == "rows" for each in kinds)
+
+    def needs_whole_rows(self, kind: Kind) -> bool:
+        """Return whether it cannot be computed if single elements of the rows are left out or weighted."""
+        return self.needs.get(kind) == "rows" and not (kind == "regression" and self.averages_columns)
 
     def blank(self, tally: Tally) -> Value:
         """Return nan in the shape of the score, for a pass that cannot be scored."""
@@ -98,8 +104,10 @@ def rows_of(tally: Tally) -> ExactTally:
     """Return the tally with its rows, for a score that needs them.
 
     Raises:
-        ValueError: if the rows were not kept.
+        ValueError: if the rows were not kept, or are not whole.
     """
     if not isinstance(tally, ExactTally):
         raise ValueError("it needs the rows, which were not kept. Pass memory='exact'.")
+    if tally.by_element:
+        raise ValueError("it needs whole rows, but single elements are left out, or have weights. Leave it out.")
     return tally

@@ -96,16 +96,17 @@ class Scoring:
         scores = self.scores if kind is None else self.for_kind(kind)
         return [score.name for score in scores if score.needs_rows(kind)]
 
-    def check(self, kind: Kind, loss: str | None = None) -> None:
+    def check(self, kind: Kind, loss: str | None = None, *, by_element: bool = False) -> None:
         """Check that the scores are defined for a kind of task.
 
         Args:
             kind: the kind of task.
             loss: the name of the compiled loss, for messages.
+            by_element: whether single elements of a row can be left out or weighted.
 
         Raises:
-            ValueError: for a score or an average that the task does not have, or a score that needs rows that
-                memory="bounded" does not keep.
+            ValueError: for a score or an average that the task does not have, a score that needs rows that
+                memory="bounded" does not keep, or one of whole rows where there are only elements.
         """
         undefined = [score.name for score in self.for_kind(kind) if kind not in score.needs]
         if undefined and kind == "regression":
@@ -126,6 +127,16 @@ class Scoring:
         if self.average == "samples" and kind != "multilabel":
             raise ValueError(f"Metrics: average='samples' needs a multilabel task, this one is {kind}.")
         self._refuse_rows(kind)
+        whole = [score.name for score in self.for_kind(kind) if by_element and score.needs_whole_rows(kind)]
+        if whole:
+            raise ValueError(
+                f"Metrics: {', '.join(whole)} of a {kind} task needs whole rows, but single elements of them are left "
+                "out or weighted. Leave it out of scoring=, as in "
+                f"scoring={[name for name in self.names if name not in whole] or self._instead(kind)!r}."
+            )
+
+    def _instead(self, kind: Kind) -> list[str]:
+        return ["r2"] if kind == "regression" else ["f1"]
 
     def _refuse_rows(self, kind: Kind | None) -> None:
         names = self.needing_rows(kind) if self.memory == "bounded" else []
