@@ -186,8 +186,8 @@ class Accumulator:
         binning = _binning_for(part, y_score, dtype)
         if self._binning not in (None, binning):
             raise DataError(
-                "Metrics: the outputs have different dtypes in different validation batches, so they cannot be counted "
-                "together. Pass memory='exact'."
+                "Metrics: the outputs have different dtypes, or units, in different validation batches, so they cannot "
+                "be counted together. Pass memory='exact'."
             )
         self._binning = binning
         if self._bins is None:

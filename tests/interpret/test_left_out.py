@@ -293,7 +293,7 @@ class Unmasked(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs):
-        return inputs
+        return inputs + 0.0
 
     def compute_mask(self, inputs, previous_mask):
         return None
