@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.columns import one_score, refuse_single_class
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import FromLogits, Kind, Scale
@@ -103,9 +103,10 @@ class Binary:
         columns = rows.columns
         two_columns = columns == 2
         if columns > 2 and rows.y_true.size != rows.y_pred.size:
-            raise DataError(
+            raise MisfitError(
                 f"Metrics: a binary task needs outputs with one or two columns; received outputs {rows.y_pred.shape} "
-                f"and targets {rows.y_true.shape}. Pass task='multiclass' or task='multilabel'."
+                f"and targets {rows.y_true.shape}.",
+                "Give one target per row, or one per column.",
             )
         values = ignored_values(self.ignore_class, loss)
         self._refuse_ignored_classes(values)
@@ -154,7 +155,7 @@ class Binary:
             return labels.astype(np.uint8), flat
         if flat.y_true.ndim == 2:
             flat = without_weightless(flat, lambda y_true, weighted: are_one_hot(y_true))
-            return one_hot_to_index(flat.y_true, "Binary"), flat
+            return one_hot_to_index(flat.y_true, "binary"), flat
         flat = without_weightless(flat, self._are_labels)
         return flat.y_true, flat
 
@@ -169,7 +170,7 @@ class Binary:
             return float(self.threshold or 0)
         # NumPy compares a Python float with float32 outputs in float32, but its own scalars in float64.
         threshold = 0.5 if self.threshold is None else float(self.threshold)
-        check_threshold(threshold)
+        check_threshold(threshold, "Binary")
         return float(logit(threshold)) if scale == "logit" else threshold
 
     def _targets(self, y_true: np.ndarray) -> tuple[npt.NDArray[np.bool_], np.ndarray]:
@@ -181,14 +182,15 @@ class Binary:
             if self.pos_label not in classes:
                 raise DataError(
                     f"Metrics: Binary(pos_label={self.pos_label!r}) is not one of the target labels {some(classes)}. "
-                    "Pass one of them as pos_label."
+                    f"Pass task=Binary(pos_label={classes[-1]})."
                 )
             return indices, classes
         others = np.unique(y_true[y_true != self.pos_label])
         if len(others) > 1:
-            raise DataError(
+            raise MisfitError(
                 f"Metrics: with Binary(pos_label={self.pos_label!r}) the targets may have only one other value; "
-                f"received {some(others)}. Pass task='multiclass' if there are more than two classes."
+                f"received {some(others)}.",
+                "Return one output column per class, or give the other values one number.",
             )
         unseen = f"not {self.pos_label}" if isinstance(self.pos_label, str) else self.pos_label - 1
         other = others[0] if len(others) else unseen

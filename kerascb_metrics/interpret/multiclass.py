@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.columns import kept_columns, select_columns
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import FromLogits, Kind
@@ -89,9 +89,9 @@ class Multiclass:
             DataError: if the rows do not fit a multiclass task.
         """
         if rows.columns < 2:
-            raise DataError(
-                f"Metrics: a multiclass task needs outputs (N, C) with C of 2 or more; received {rows.y_pred.shape}. "
-                "For one column pass task='binary'; if its labels are not 0 and 1, pass task=Binary(pos_label=…)."
+            raise MisfitError(
+                f"Metrics: a multiclass task needs outputs (N, C) with C of 2 or more; received {rows.y_pred.shape}.",
+                "Return one column per class.",
             )
         scale = scale_of("Multiclass", self.from_logits, loss)
         n_classes = rows.columns

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import logit
 
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.elements import Elements
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import FromLogits, Kind, Scale
@@ -86,9 +86,10 @@ class Multilabel:
             DataError: if the rows do not fit a multilabel task.
         """
         if rows.y_pred.ndim < 2 or rows.y_true.shape != rows.y_pred.shape:
-            raise DataError(
+            raise MisfitError(
                 "Metrics: a multilabel task needs targets of the same shape (N, L) as the outputs; received targets "
-                f"{rows.y_true.shape} and outputs {rows.y_pred.shape}. For class numbers pass task='multiclass'."
+                f"{rows.y_true.shape} and outputs {rows.y_pred.shape}.",
+                "Give one target per output.",
             )
         scale = self._scale(loss)
         n_labels = rows.columns
@@ -101,7 +102,7 @@ class Multilabel:
             y_true = more_likely(elements.y_true, "Multilabel")
         else:
             elements = elements.without_weightless(_are_labels)
-            y_true, _ = binary_targets(elements.y_true, "Multilabel", "task='regression'")
+            y_true, _ = binary_targets(elements.y_true, "multilabel")
         y_true = y_true if elements.present is None else y_true & elements.present
         scale = own_scale(scale, self.from_logits, self.threshold, elements.y_pred)
         outputs, undefined = checked_outputs(elements.y_pred, scale, "Multilabel")
@@ -138,7 +139,7 @@ class Multilabel:
                 "labels. Give one threshold, or one per label."
             )
         if scale != "margin":
-            check_threshold(threshold)
+            check_threshold(threshold, "Multilabel")
         if scale == "logit":
             return np.asarray(logit(threshold))
         # As with a Python float, which NumPy compares with float32 outputs in float32.

@@ -6,15 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics._blocks import blocks
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import MisfitError
 from kerascb_metrics.interpret.left_out import Values, equal_any
-from kerascb_metrics.interpret.soft_targets import look_soft
 from kerascb_metrics.interpret.validation import some
-
-_BINARY_REMEDY = (
-    "task=Binary(pos_label=…) with the positive one of two other labels, task='multiclass' with one column per class, "
-    "or task='regression'"
-)
 
 
 def are_one_hot(y_true: np.ndarray) -> npt.NDArray[np.bool_]:
@@ -32,40 +26,30 @@ def one_hot_to_index(y_true: np.ndarray, task: str) -> npt.NDArray[np.intp]:
 
     Args:
         y_true: (N, C).
-        task: the name of the task's class, for the message.
+        task: the kind of task, for the message.
 
     Raises:
         DataError: if a row is not one-hot.
 
-    >>> one_hot_to_index(np.array([[0, 1], [1, 0]]), "Binary")
+    >>> one_hot_to_index(np.array([[0, 1], [1, 0]]), "binary")
     array([1, 0])
     """
     if not (are_zero_one(y_true) and (y_true.sum(axis=1) == 1).all()):
-        raise DataError(
-            "Metrics: targets of the outputs' own shape must be one-hot, with a single 1 per row and 0 elsewhere; "
-            f"received rows such as {y_true[~are_one_hot(y_true)][0].tolist()}. {_instead_of_one_hot(y_true, task)}"
+        raise MisfitError(
+            f"Metrics: the targets of a {task} task that have the outputs' own shape must be one-hot, with a single 1 "
+            f"per row and 0 elsewhere; received rows such as {y_true[~are_one_hot(y_true)][0].tolist()}.",
+            "Give one class number per row.",
         )
     indices: npt.NDArray[np.intp] = y_true.argmax(axis=1)
     return indices
 
 
-def _instead_of_one_hot(y_true: np.ndarray, task: str) -> str:
-    if look_soft(y_true):
-        return f"If they are probabilities, pass task={task}(soft_targets=True)."
-    if y_true.dtype.kind == "f" and np.isnan(y_true).any():
-        return f"If NaN marks missing targets, pass task={task}(ignore_class=float('nan'))."
-    return "If a row may have any number of labels, pass task='multilabel'."
-
-
-def binary_targets(
-    y_true: np.ndarray, task: str = "Binary", remedy: str = _BINARY_REMEDY
-) -> tuple[npt.NDArray[np.bool_], np.ndarray]:
+def binary_targets(y_true: np.ndarray, task: str = "binary") -> tuple[npt.NDArray[np.bool_], np.ndarray]:
     """Return which targets are 1, and the two labels: 0 and 1, or −1 and 1.
 
     Args:
         y_true: targets of any shape.
-        task: the name of the task's class, for the message.
-        remedy: what the message suggests to pass.
+        task: the kind of task, for the message.
 
     Raises:
         DataError: if there are other values.
@@ -74,7 +58,7 @@ def binary_targets(
     (array([ True, False]), array([-1,  1]))
     """
     if y_true.dtype.kind not in "biuf":
-        _refuse_targets(y_true, np.ones(y_true.shape, bool), task, remedy)
+        _refuse_targets(y_true, np.ones(y_true.shape, bool), task)
     lowest = -1 if y_true.dtype.kind in "if" and y_true.min(initial=0) == -1 else 0
     positive = np.empty(y_true.shape, bool)
     known = 0
@@ -82,18 +66,15 @@ def binary_targets(
         np.equal(y_true[block], 1, out=positive[block])
         known += int(np.count_nonzero(positive[block])) + int(np.count_nonzero(y_true[block] == lowest))
     if known != y_true.size:
-        _refuse_targets(y_true, ~np.isin(y_true, [lowest, 1]), task, remedy)
+        _refuse_targets(y_true, ~np.isin(y_true, [lowest, 1]), task)
     return positive, np.array([lowest, 1])
 
 
-def _refuse_targets(y_true: np.ndarray, unknown: npt.NDArray[np.bool_], task: str, remedy: str) -> NoReturn:
-    if look_soft(y_true):
-        remedy = f"task={task}(soft_targets=True) if they are probabilities, or task='regression'"
-    elif y_true.dtype.kind == "f" and np.isnan(y_true[unknown]).any():
-        remedy = f"task={task}(ignore_class=float('nan')), which leaves out missing targets"
-    raise DataError(
-        f"Metrics: a {task.lower()} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[unknown])} among "
-        f"the targets. If they are right, pass {remedy}."
+def _refuse_targets(y_true: np.ndarray, unknown: npt.NDArray[np.bool_], task: str) -> NoReturn:
+    raise MisfitError(
+        f"Metrics: a {task} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[unknown])} among the "
+        "targets.",
+        "Return one output column per class, or give targets 0 and 1.",
     )
 
 
@@ -118,7 +99,7 @@ def class_indices(
     array([ True,  True, False])
     """
     if y_true.ndim == 2:
-        indices = one_hot_to_index(y_true, "Multiclass")
+        indices = one_hot_to_index(y_true, "multiclass")
         return indices, ~equal_any(classes[indices], ignored)
     keep = ~equal_any(y_true, ignored)
     if _are_column_numbers(classes):
@@ -130,21 +111,12 @@ def class_indices(
         keep = keep & ~(unknown & weightless)
         unknown &= ~weightless
     if unknown.any():
-        raise DataError(
+        raise MisfitError(
             f"Metrics: the model has {len(classes)} classes ({some(classes)}), but the targets hold "
-            f"{some(y_true[unknown])}. {_instead_of_unknown(y_true[unknown])}"
+            f"{some(y_true[unknown])}.",
+            "Number the targets by output column, or pass the label of each column as task=Multiclass(labels=[…]).",
         )
     return columns, keep
-
-
-def _instead_of_unknown(unknown: np.ndarray) -> str:
-    values = np.unique(unknown)
-    if len(values) == 1 and (values != values).all():
-        return "If NaN marks missing targets, pass task=Multiclass(ignore_class=float('nan'))."
-    remedy = "Number the targets by output column, or pass the label of each column as task=Multiclass(labels=[…])"
-    if len(values) == 1 and values.dtype.kind in "iuf":
-        return f"{remedy}. If this value marks rows to leave out, pass task=Multiclass(ignore_class={values[0]:g})."
-    return f"{remedy}."
 
 
 def _are_column_numbers(classes: np.ndarray) -> bool:

@@ -12,6 +12,7 @@ from kerascb_metrics.collect.model_facts import ModelFacts
 from kerascb_metrics.collect.processes import is_multi_process
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.exceptions import DataError, naming_output
+from kerascb_metrics.interpret.advice import read_rows
 from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.outputs import Outputs
@@ -246,8 +247,7 @@ class Reader(RowConsumer):
         assert self._outputs is not None
         rows = rows if self._use_sample_weight else rows.unweighted()
         with naming_output(output):
-            labeled: LabeledRows = self._plans[output].task.read(rows, self._outputs.loss_of(output))
-        return labeled
+            return read_rows(self._plans[output].task, rows, self._outputs.loss_of(output))
 
     def _needs_rows(self, rows: Rows) -> str:
         plans = self._plans_of(rows).values()

@@ -15,19 +15,24 @@ from kerascb_metrics.score.registry import named_scores
 from kerascb_metrics.score.score import Options, Score
 from kerascb_metrics.score.sklearn_scorers import SCORER_TYPE, scorer_score
 
-# Functions that rank or weigh scores: with labels they return numbers that look right and are not. The scorer to name.
+# Functions that rank or weigh scores: with labels they return numbers that look right and are not. The scorer to pass.
+_PROBA = "make_scorer({}, response_method='predict_proba')"
+_PROBA_LOSS = "make_scorer({}, greater_is_better=False, response_method='predict_proba')"
+_DECISION_LOSS = "make_scorer({}, greater_is_better=False, response_method='decision_function')"
 NEED_SCORES = {
-    "average_precision_score": "average_precision",
-    "brier_score_loss": "neg_brier_score",
-    "d2_brier_score": "d2_brier_score",
-    "d2_log_loss_score": "d2_log_loss_score",
-    "hinge_loss": None,
-    "label_ranking_average_precision_score": None,
-    "label_ranking_loss": None,
-    "log_loss": "neg_log_loss",
-    "ndcg_score": None,
-    "roc_auc_score": "roc_auc",
-    "top_k_accuracy_score": "top_k_accuracy",
+    "average_precision_score": "'average_precision'",
+    "brier_score_loss": "'neg_brier_score'",
+    "coverage_error": _PROBA_LOSS,
+    "d2_brier_score": "'d2_brier_score'",
+    "d2_log_loss_score": "'d2_log_loss_score'",
+    "dcg_score": _PROBA,
+    "hinge_loss": _DECISION_LOSS,
+    "label_ranking_average_precision_score": _PROBA,
+    "label_ranking_loss": _PROBA_LOSS,
+    "log_loss": "'neg_log_loss'",
+    "ndcg_score": _PROBA,
+    "roc_auc_score": "'roc_auc'",
+    "top_k_accuracy_score": "'top_k_accuracy'",
 }
 
 
@@ -115,11 +120,9 @@ def _check_name(name: Any, names: list[Any]) -> None:
 def _check_source(source: Any) -> None:
     name = _needs_scores(source)
     if name is not None:
-        scorer = f"{NEED_SCORES[name]!r}, or " if NEED_SCORES[name] else ""
         raise ValueError(
             f"Metrics: {name} needs probabilities or decision values, but a metric function receives labels. Pass a "
-            f"scorer: {scorer}"
-            f"make_scorer({name}, response_method='predict_proba')."
+            f"scorer, scoring={NEED_SCORES[name].format(name)}."
         )
     if callable(source):
         return

@@ -17,10 +17,10 @@ P1 = np.full((4, 1), 0.5, "float32")
 @pytest.mark.parametrize(
     ("task", "y_true", "y_pred", "what", "received", "remedy"),
     [
-        (Binary(), [0, 1, 2, 1], P3, "one or two columns", "(4, 3)", "task='multiclass' or task='multilabel'"),
-        (Binary(), [0, 1, 2, 1], P1, "targets 0 and 1", "received 2", "task='multiclass'"),
+        (Binary(), [0, 1, 2, 1], P3, "one or two columns", "(4, 3)", "Pass task='multiclass'."),
+        (Binary(), [0, 1, 2, 1], P1, "targets 0 and 1", "received 2", "one output column per class"),
         (Binary(), [0, 1, np.nan, 1], P1, "targets 0 and 1", "nan", "task=Binary(ignore_class=float('nan'))"),
-        (Binary(), [-1, 0, 1, 1], P1, "targets 0 and 1 (or −1 and 1)", "received 0", "task='multiclass'"),
+        (Binary(), [-1, 0, 1, 1], P1, "targets 0 and 1 (or −1 and 1)", "received 0", "task=Binary(ignore_class=-1)"),
         (Binary(), [0.1, 0.9, 0, 1], P1, "targets 0 and 1", "0.1, 0.9", "task=Binary(soft_targets=True)"),
         (Binary(pos_label=2), [0, 1, 1, 1], P1, "pos_label=2", "0", "1"),
         (Binary(), [0, 1, 1], P1, "do not fit", "targets (3,)", "over (4,)"),
@@ -46,7 +46,7 @@ P1 = np.full((4, 1), 0.5, "float32")
         (Multiclass(class_names="ab"), [0, 1, 2, 2], P3, "3 classes", "2", "class_names"),
         (Multiclass(labels=[5, 6]), [5, 6, 5, 6], P3, "labels", "2", "3"),
         (Multilabel(), [0, 1, 2, 2], P3, "same shape (N, L)", "targets (4,) and outputs (4, 3)", "task='multiclass'"),
-        (Multilabel(), [0, 1, 1, 1], P1[:, 0], "same shape (N, L)", "targets (4,)", "task='multiclass'"),
+        (Multilabel(), [0, 1, 1, 1], P1[:, 0], "same shape (N, L)", "targets (4,)", "task='binary'"),
         (Multilabel(), np.full((4, 3), 2), P3, "targets 0 and 1", "received 2", "task='regression'"),
         (
             Multilabel(threshold=[0.1, 0.2]),

@@ -77,7 +77,7 @@ def test_an_ignored_class_may_be_the_most_likely_one():
     ("task", "y_true", "y_pred", "message"),
     [
         (Binary(), [0.05, 0.95], [0.2, 0.7], r"received 0.05, 0.95.*task=Binary\(soft_targets=True\)"),
-        (Binary(), [[0.9, 0.1], [0.2, 0.8]], PROBA[:2, :2], r"one-hot.*task=Binary\(soft_targets=True\)"),
+        (Binary(), [[0.9, 0.1], [0.2, 0.8]], np.full((2, 2), 0.5), r"one-hot.*task=Binary\(soft_targets=True\)"),
         (Multiclass(), mixup()[:5], PROBA[:5], r"one-hot.*task=Multiclass\(soft_targets=True\)"),
         (Multilabel(), [[0.3, 0.9, 0.0]], SIGMOID[:1], r"received 0.3.*task=Multilabel\(soft_targets=True\)"),
         (Multiclass(soft_targets=True), [0, 2, 1], PROBA[:3], r"one probability per class.*pass task=Multiclass\(\)"),
