@@ -161,9 +161,13 @@ class Binary:
 
     def _are_labels(self, y_true: np.ndarray, weighted: np.ndarray) -> np.ndarray:
         """Return which targets are labels of rows that have some weight, or one of the two classes."""
-        labels = np.unique(weighted).tolist()
-        defaults = [] if -1 in labels or self.pos_label not in (-1, 0, 1) else [0, 1]
-        return np.isin(y_true, [*labels, *defaults, self.pos_label])
+        labels = {*np.unique(weighted).tolist(), self.pos_label}
+        if self.pos_label in (-1, 0, 1):
+            labels |= set() if -1 in labels else {0, 1}
+        elif len(labels) == 1:
+            others = set(np.unique(y_true).tolist()) - labels
+            labels |= others if len(others) == 1 else set()
+        return np.isin(y_true, list(labels))
 
     def _cut(self, scale: Scale) -> float:
         if scale == "margin":

@@ -30,7 +30,7 @@ def test_monitors_of_keras_own_keys_keep_their_direction(own):
 
 @pytest.mark.parametrize("function", [sk.roc_auc_score, sk.log_loss, functools.partial(sk.ndcg_score, k=3)])
 def test_functions_that_need_scores_raise(function):
-    with pytest.raises(ValueError, match=r"but a metric function receives labels.*make_scorer"):
+    with pytest.raises(ValueError, match=r"but a metric function receives labels. Pass a scorer, scoring="):
         Metrics({"score": function})
 
 
