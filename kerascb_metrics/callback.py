@@ -24,6 +24,7 @@ from kerascb_metrics.pipeline.fit_start import (
     refuse_listed_twice,
     warn_if_idle,
     warn_if_not_gathered,
+    warn_if_unrelated,
 )
 from kerascb_metrics.pipeline.results import Results
 from kerascb_metrics.record.log_file import LogFile, index_of_saver_before, open_log
@@ -54,6 +55,9 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             makes one `model.predict` pass over it. `(x, y)` or `(x, y, sample_weight)` of arrays, or a dataset,
             PyDataset, DataLoader or generator of such tuples.
         validation_batch_size, validation_steps, validation_freq: as in `fit`, for `validation_data`.
+        model: what predicts `validation_data`, if not the fitted model itself: a Keras model inside it, such as the
+            generator of a GAN or the student of a distiller, or a function x → outputs. A model's own compiled loss
+            tells what its outputs are. A function is called with the `x` of each batch, as tensors of the backend.
         prefix: how the keys in `logs` begin, such as "test_"; None: "val_". It needs `validation_data`.
         error_score: "raise_first" raises in the first scored epoch, and later records nan with one warning;
             "raise" always raises; a number is recorded with one warning.
@@ -71,7 +75,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         verbose: "auto" prints once how the outputs are interpreted, unless `fit` is silent; True or False.
 
     Attributes:
-        options: the arguments, in one frozen object; each of them is an attribute too.
+        options: the arguments, in one frozen object; each of them is an attribute too, except
+            `model`: that is the fitted model, as in every callback of Keras.
         history: a `ScoreHistory`, name → list of values, one per scored epoch. Each fit starts a new one.
         f1s, precision, recall, kappa, auc, confusion: those lists, by name.
         predictions: the `Predictions` of the last scored epoch.
@@ -117,6 +122,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         validation_batch_size: int | None = None,
         validation_steps: int | None = None,
         validation_freq: int | Collection[int] = 1,
+        model: Any = None,
         prefix: str | None = None,
         error_score: ErrorScore = "raise_first",
         memory: Memory = "auto",
@@ -135,6 +141,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             validation_batch_size=validation_batch_size,
             validation_steps=validation_steps,
             validation_freq=validation_freq,
+            model=model,
             prefix=prefix,
             error_score=error_score,
             memory=memory,
@@ -219,7 +226,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._claim.take()
         restore_auto_mode(self._changed_modes)  # of an interrupted fit
         self._reset()
-        check_outputs(self._plan, model_of(self), None if self.uses_fit_validation else self.options.validation_data)
+        scored = self.options.predicting(model_of(self))
+        check_outputs(self._plan, scored, None if self.uses_fit_validation else self.options.validation_data)
         others = [other for other in callbacks if isinstance(other, Metrics) and other is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
@@ -231,7 +239,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             warn_if_idle(self, self.model, self._warn_once)
         else:
             self._given = self.options.given_data()
-            self._given.refuse(self.model)
+            self._given.refuse(self._predicting)
+            warn_if_unrelated(self._predicting, model_of(self), self._warn_once)
             self._index = move_callback(0, self)
         warn_if_not_gathered(self._warn_once)
         self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
@@ -258,7 +267,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         if given is not None and is_due(epoch, self.options.validation_freq):
             reader = self._begin()
             entries = self._score(
-                lambda: given.predict(self.model, reader, show_progress=not self._is_silent),
+                lambda: given.predict(self._predicting, reader, fitted=self.model, show_progress=not self._is_silent),
                 used=self._keys.without_prefix(logs),
             )
             logs.update(self._keys.with_prefix(entries))
@@ -284,7 +293,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             self._recorder.continue_from(self._log.resume(epoch, self.history.settings))
 
     def _begin(self, *, is_fit_pass: bool = False) -> RowConsumer:
-        self._recorder.begin(self._epoch, replace(loss_and_output_names(self.model), is_fit_pass=is_fit_pass))
+        self._recorder.begin(self._epoch, replace(loss_and_output_names(self._predicting), is_fit_pass=is_fit_pass))
         return self._recorder.reader
 
     def _score(self, collect: Callable[[], Pass], used: Collection[str]) -> dict[str, float]:
@@ -295,6 +304,11 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         not_ours = self._keys.with_prefix(scores).keys() - self._logged  # of compiled metrics, which Keras knows
         restore_auto_mode([callback for callback in self._changed_modes if callback.monitor in not_ours])
         return entries
+
+    @property
+    def _predicting(self) -> Any:
+        """The model whose outputs are scored."""
+        return model_of(self) if self.options.model is None else self.options.model.keras_model
 
     @property
     def _is_silent(self) -> bool:

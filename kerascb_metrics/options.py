@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, overload
 
 from kerascb_metrics.collect.given_data import GivenData
+from kerascb_metrics.collect.predictor import Predictor
 from kerascb_metrics.interpret import tasks
 from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.record.run_settings import run_settings
@@ -24,7 +25,7 @@ Verbose: TypeAlias = bool | Literal["auto"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
-    """The arguments of `Metrics`, as given; `Metrics` documents them.
+    """The arguments of `Metrics`, as given; `Metrics` documents them. `model` becomes a `Predictor`.
 
     `scoring`, `task`, `average`, `zero_division` and `output` are checked by `Plan`.
 
@@ -47,6 +48,7 @@ class Options:
     validation_batch_size: int | None = None
     validation_steps: int | None = None
     validation_freq: int | Collection[int] = 1
+    model: Any = None
     prefix: str | None = None
     error_score: ErrorScore = "raise_first"
     memory: Memory = "auto"
@@ -63,6 +65,16 @@ class Options:
         if not isinstance(self.output, str | None):
             raise ValueError(f"Metrics: output must be the name of an output, or None; received {self.output!r}.")
         check_given_data(self)
+        if self.model is not None and not isinstance(self.model, Predictor):
+            object.__setattr__(self, "model", Predictor(self.model))
+
+    def predicting(self, fitted: Any) -> Any:
+        """Return the model whose outputs are scored; None if it is not known yet.
+
+        Args:
+            fitted: the model that a fit trains, or None.
+        """
+        return fitted if self.model is None else self.model.known_model
 
     @property
     def uses_fit_validation(self) -> bool:
@@ -142,10 +154,11 @@ def _refuse_idle(options: Options) -> None:
         ("validation_batch_size", None),
         ("validation_steps", None),
         ("validation_freq", 1),
+        ("model", None),
         ("prefix", None),
     ):
         value = getattr(options, name)
-        if value != idle:
+        if value is not idle and (name == "model" or value != idle):
             raise ValueError(
                 f"Metrics: {name}={value!r} needs validation_data=. The validation pass of fit() is controlled by the "
                 "arguments of fit(), and its prefix is always 'val_'."

@@ -75,9 +75,9 @@ class GivenData:
         backend().refuse_unsupported(model, given=True)
         if _needs_call(model) and not shadow.has_call(model):
             raise CaptureError(
-                f"Metrics: {type(model).__name__} has no `call`, so it cannot predict validation_data. Score an inner "
-                "model that has one, as in metrics.evaluate(inner_model, data), or give this model a `call` or a "
-                "`predict_step`."
+                f"Metrics: {type(model).__name__} has no `call`, so it cannot predict validation_data. Name what "
+                "predicts, such as an inner model: Metrics(validation_data=(x, y), model=inner_model), or "
+                "metrics.evaluate(inner_model, data)."
             )
         if trained_by_another_thread(model) and state_variables(model):
             raise CaptureError(
@@ -88,12 +88,13 @@ class GivenData:
         rows = self._rows if self._arrays else None
         refuse_uneven_batches(rows, self._batch_size, self._steps)
 
-    def predict(self, model: Any, consumer: RowConsumer, *, show_progress: bool = False) -> Pass:
+    def predict(self, model: Any, consumer: RowConsumer, *, fitted: Any = None, show_progress: bool = False) -> Pass:
         """Predict all of the data, once.
 
         Args:
             model: the model that predicts.
             consumer: consumes rows that are not kept.
+            fitted: the model that a fit trains, if it may share weights with the one that predicts.
             show_progress: whether a long pass shows Keras's progress bar.
 
         Returns:
@@ -106,7 +107,9 @@ class GivenData:
         self.refuse(model)
         source = _OnePass(self._data, self._steps)
         batches = Batches(self._known_rows, [consumer])
-        backend().sync_state(model)  # in a hook, only the state of fit may hold the weights
+        for each in (model, fitted):
+            if each is not None:
+                backend().sync_state(each)  # in a hook, only the state of fit may hold the weights
         with contextlib.ExitStack() as stack:
             stack.enter_context(preserve_random_state())
             stack.enter_context(backend().evaluation_mode(model))
@@ -155,8 +158,8 @@ class GivenData:
             of = "" if expected is None else f" of {expected}"
             raise CaptureError(
                 f"Metrics: {rows}{of} rows of the given data went through `predict_function`, so nothing was scored "
-                f"(does {type(model).__name__} override `predict`?). Score the inner model that predicts, as in "
-                "metrics.evaluate(inner_model, data)."
+                f"(does {type(model).__name__} override `predict`?). Name the inner model that predicts: "
+                "Metrics(validation_data=(x, y), model=inner_model), or metrics.evaluate(inner_model, data)."
             )
 
     @property

@@ -64,6 +64,25 @@ def warn_if_idle(callback: Any, model: Any, warn: Callable[[object, str], None])
         warn("idle", "Metrics is inside another callback, so nothing is scored. Add it directly to fit(callbacks=[…]).")
 
 
+def warn_if_unrelated(model: Any, fitted: Any, warn: Callable[[object, str], None]) -> None:
+    """Warn if the model that predicts shares no weights with the fitted one, so that no epoch would change its scores.
+
+    Args:
+        model: the model that predicts.
+        fitted: the model that the fit trains.
+        warn: called with (topic, sentence).
+    """
+    own, trained = (
+        ({id(variable) for variable in each.variables} if each.built else set()) for each in (model, fitted)
+    )
+    if own and trained and own.isdisjoint(trained):
+        warn(
+            "model",
+            f"model={model.name} shares no weights with the model that fit() trains, so its scores change only if "
+            "something else trains it. A copy of a callback, as KerasTuner makes it, keeps the model of the original.",
+        )
+
+
 def warn_if_not_gathered(warn: Callable[[object, str], None]) -> None:
     """Warn if processes of torch.distributed each score the rows that they have.
 
