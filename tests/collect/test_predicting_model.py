@@ -89,8 +89,9 @@ class Reference(keras.callbacks.Callback):
         if isinstance(self.predictor, keras.Model):
             self.outputs.append(self.predictor.predict(self.x, verbose=0))
             return
+        tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, self.x)
         with without_gradients():
-            self.outputs.append(np.asarray(keras.ops.convert_to_numpy(self.predictor(self.x))))
+            self.outputs.append(np.asarray(keras.ops.convert_to_numpy(self.predictor(tensors))))
 
 
 def without_gradients():
