@@ -48,6 +48,10 @@ def _never(tally: Tally) -> bool:
     return False
 
 
+def _nothing(tally: Tally) -> str:
+    return ""
+
+
 @dataclass(frozen=True, eq=False)
 class Score:
     """One score.
@@ -63,6 +67,7 @@ class Score:
         matrix: "" for other scores; for a confusion matrix which of its cells go into `logs`: "binary" (of a binary
             task only) or "all".
         ranks_classes: called with a `Tally`; tells whether it ranks each class, so that the curves are kept.
+        leaves_out: called with a `Tally` that it has a value for; says which classes that value leaves out, "" if none.
         averages_precision: whether it asks the rankings for average precision, which the same sort can give.
     """
 
@@ -74,6 +79,7 @@ class Score:
     takes_weight: bool = True
     matrix: Literal["", "binary", "all"] = ""
     ranks_classes: Callable[[Tally], bool] = _never
+    leaves_out: Callable[[Tally], str] = _nothing
     averages_precision: bool = False
 
     @property
