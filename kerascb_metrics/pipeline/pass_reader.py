@@ -166,7 +166,8 @@ class Reader(RowConsumer):
         found = {}
         for name, plan in self._plans_of(rows).items():
             own = rows[name]
-            tally = ExactTally(self._labeled(name, own), precision=plan.scoring.averages_precision)
+            labeled, precision = self._labeled(name, own), plan.scoring.averages_precision
+            tally = ExactTally(labeled, precision=precision, rows=self._weighed(own))
             shapes = f"targets {own.y_true.shape} and outputs {own.y_pred.shape}"
             found[name] = Reading(tally, plan.scoring, shapes)
         return found
@@ -240,10 +241,12 @@ class Reader(RowConsumer):
 
     def _labeled(self, output: str | None, rows: Predictions) -> LabeledRows:
         assert self._outputs is not None
-        rows = rows if self._use_sample_weight else rows.unweighted()
         with naming_output(output):
-            labeled: LabeledRows = self._plans[output].task.read(rows, self._outputs.loss_of(output))
+            labeled: LabeledRows = self._plans[output].task.read(self._weighed(rows), self._outputs.loss_of(output))
         return labeled
+
+    def _weighed(self, rows: Predictions) -> Predictions:
+        return rows if self._use_sample_weight else rows.unweighted()
 
     def _needs_rows(self, rows: Rows) -> str:
         plans = self._plans_of(rows).values()

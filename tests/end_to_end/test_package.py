@@ -75,12 +75,28 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
         kerascb_metrics.Metricz  # noqa: B018
 
 
-def python_blocks():
-    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+def python_blocks(path):
+    return re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("block", python_blocks(), ids=lambda block: block.splitlines()[0])
+@pytest.mark.parametrize("block", python_blocks(ROOT / "README.md"), ids=lambda block: block.splitlines()[0])
 def test_the_readme_runs(block, capsys):
     exec(compile(block, "README.md", "exec"), {})
     if "print" in block:
         assert "True (" in capsys.readouterr().out
+
+
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(block, id=f"{page.stem} {number}")
+        for page in PAGES
+        for number, block in enumerate(python_blocks(page))
+    ],
+)
+def test_the_pages_of_docs_run(block, capsys):
+    exec(compile(block, "docs", "exec"), {})
+    assert "False" not in capsys.readouterr().out
