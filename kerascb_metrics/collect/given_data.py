@@ -120,7 +120,7 @@ class GivenData:
                 batch_size=self._batch_size,
                 steps=self._steps,
                 verbose=0,
-                callbacks=[_LateProgress()] if show_progress else None,
+                callbacks=[_FirstBatch(batches, predicting), *([_LateProgress()] if show_progress else [])],
             )
         source.check()
         found = Pass(batches.finish())
@@ -260,6 +260,17 @@ class _OnePass:
         for batch in itertools.islice(data, self._steps):
             self._seen += 1
             yield batch
+
+
+class _FirstBatch(keras.callbacks.Callback):
+    """Ends the pass after its first batch if that cannot be scored."""
+
+    def __init__(self, batches: Batches, model: Any) -> None:
+        super().__init__()
+        self._batches, self._predicting = batches, model
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._batches.refuse_first(self._predicting)
 
 
 class _LateProgress(keras.callbacks.Callback):

@@ -152,7 +152,9 @@ def _check_source(source: Any) -> None:
 
 def _check_arguments(source: Any) -> None:
     """Refuse a function that cannot be called as a metric function is."""
-    if isinstance(source, PredictionScorer) or _is_scorer(source) or can_be_called(source, 2):
+    if isinstance(source, PredictionScorer) or _is_scorer(source):
+        return
+    if can_be_called(source, 2) or can_be_called(source, 2, "sample_weight"):
         return
     name = getattr(source, "__name__", "function")
     if can_be_called(source, 1):

@@ -82,8 +82,13 @@ def prediction_score(name: str, scorer: PredictionScorer) -> Score:
     )
 
 
-def can_be_called(function: Callable[..., Any], arguments: int) -> bool:
-    """Return whether a function can be called with a number of positional arguments; True if nothing tells.
+def can_be_called(function: Callable[..., Any], arguments: int, *names: str) -> bool:
+    """Return whether a function can be called with some arguments; True if nothing tells.
+
+    Args:
+        function: any callable.
+        arguments: how many arguments are given by position.
+        names: those that are given by name.
 
     >>> can_be_called(len, 1), can_be_called(len, 2)
     (True, False)
@@ -93,7 +98,7 @@ def can_be_called(function: Callable[..., Any], arguments: int) -> bool:
     except (TypeError, ValueError):  # a builtin without a signature
         return True
     try:
-        signature.bind(*[None] * arguments)
+        signature.bind(*[None] * arguments, **dict.fromkeys(names))
     except TypeError:
         return False
     return True
