@@ -17,7 +17,13 @@ from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import Flat, flatten
 from kerascb_metrics.interpret.targets import binary_targets, one_hot_to_index
-from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
+from kerascb_metrics.interpret.task_arguments import (
+    check_class_names,
+    check_from_logits,
+    class_names_for,
+    copy_arguments,
+    scale_of,
+)
 from kerascb_metrics.interpret.validation import check_threshold, check_two_shares, checked_outputs, some
 
 
@@ -50,6 +56,7 @@ class Binary:
 
     def __post_init__(self) -> None:
         check_from_logits("Binary", self.from_logits)
+        check_class_names("Binary", self.class_names, 2)
         copy_arguments(self, "class_names")
         if self.threshold is not None and not isinstance(self.threshold, numbers.Real):
             raise ValueError(

@@ -14,7 +14,13 @@ from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.targets import class_indices
-from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
+from kerascb_metrics.interpret.task_arguments import (
+    check_class_names,
+    check_from_logits,
+    class_names_for,
+    copy_arguments,
+    scale_of,
+)
 from kerascb_metrics.interpret.validation import checked_outputs
 
 
@@ -46,6 +52,7 @@ class Multiclass:
 
     def __post_init__(self) -> None:
         check_from_logits("Multiclass", self.from_logits)
+        check_class_names("Multiclass", self.class_names, None if self.labels is None else len(self.labels))
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"Multiclass: labels must differ from each other; received {self.labels!r}.")
         copy_arguments(self, "labels", "class_names")

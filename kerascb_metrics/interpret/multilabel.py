@@ -14,7 +14,13 @@ from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.targets import binary_targets
-from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
+from kerascb_metrics.interpret.task_arguments import (
+    check_class_names,
+    check_from_logits,
+    class_names_for,
+    copy_arguments,
+    scale_of,
+)
 from kerascb_metrics.interpret.validation import check_threshold, checked_outputs
 from kerascb_metrics.interpret.weights import check_sum
 
@@ -43,6 +49,7 @@ class Multilabel:
 
     def __post_init__(self) -> None:
         check_from_logits("Multilabel", self.from_logits)
+        check_class_names("Multilabel", self.class_names)
         if self.threshold is not None and np.asarray(self.threshold).dtype.kind not in "fiu":
             raise ValueError(f"Multilabel: threshold must be a number, or one per label; received {self.threshold!r}.")
         copy_arguments(self, "threshold", "class_names")
