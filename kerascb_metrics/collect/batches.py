@@ -69,10 +69,12 @@ class Batches:
                 backend().start_copy(leaf)
         self._checking = self._checking if not self.rows else []
 
-    def refuse_first(self, model: Any) -> None:
-        """Raise what was found wrong in the first batch. Call this in a hook of the model's, after the batch."""
+    def refuse_first(self) -> None:
+        """Raise what was found wrong in the first batch. To be called before the next one, when the pass can end.
+
+        Within a batch JAX has the model's state nowhere else, and hooks after a batch may run in another thread.
+        """
         if self._refusal is not None:
-            backend().sync_state(model)  # in a pass that ends here, only the state of the pass may hold the weights
             raise self._refusal
 
     def finish(self) -> list[Batch]:
@@ -96,7 +98,7 @@ class Batches:
         try:
             for consumer in self._checking:
                 consumer.check([whole()])
-        except Exception as error:  # raised by `refuse_first`: here it would leave the model without its state
+        except Exception as error:  # raised by `refuse_first`, when the pass can end
             self._refusal = self._refusal or error
 
     def _store(self, part: Captured, with_paths: _TensorLeaves) -> None:

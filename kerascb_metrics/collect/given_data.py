@@ -120,7 +120,7 @@ class GivenData:
                 batch_size=self._batch_size,
                 steps=self._steps,
                 verbose=0,
-                callbacks=[_FirstBatch(batches, predicting), *([_LateProgress()] if show_progress else [])],
+                callbacks=[_FirstBatch(batches), *([_LateProgress()] if show_progress else [])],
             )
         source.check()
         found = Pass(batches.finish())
@@ -265,12 +265,12 @@ class _OnePass:
 class _FirstBatch(keras.callbacks.Callback):
     """Ends the pass after its first batch if that cannot be scored."""
 
-    def __init__(self, batches: Batches, model: Any) -> None:
+    def __init__(self, batches: Batches) -> None:
         super().__init__()
-        self._batches, self._predicting = batches, model
+        self._batches = batches
 
-    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._batches.refuse_first(self._predicting)
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._batches.refuse_first()
 
 
 class _LateProgress(keras.callbacks.Callback):

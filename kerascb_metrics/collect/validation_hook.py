@@ -167,12 +167,12 @@ class BatchTap(keras.callbacks.Callback):
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Note whether the pass is cut short; at its end a hook may evaluate, which resets `stop_evaluating`."""
         self.stopped = getattr(self._own_model, "stop_evaluating", False)
-        self.batches.refuse_first(self._own_model)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Put the tapped function on the model."""
         if self._function is not None:
             self._refuse_missed()
+        self.batches.refuse_first()
         self._function = self._own_model.test_function
         self._tapped = _tapped_function(self._own_model)
         vars(self._own_model)["test_function"] = functools.partial(self._run, self._function)
