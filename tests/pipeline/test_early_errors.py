@@ -9,50 +9,28 @@ from keras import layers
 
 from kerascb_metrics import Binary, DataError, Metrics, Multiclass, Multilabel, Regression
 from tests.support.models import Batches
-
-ROWS, SIZE = 24, 8  # three batches
-RNG = np.random.default_rng(0)
-BCE, SPARSE, ONE_HOT, MSE = (
-    "binary_crossentropy",
-    "sparse_categorical_crossentropy",
-    "categorical_crossentropy",
-    "mean_squared_error",
+from tests.support.three_batches import (
+    BCE,
+    BITS,
+    CLASSES,
+    MSE,
+    ONE_HOT,
+    P1,
+    P3,
+    P5,
+    RNG,
+    ROWS,
+    SIZE,
+    SPARSE,
+    WEIGHT,
+    Counts,
+    any_targets,
+    changed,
+    compiled,
+    echo,
+    in_batches,
+    lenient,
 )
-CLASSES = np.arange(ROWS) % 3
-BITS = np.arange(ROWS) % 2
-P1 = RNG.random((ROWS, 1)).astype("float32")
-P3 = RNG.dirichlet(np.ones(3), ROWS).astype("float32")
-P5 = RNG.dirichlet(np.ones(5), ROWS).astype("float32")
-WEIGHT = np.ones(ROWS, "float32")
-
-
-def any_targets(y_true, y_pred):
-    """A loss that takes targets of any shape and says nothing about them."""
-    return keras.ops.mean(y_pred, axis=-1)
-
-
-def echo(columns, loss):
-    """Returns its input; PyTorch's own losses would refuse some of the wrong targets first."""
-    inputs = keras.Input((columns,))
-    outputs = layers.Dense(columns, use_bias=False, kernel_initializer="identity")(inputs)
-    return compiled(keras.Model(inputs, outputs), loss)
-
-
-def compiled(model, loss):
-    model.compile(keras.optimizers.SGD(0.0), loss, run_eagerly=True)
-    return model
-
-
-def lenient(name):
-    """A loss that is read as a loss of Keras's, and that any targets fit."""
-    base = {BCE: keras.losses.BinaryCrossentropy, SPARSE: keras.losses.SparseCategoricalCrossentropy}
-    base |= {ONE_HOT: keras.losses.CategoricalCrossentropy, MSE: keras.losses.MeanSquaredError}
-
-    class AnyTargets(base[name]):
-        def __call__(self, y_true, y_pred, sample_weight=None):
-            return keras.ops.mean(y_pred)
-
-    return AnyTargets()
 
 
 @dataclass
@@ -70,12 +48,6 @@ class Case:
     loss: object
     metrics: dict = field(default_factory=dict)
     weight: np.ndarray | None = None
-
-
-def changed(values, row, value):
-    values = values.copy()
-    values[row] = value
-    return values
 
 
 NAN = np.nan
@@ -172,23 +144,6 @@ CASES = {
     ),
 }
 SOURCES = ["arrays", "split", "dataset", "generator", "given arrays", "given dataset"]
-
-
-class Counts(keras.callbacks.Callback):
-    """Counts the training and the validation batches."""
-
-    training = validation = 0
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.training += 1
-
-    def on_test_batch_end(self, batch, logs=None):
-        self.validation += 1
-
-
-def in_batches(x, y, weight):
-    arrays = (x, y) if weight is None else (x, y, weight)
-    return [tuple(array[start : start + SIZE] for array in arrays) for start in range(0, ROWS, SIZE)]
 
 
 def forever(batches):
@@ -302,121 +257,3 @@ def test_the_model_is_as_it_was(source):
     model.fit(P3, CLASSES, validation_data=(P3, CLASSES), epochs=2, verbose=0, callbacks=[metrics])
     assert len(metrics.f1s) == 2
     assert model.predict(P3, verbose=0).shape == (ROWS, 3)
-
-
-# What is not a mistake: the first batch, or what is known before, is judged no more strictly than the whole pass.
-
-
-def scored(model, metrics, data, x=P1[:SIZE], y=BITS[:SIZE], **options):
-    model.fit(x, y, validation_data=data, verbose=0, callbacks=[metrics], **options)
-    return metrics.history
-
-
-def test_later_targets_decide_the_task():
-    y = np.arange(ROWS) / np.where(np.arange(ROWS) < SIZE, 1.0, 3.0)
-    history = scored(echo(1, any_targets), Metrics("r2", verbose=False), Batches(in_batches(P1, y, None)))
-    assert np.isfinite(history["r2"]).all()
-
-
-def test_a_first_batch_of_zeros_and_ones_may_be_of_a_regression():
-    y = np.where(np.arange(ROWS) < SIZE, BITS, P1[:, 0]).astype("float32")
-    history = scored(echo(1, MSE), Metrics("r2", verbose=False), Batches(in_batches(P1, y, None)))
-    assert np.isfinite(history["r2"]).all()
-
-
-@pytest.mark.parametrize("label", [1, -1])
-def test_a_first_batch_of_one_class(label):
-    y = np.where(np.arange(ROWS) < SIZE, label, np.where(BITS, 1, -1)).astype("float32")
-    metrics = Metrics("f1", task=Binary(pos_label=-1), verbose=False)
-    history = scored(echo(1, "hinge"), metrics, Batches(in_batches(P1 - 0.5, y, None)))
-    assert np.isfinite(history["f1"]).all()
-
-
-class Identity(keras.Model):
-    """(B, T) outputs of positions; nothing tells that T is not a number of columns."""
-
-    def __init__(self):
-        super().__init__()
-        self.same = layers.Dense(1, use_bias=False, kernel_initializer="identity")
-
-    def call(self, inputs):
-        return keras.ops.squeeze(self.same(inputs[..., None]), -1)
-
-
-@pytest.mark.parametrize("scoring", [["f1", "kappa"], ["f1"]])
-def test_later_lengths_show_that_the_last_axis_holds_positions(scoring):
-    """`kappa` is not defined for a multilabel task, as which the first batch alone would be read."""
-    batches = [(RNG.random((4, length)).astype("float32"), RNG.integers(0, 2, (4, length))) for length in (3, 5, 2)]
-    metrics = Metrics(scoring, verbose=False)
-    history = scored(compiled(Identity(), BCE), metrics, Batches(batches), *batches[0])
-    assert np.isfinite(history["f1"]).all()
-
-
-def test_targets_under_a_mask_need_not_be_labels():
-    x = RNG.integers(1, 5, (ROWS, 4))
-    x[:, 2:] = 0
-    y = np.where(x == 0, 0, x % 2)
-    wrong = np.where(x == 0, 99, y)
-    inputs = keras.Input((4,))
-    outputs = layers.Dense(2, activation="softmax")(layers.Embedding(5, 3, mask_zero=True)(inputs))
-    model = compiled(keras.Model(inputs, outputs), lenient(SPARSE))
-    assert np.isfinite(scored(model, Metrics("f1", verbose=False), (x, wrong), x, y)["f1"]).all()
-    metrics = Metrics("f1", validation_data=(x, wrong), verbose=False)
-    model.fit(x, y, verbose=0, callbacks=[metrics])
-    assert np.isfinite(metrics.f1s).all()
-
-
-def test_rows_that_the_pass_does_not_see():
-    y = changed(BITS, slice(2 * SIZE, None), 7)
-    options = {"batch_size": SIZE, "validation_steps": 2}
-    assert len(scored(echo(1, BCE), Metrics("f1", verbose=False), (P1, y), **options)["f1"]) == 1
-    metrics = Metrics("f1", validation_data=(P1, y), validation_batch_size=SIZE, validation_steps=2, verbose=False)
-    echo(1, BCE).fit(P1, BITS, verbose=0, callbacks=[metrics])
-    assert len(metrics.f1s) == 1
-
-
-def test_targets_of_the_class_that_the_loss_ignores():
-    model = echo(3, keras.losses.SparseCategoricalCrossentropy(ignore_class=-1))
-    data = (P3, changed(CLASSES, 3, -1))
-    assert np.isfinite(scored(model, Metrics("f1", verbose=False), data, P3, CLASSES)["f1"]).all()
-
-
-def test_a_step_that_makes_its_own_targets():
-    class Halves(keras.Model):
-        def compute_metrics(self, x, y, y_pred, sample_weight=None):
-            return super().compute_metrics(x, y, y_pred, sample_weight)
-
-        def train_step(self, *args):
-            return super().train_step(*args)
-
-        def test_step(self, *args):
-            *state, (x, y) = args
-            return super().test_step(*state, (x, keras.ops.cast(y > 2, "float32")))
-
-    inputs = keras.Input((1,))
-    model = compiled(Halves(inputs, layers.Dense(1, activation="sigmoid")(inputs)), BCE)
-    history = scored(model, Metrics("f1", verbose=False, zero_division=1.0), (P1, np.arange(ROWS) % 5))
-    assert len(history["f1"]) == 1
-
-
-def test_pandas_and_several_outputs_in_a_list():
-    pandas = pytest.importorskip("pandas")
-    inputs = keras.Input((3,))
-    outputs = [layers.Dense(3, activation="softmax", name="a")(inputs), layers.Dense(1, name="b")(inputs)]
-    model = compiled(keras.Model(inputs, outputs), [SPARSE, "mse"])
-    y = [pandas.Series(CLASSES), pandas.DataFrame({"value": P1[:, 0]})]
-    metrics = Metrics({"a": ["f1"], "b": "r2"}, verbose=False)
-    arrays = [CLASSES, P1]
-    assert len(scored(model, metrics, (P3, y), P3, arrays)["a_f1"]) == 1
-    wrong, counts = [pandas.Series(CLASSES + 1), y[1]], Counts()
-    again = Metrics({"a": ["f1"], "b": "r2"}, verbose=False)
-    with pytest.raises(DataError, match="output 'a': the model has 3 classes"):
-        model.fit(P3, arrays, validation_data=(P3, wrong), verbose=0, callbacks=[counts, again])
-    assert counts.training == 0
-
-
-@pytest.mark.parametrize("memory", ["exact", "bounded"])
-def test_the_summary_is_printed_once(memory, capsys):
-    metrics = Metrics("f1", memory=memory)
-    echo(1, BCE).fit(P1, BITS, validation_data=Batches(in_batches(P1, BITS, None)), verbose=2, callbacks=[metrics])
-    assert capsys.readouterr().out.count("Metrics: binary task") == 1
