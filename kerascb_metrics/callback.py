@@ -226,8 +226,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._claim.take()
         restore_auto_mode(self._changed_modes)  # of an interrupted fit
         self._reset()
-        scored = self.options.predicting(model_of(self))
-        check_outputs(self._plan, scored, None if self.uses_fit_validation else self.options.validation_data)
+        check_outputs(self._plan, self.options.predicting(model_of(self)), self.options)
         others = [other for other in callbacks if isinstance(other, Metrics) and other is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)

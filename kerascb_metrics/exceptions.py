@@ -30,7 +30,10 @@ class ScoringError(ValueError):
 
 
 class UndefinedScoreWarning(UserWarning):
-    """A score has no value in some epoch, because of a single class, NaN outputs or a pass that was cut short."""
+    """A score has no value in some epoch, or its value leaves out some classes.
+
+    The cause is a missing class, NaN outputs, or a pass that was cut short.
+    """
 
 
 @contextlib.contextmanager

@@ -123,7 +123,7 @@ class GivenData:
                 batch_size=self._batch_size,
                 steps=self._steps,
                 verbose=0,
-                callbacks=[_LateProgress()] if show_progress else None,
+                callbacks=[_FirstBatch(batches), *([_LateProgress()] if show_progress else [])],
             )
         source.check()
         found = Pass(batches.finish())
@@ -263,6 +263,17 @@ class _OnePass:
         for batch in itertools.islice(data, self._steps):
             self._seen += 1
             yield batch
+
+
+class _FirstBatch(keras.callbacks.Callback):
+    """Ends the pass after its first batch if that cannot be scored."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._batches.refuse_first()
 
 
 class _LateProgress(keras.callbacks.Callback):

@@ -29,6 +29,7 @@ __all__ = [
     "first_validation_batch",
     "fit_list_holds",
     "fit_validates",
+    "fit_validation_targets",
     "fits_under_way",
     "get_data_adapter",
     "get_keras_mask",
@@ -261,6 +262,21 @@ def first_validation_batch(model: Any) -> int | None:
     # The same rule as in Keras's array adapter.
     size: int = asked["validation_batch_size"] or asked["batch_size"] or (math.ceil(rows / steps) if steps else 32)
     return min(rows, size)
+
+
+def fit_validation_targets(model: Any) -> tuple[Any, Any, int | None] | None:
+    """Return the targets and weights that the innermost `fit` of `model` validates on, and how many rows (None: all).
+
+    None if that is not known: it is for arrays; a dataset would have to be read.
+    """
+    frame = next(_fits(model), None)
+    asked: dict[str, Any] = {} if frame is None else frame.f_locals
+    data, freq, steps = (asked.get(name) for name in ("validation_data", "validation_freq", "validation_steps"))
+    if not isinstance(data, tuple | list) or (isinstance(freq, int) and freq > asked["epochs"]):
+        return None
+    _, y_true, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
+    size = asked["validation_batch_size"] or asked["batch_size"]
+    return y_true, sample_weight, steps * size if steps and size else None
 
 
 def _frames(frame: FrameType | None = None) -> Iterator[FrameType]:

@@ -79,10 +79,10 @@ class _FunctionModel(keras.Model):
     def __init__(self, function: Callable[[Any], Any]) -> None:
         super().__init__(name="function", autocast=False)
         # Keras would track a layer, or the model of a bound method, as a part of this model.
-        object.__setattr__(self, "_function", function)
+        object.__setattr__(self, "outputs_of", function)
         self.run_eagerly = True  # what a function reads from elsewhere, such as weights, would be constants in a graph
         self.built = True  # Keras would call the function with symbols
 
     def call(self, x: Any) -> Any:
         """Return the outputs of the function."""
-        return tree.map_structure(keras.ops.convert_to_tensor, self._function(x))
+        return tree.map_structure(keras.ops.convert_to_tensor, self.outputs_of(x))

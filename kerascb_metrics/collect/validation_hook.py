@@ -172,6 +172,7 @@ class BatchTap(keras.callbacks.Callback):
         """Put the tapped function on the model."""
         if self._function is not None:
             self._refuse_missed()
+        self.batches.refuse_first()
         self._function = self._own_model.test_function
         self._tapped = _tapped_function(self._own_model)
         vars(self._own_model)["test_function"] = functools.partial(self._run, self._function)

@@ -27,6 +27,7 @@ from kerascb_metrics.interpret.positions import Flat, flatten
 from kerascb_metrics.interpret.soft_targets import more_likely, most_likely
 from kerascb_metrics.interpret.targets import are_one_hot, binary_targets, one_hot_to_index
 from kerascb_metrics.interpret.task_arguments import (
+    check_class_names,
     check_from_logits,
     check_soft_targets,
     class_names_for,
@@ -75,6 +76,7 @@ class Binary:
 
     def __post_init__(self) -> None:
         check_from_logits("Binary", self.from_logits)
+        check_class_names("Binary", self.class_names, 2)
         check_ignore_class("Binary", self.ignore_class, strings=True)
         check_soft_targets("Binary", self.soft_targets)
         copy_arguments(self, "class_names", "ignore_class")

@@ -26,6 +26,7 @@ from kerascb_metrics.interpret.positions import Flat, flatten
 from kerascb_metrics.interpret.soft_targets import most_likely
 from kerascb_metrics.interpret.targets import are_one_hot, class_indices
 from kerascb_metrics.interpret.task_arguments import (
+    check_class_names,
     check_from_logits,
     check_soft_targets,
     class_names_for,
@@ -72,6 +73,7 @@ class Multiclass:
 
     def __post_init__(self) -> None:
         check_from_logits("Multiclass", self.from_logits)
+        check_class_names("Multiclass", self.class_names, None if self.labels is None else len(self.labels))
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"Multiclass: labels must differ from each other; received {self.labels!r}.")
         check_ignore_class("Multiclass", self.ignore_class, strings=True)

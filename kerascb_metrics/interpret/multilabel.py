@@ -18,6 +18,7 @@ from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.soft_targets import more_likely
 from kerascb_metrics.interpret.targets import binary_targets
 from kerascb_metrics.interpret.task_arguments import (
+    check_class_names,
     check_from_logits,
     check_soft_targets,
     class_names_for,
@@ -64,6 +65,7 @@ class Multilabel:
 
     def __post_init__(self) -> None:
         check_from_logits("Multilabel", self.from_logits)
+        check_class_names("Multilabel", self.class_names)
         check_ignore_class("Multilabel", self.ignore_class)
         check_soft_targets("Multilabel", self.soft_targets)
         if self.threshold is not None and not all(map(is_finite_number, np.ravel(self.threshold).tolist())):

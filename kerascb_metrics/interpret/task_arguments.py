@@ -43,6 +43,23 @@ def is_finite_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and bool(np.isfinite(float(value)))
 
 
+def check_class_names(task: str, class_names: Sequence[object] | None, count: int | None = None) -> None:
+    """Raise `ValueError` if names of classes are not distinct, or not as many as the classes.
+
+    Args:
+        task: the name of the task's class, for the message.
+        class_names: what the user passed.
+        count: how many classes there are; None if that is not known yet.
+    """
+    if class_names is None:
+        return
+    names = [str(name) for name in class_names]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{task}: class_names must differ from each other; received {names}.")
+    if count not in (None, len(names)):
+        raise ValueError(f"{task}: there are {count} classes; received {len(names)} class_names. Give one per class.")
+
+
 def copy_arguments(task: object, *names: str) -> None:
     """Replace lists by tuples and arrays by copies, because the user may change the originals later.
 

@@ -81,7 +81,7 @@ def function_score(name: str, function: Function, options: Options) -> Score:
         needs_of(function),
         greater_is_better=None,
         takes_weight=takes_sample_weight(function),
-        averages_columns=averages_columns(*unwrapped(function)),
+        takes_elements=("regression",) if averages_columns(*unwrapped(function)) else (),
     )
 
 

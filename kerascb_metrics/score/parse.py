@@ -11,6 +11,7 @@ from sklearn import metrics
 
 from kerascb_metrics.score.functions import function_score, unwrapped
 from kerascb_metrics.score.panel import CONFUSION_CELLS, PANEL
+from kerascb_metrics.score.prediction_scorers import PredictionScorer, can_be_called, prediction_score
 from kerascb_metrics.score.registry import named_scores
 from kerascb_metrics.score.score import Options, Score
 from kerascb_metrics.score.sklearn_scorers import SCORER_TYPE, scorer_score
@@ -65,6 +66,8 @@ def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
 def _score(name: str, source: Any, options: Options) -> Score:
     if isinstance(source, str):
         return replace(named_scores(options)[source], name=name)
+    if isinstance(source, PredictionScorer):
+        return prediction_score(name, source)
     return scorer_score(name, source) if _is_scorer(source) else function_score(name, source, options)
 
 
@@ -94,9 +97,8 @@ def _name_of(source: Any) -> str:
     if isinstance(source, str):
         return source
     inner = source
-    while isinstance(inner, functools.partial | SCORER_TYPE):
-        # scikit-learn shows a scorer's function in the repr only.
-        inner = inner.func if isinstance(inner, functools.partial) else inner._score_func
+    while (attribute := _holder_of(inner)) is not None:
+        inner = getattr(inner, attribute)
     name = getattr(inner, "__name__", None)
     if callable(source) and name and name.isidentifier():
         return str(name)
@@ -105,6 +107,15 @@ def _name_of(source: Any) -> str:
     raise ValueError(
         f"Metrics: the score {shown(source)} has no name to record it under. Pass a dict, scoring={{'name': …}}."
     )
+
+
+def _holder_of(source: Any) -> str | None:
+    """Return the attribute that holds the function inside a partial or a scorer; None for the function itself."""
+    if isinstance(source, functools.partial):
+        return "func"
+    if isinstance(source, PredictionScorer):
+        return "function"
+    return "_score_func" if isinstance(source, SCORER_TYPE) else None  # scikit-learn shows it in the repr only
 
 
 def _check_name(name: Any, names: list[Any]) -> None:
@@ -125,6 +136,7 @@ def _check_source(source: Any) -> None:
             f"scorer, scoring={NEED_SCORES[name].format(name)}."
         )
     if callable(source):
+        _check_arguments(source)
         return
     if not isinstance(source, str):
         raise ValueError(
@@ -139,6 +151,24 @@ def _check_source(source: Any) -> None:
             f"Metrics: unknown score {source!r}{hint} The names are the panel's ({', '.join(PANEL)}), "
             f"{CONFUSION_CELLS!r}, and those of sklearn.metrics.get_scorer_names()."
         )
+
+
+def _check_arguments(source: Any) -> None:
+    """Refuse a function that cannot be called as a metric function is."""
+    if isinstance(source, PredictionScorer) or _is_scorer(source):
+        return
+    if can_be_called(source, 2) or can_be_called(source, 2, "sample_weight"):
+        return
+    name = getattr(source, "__name__", "function")
+    if can_be_called(source, 1):
+        raise ValueError(
+            f"Metrics: {name}{inspect.signature(source)} takes one argument, but a metric function is called with "
+            f"(y_true, y_pred). If it scores whole predictions, pass make_prediction_scorer({name})."
+        )
+    raise ValueError(
+        f"Metrics: {name}{inspect.signature(source)} cannot be called with (y_true, y_pred), as metric functions are. "
+        f"Fix its other arguments with functools.partial, or name the first argument of a scorer `estimator`."
+    )
 
 
 def _needs_scores(function: Any) -> str | None:

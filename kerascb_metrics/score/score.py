@@ -48,6 +48,10 @@ def _never(tally: Tally) -> bool:
     return False
 
 
+def _nothing(tally: Tally) -> str:
+    return ""
+
+
 @dataclass(frozen=True, eq=False)
 class Score:
     """One score.
@@ -63,8 +67,10 @@ class Score:
         matrix: "" for other scores; for a confusion matrix which of its cells go into `logs`: "binary" (of a binary
             task only) or "all".
         ranks_classes: called with a `Tally`; tells whether it ranks each class, so that the curves are kept.
+        leaves_out: called with a `Tally` that it has a value for; says which classes that value leaves out, "" if none.
         averages_precision: whether it asks the rankings for average precision, which the same sort can give.
-        averages_columns: whether it is the mean over the columns of a regression, each scored by itself.
+        takes_elements: the kinds of task for which it can be computed from rows of which single elements are left out
+            or weighted, although it needs rows.
     """
 
     name: str
@@ -75,8 +81,9 @@ class Score:
     takes_weight: bool = True
     matrix: Literal["", "binary", "all"] = ""
     ranks_classes: Callable[[Tally], bool] = _never
+    leaves_out: Callable[[Tally], str] = _nothing
     averages_precision: bool = False
-    averages_columns: bool = False
+    takes_elements: tuple[Kind, ...] = ()
 
     @property
     def ranks(self) -> bool:
@@ -90,7 +97,7 @@ class Score:
 
     def needs_whole_rows(self, kind: Kind) -> bool:
         """Return whether it cannot be computed if single elements of the rows are left out or weighted."""
-        return self.needs.get(kind) == "rows" and not (kind == "regression" and self.averages_columns)
+        return self.needs.get(kind) == "rows" and kind not in self.takes_elements
 
     def blank(self, tally: Tally) -> Value:
         """Return nan in the shape of the score, for a pass that cannot be scored."""

@@ -18,12 +18,14 @@ class ScoreValues:
     Attributes:
         values: name → float, or an array: one value per class, or the confusion matrix.
         undefined: name → why it has no value of its own.
+        left_out: name → which classes its value leaves out.
         errors: name → the exception that the user's score raised.
         unweighted: the names that take no sample weight, where there are weights.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     undefined: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
     unweighted: list[str] = field(default_factory=list)
 
@@ -167,6 +169,8 @@ class Scoring:
                 if undefined:
                     raise Undefined(undefined, score.blank(tally))
                 value = recordable(score.compute(tally))
+                if left_out := score.leaves_out(tally):
+                    found.left_out[score.name] = left_out
             except Undefined as error:
                 value, found.undefined[score.name] = recordable(error.value), error.cause
             except Exception as error:  # a user's score; the caller raises it or records nan, see `error_score`

@@ -56,7 +56,7 @@ def named_scorers(options: Options) -> Iterator[Score]:
             partial(run_named_scorer, name, options=options),
             needs,
             takes_weight=takes_sample_weight(scorer),
-            averages_columns=averages_columns(*of_labels(scorer)),
+            takes_elements=("regression",) if averages_columns(*of_labels(scorer)) else (),
         )
 
 
@@ -71,7 +71,7 @@ def scorer_score(name: str, scorer: Any) -> Score:
         partial(run_scorer, scorer),
         needs,
         takes_weight=takes_sample_weight(scorer),
-        averages_columns=averages_columns(function, options),
+        takes_elements=("regression",) if averages_columns(function, options) else (),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from kerascb_metrics._blocks import blocks, columns_of
+from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.tally import counts
 from kerascb_metrics.tally.counts import Cells, Counts
@@ -23,10 +24,12 @@ class ExactTally(Tally):
     Args:
         labeled: the rows.
         precision: whether a score will ask for average precision, so that one sort serves it too.
+        rows: the rows before they were flattened, for scores of whole predictions; None if they are not at hand.
     """
 
     labeled: LabeledRows
     precision: bool = False
+    rows: Rows | None = None
     memo: dict[Any, Any] = field(default_factory=dict)
     has_rows: ClassVar[bool] = True
 

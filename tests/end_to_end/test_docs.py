@@ -15,7 +15,7 @@ def blocks_of(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_page_runs(page, tmp_path, monkeypatch):
+def test_the_page_runs(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     namespace = {}
     for block in blocks_of(page):
@@ -23,6 +23,7 @@ def test_the_page_runs(page, tmp_path, monkeypatch):
         metrics = namespace.get("metrics")
         if metrics is not None and metrics.history.epochs:  # what the page shows is a score
             assert all(np.isfinite(values[-1]).all() for values in metrics.history.values())
+    assert "False" not in capsys.readouterr().out  # what a page prints to show that two results are equal
 
 
 def test_there_are_pages_that_run():

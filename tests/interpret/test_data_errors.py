@@ -27,7 +27,6 @@ P1 = np.full((4, 1), 0.5, "float32")
         (Binary(), [0, 1, 1, 1], P1 + 2, "probabilities", "2.5", "from_logits=True"),
         (Binary(), [0, 1, 1, 1], P1 - 2, "probabilities", "-1.5", "from_logits=True"),
         (Binary(), [0, 1, 1, 1], np.tile([-1.0, 2.0], (4, 1)), "probabilities", "from -1 to 2", "from_logits=True"),
-        (Binary(class_names="abc"), [0, 1, 1, 1], P1, "2 classes", "3", "class_names"),
         (Multiclass(), [0, 1, 1, 1], P1, "(N, C) with C of 2 or more", "(4, 1)", "task='binary'"),
         (Multiclass(), [0, 1, 1, 1], P1[:, 0], "(N, C) with C of 2 or more", "(4,)", "task='binary'"),
         (Multiclass(), [1, 2, 3, 3], P3, "3 classes", "targets hold 3", "Multiclass(labels="),

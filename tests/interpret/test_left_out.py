@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Regression
+from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Regression, make_prediction_scorer
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.losses import LossReading
 from tests.support.arrays import assert_same, assessed, read
@@ -312,3 +312,12 @@ def test_padding_that_the_model_hides_is_told_once(capsys):
     told = capsys.readouterr().out
     assert told.count("All positions are scored, because the mask of layer 'words' does not reach the output") == 1
     assert metrics.history.settings["task"].count("All positions are scored") == 1
+
+
+def test_a_score_of_whole_predictions_takes_elements_too():
+    def present(predictions):
+        return float((predictions.y_true != -1).sum())
+
+    y_true = np.where(MISSING, -1, labels()).astype("float32")
+    metrics = Metrics([make_prediction_scorer(present)], task=Multilabel(ignore_class=-1), verbose=False)
+    assert metrics.evaluate(echo_model(4), (PROBA, y_true)) == {"present": float((~MISSING).sum())}

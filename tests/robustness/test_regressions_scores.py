@@ -83,7 +83,7 @@ def test_the_task_argument_is_checked_before_training():
 def test_two_scores_with_one_key_raise():
     with pytest.raises(ValueError, match="two scores would both write tn"):
         fit(Metrics({"tn": sk.accuracy_score, "confusion": "confusion"}))
-    with pytest.raises(DataError, match="class_names must differ"):
+    with pytest.raises(ValueError, match="class_names must differ"):
         fit(Metrics(task=Binary(class_names=["cat", "cat"])))
 
 
