@@ -3,7 +3,7 @@
 import difflib
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,11 +37,32 @@ NEED_SCORES = {
 }
 
 
+# What a score is called elsewhere, in lower case → its name here.
+USUAL_NAMES = {
+    **dict.fromkeys(("acc",), "accuracy"),
+    **dict.fromkeys(("ap", "pr_auc", "auc_pr", "auprc", "map"), "average_precision"),
+    **dict.fromkeys(("auroc", "roc", "roc_auc_score", "auc_roc"), "auc"),
+    **dict.fromkeys(("dice", "f1s", "f1_score", "f_score", "fscore", "f1score"), "f1"),
+    **dict.fromkeys(("f2_score",), "f2"),
+    **dict.fromkeys(("f0.5", "f05", "f0_5_score"), "f0_5"),
+    **dict.fromkeys(("miou", "mean_iou", "jaccard_score", "jaccard_index"), "iou"),
+    **dict.fromkeys(("sensitivity", "tpr", "hit_rate"), "recall"),
+    **dict.fromkeys(("tnr", "selectivity"), "specificity"),
+    **dict.fromkeys(("qwk", "quadratic_kappa", "weighted_kappa"), "kappa_quadratic"),
+    **dict.fromkeys(("cohen_kappa", "cohens_kappa", "cohen_kappa_score"), "kappa"),
+    **dict.fromkeys(("matthews", "phi"), "mcc"),
+    **dict.fromkeys(("confusion_matrix", "cm"), "confusion"),
+    **dict.fromkeys(("r2_score",), "r2"),
+    **dict.fromkeys(("ppv",), "precision"),
+}
+
+
 def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
     """Return the scores that a `scoring=` asks for, in its order.
 
     Args:
-        scoring: None for the panel; a name, a scorer or a metric function; a list of them; or a dict name → one.
+        scoring: None for the panel; a name, a scorer or a metric function; a list of them, which may contain "panel";
+            or a dict name → one.
         options: the options of all of them.
 
     Raises:
@@ -53,7 +74,7 @@ def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
     if isinstance(scoring, dict):
         named = list(scoring.items())
     else:
-        listed = scoring if isinstance(scoring, list | tuple) else [scoring]
+        listed = _with_panel(scoring) if isinstance(scoring, list | tuple) else [scoring]
         named = [(_name_of(source), source) for source in listed]
     if not named:
         raise ValueError("Metrics: scoring is empty. Leave it out for the panel, or give at least one score.")
@@ -61,6 +82,14 @@ def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
         _check_name(name, [other for other, _ in named])
         _check_source(source)
     return tuple(_score(name, source, options) for name, source in _with_cells(named).items())
+
+
+def _with_panel(scoring: Sequence[Any]) -> list[Any]:
+    """Return a list with the names of the panel in place of "panel", without those that are listed themselves."""
+    named = {source for source in scoring if isinstance(source, str)}
+    named |= {"confusion"} if CONFUSION_CELLS in named else set()
+    panel = [name for name in PANEL if name not in named]
+    return [own for source in scoring for own in (panel if isinstance(source, str) and source == "panel" else [source])]
 
 
 def _score(name: str, source: Any, options: Options) -> Score:
@@ -145,7 +174,9 @@ def _check_source(source: Any) -> None:
         )
     known = named_scores(Options())
     if source not in known:
-        near = difflib.get_close_matches(source, known, n=3)
+        lower = source.lower().replace("-", "_")
+        usual = USUAL_NAMES.get(lower, lower if lower in known else None)
+        near = [usual] if usual else difflib.get_close_matches(source, known, n=3)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
         raise ValueError(
             f"Metrics: unknown score {source!r}{hint} The names are the panel's ({', '.join(PANEL)}), "

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.score.panel import PANEL
 from kerascb_metrics.score.parse import parse_scoring
 from kerascb_metrics.score.recordable import recordable
 from kerascb_metrics.score.score import AVERAGES, Options, Score, Undefined, Value
@@ -89,9 +90,17 @@ class Scoring:
         return [score.name for score in self.scores if "binary" in score.per_class]
 
     def for_kind(self, kind: Kind) -> tuple[Score, ...]:
-        """Return the scores for a kind of task: the default panel is without kappa where it is not defined."""
-        is_panel = self.scoring is None and kind == "multilabel"
-        return tuple(score for score in self.scores if not is_panel or kind in score.needs)
+        """Return the scores for a kind of task: the panel is without kappa where it is not defined."""
+        from_panel = self._from_panel if kind == "multilabel" else ()
+        return tuple(score for score in self.scores if kind in score.needs or score.name not in from_panel)
+
+    @property
+    def _from_panel(self) -> Collection[str]:
+        """The names that were not asked for one by one."""
+        listed = ["panel"] if self.scoring is None else self.scoring
+        if not isinstance(listed, list | tuple) or "panel" not in listed:
+            return ()
+        return [name for name in PANEL if name not in listed]
 
     def needing_rows(self, kind: Kind | None) -> list[str]:
         """Return the names of the scores that need the rows; None: for every kind of classification."""
