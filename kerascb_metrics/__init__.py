@@ -42,6 +42,7 @@ __all__ = [
     "ScoringError",
     "UndefinedScoreWarning",
     "__version__",
+    "make_prediction_scorer",
 ]
 
 # The module of each public name. A test compares this table, `__all__` and the imports for type checkers below.
@@ -57,6 +58,7 @@ _MODULES = {
     "ScoreHistory": "kerascb_metrics.history",
     "ScoringError": "kerascb_metrics.exceptions",
     "UndefinedScoreWarning": "kerascb_metrics.exceptions",
+    "make_prediction_scorer": "kerascb_metrics.score.prediction_scorers",
 }
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from kerascb_metrics.interpret.multilabel import Multilabel
     from kerascb_metrics.interpret.regression import Regression
     from kerascb_metrics.predictions import Predictions
+    from kerascb_metrics.score.prediction_scorers import make_prediction_scorer
 else:
     # Hidden from type checkers: a module with `__getattr__` would have every name that a user mistypes.
 

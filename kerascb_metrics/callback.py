@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -10,10 +11,10 @@ from kerascb_metrics.collect import validation_hook
 from kerascb_metrics.collect.batches import Pass
 from kerascb_metrics.collect.callback_order import callbacks_of_fit, move_callback
 from kerascb_metrics.collect.claims import Claim
-from kerascb_metrics.collect.function_model import as_model, problem_with
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
+from kerascb_metrics.collect.predictor import Predictor, problem_with
 from kerascb_metrics.collect.processes import broadcast_from_first_process
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
@@ -22,9 +23,9 @@ from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.pipeline.fit_start import (
     check_outputs,
     refuse_listed_twice,
-    warn_if_apart,
     warn_if_idle,
     warn_if_not_gathered,
+    warn_if_unrelated,
 )
 from kerascb_metrics.pipeline.results import Results
 from kerascb_metrics.record.log_file import LogFile, index_of_saver_before, open_log
@@ -40,9 +41,10 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     into a list, and as a float into `logs` under `val_<name>`, where every other callback can use it.
 
     Args:
-        scoring: None for the panel `f1, precision, recall, kappa, auc, confusion`. Or a name (of the panel, or of
-            `sklearn.metrics.get_scorer_names()`), a scorer, a metric function `(y_true, y_pred)` of labels, a list of
-            them, or a dict name → one of them.
+        scoring: None for the panel: `f1, precision, recall, kappa, auc, confusion`, or `r2, mae, rmse` of a regression.
+            Or a name (of the panel, `iou`, `specificity`, `mcc`, …, or of `sklearn.metrics.get_scorer_names()`), a
+            scorer, a metric function `(y_true, y_pred)` of labels, a list of them, which may contain "panel", or a dict
+            name → one of them.
         task: "auto", "binary", "multiclass", "multilabel", "regression", or an object such as
             `Binary(threshold=0.3)`. "auto" reads the compiled loss, then shapes and values.
         average: how the panel averages over classes: "auto" is "binary" for a binary task, else "macro"; or any of
@@ -55,10 +57,9 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             makes one `model.predict` pass over it. `(x, y)` or `(x, y, sample_weight)` of arrays, or a dataset,
             PyDataset, DataLoader or generator of such tuples.
         validation_batch_size, validation_steps, validation_freq: as in `fit`, for `validation_data`.
-        model: with `validation_data`: what predicts it, if not the model that `fit` trains. A Keras model, such as
-            `distiller.student`, whose own compiled loss is read; or a function that gets the x of a batch, as tensors,
-            and returns outputs: `lambda x: ops.sum(user(x["user"]) * item(x["item"]), axis=-1)`. A deep copy of a
-            `Metrics` has the same model, and a pickle has none. `metrics.model` is the model that `fit` trains.
+        model: what predicts `validation_data`, if not the fitted model itself: a Keras model inside it, such as the
+            generator of a GAN or the student of a distiller, or a function x → outputs. A model's own compiled loss
+            tells what its outputs are. A function is called with the `x` of each batch, as tensors of the backend.
         prefix: how the keys in `logs` begin, such as "test_"; None: "val_". It needs `validation_data`.
         error_score: "raise_first" raises in the first scored epoch, and later records nan with one warning;
             "raise" always raises; a number is recorded with one warning.
@@ -76,7 +77,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         verbose: "auto" prints once how the outputs are interpreted, unless `fit` is silent; True or False.
 
     Attributes:
-        options: the arguments, in one frozen object; each of them but `model` is an attribute too.
+        options: the arguments, in one frozen object; each of them is an attribute too, except
+            `model`: that is the fitted model, as in every callback of Keras.
         history: a `ScoreHistory`, name → list of values, one per scored epoch. Each fit starts a new one.
         f1s, precision, recall, kappa, auc, confusion: those lists, by name.
         predictions: the `Predictions` of the last scored epoch.
@@ -205,7 +207,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         problem = problem_with(model)
         if problem is not None:
             raise TypeError(f"Metrics.evaluate takes a Keras model or a function, then the data; {problem}.")
-        predicting = as_model(model)
+        predicting = Predictor(model).keras_model
         recorder = Recorder(self._plan, self.options.use_sample_weight, "raise", describe=lambda message: None)
         recorder.begin(0, loss_and_output_names(predicting))
         recorder.record(lambda: GivenData(data, batch_size, steps).predict(predicting, recorder.reader))
@@ -223,25 +225,24 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         """Reset the lists, check the fit, and install the validation hook."""
         callbacks = callbacks_of_fit(self)
         refuse_listed_twice(self, callbacks)
-        given = None if self.uses_fit_validation else self.options.given_data()
+        predicting = self._predicting  # a copy from a pickle has no model: it raises, and keeps its scores
         self._claim.take()
         restore_auto_mode(self._changed_modes)  # of an interrupted fit
         self._reset()
-        scored_model = self.options.scored_model(model_of(self))
-        check_outputs(self._plan, scored_model, None if self.uses_fit_validation else self.options.validation_data)
+        check_outputs(self._plan, self.options.predicting(model_of(self)), self.options)
         others = [other for other in callbacks if isinstance(other, Metrics) and other is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
         self._log = open_log(self.options.log_file, [other.options.log_file for other in others], self._warn_once)
-        if given is None:
+        if self.uses_fit_validation:
             if self._log is not None:
                 self._index = move_callback(index_of_saver_before(self, callbacks), self)
             validation_hook.install(self.model)
             warn_if_idle(self, self.model, self._warn_once)
         else:
-            given.refuse(self.model)
-            self._given = given
-            warn_if_apart(self.options.model, self.model, self._warn_once)
+            self._given = self.options.given_data()
+            self._given.refuse(predicting)
+            warn_if_unrelated(predicting, model_of(self), self._warn_once)
             self._index = move_callback(0, self)
         warn_if_not_gathered(self._warn_once)
         self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
@@ -255,7 +256,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
 
     def on_validation_begin(self) -> RowConsumer:
         """Return the consumer of the rows of fit's own pass, for the case that they are not kept."""
-        return self._begin()
+        return self._begin(is_fit_pass=True)
 
     def on_validation_pass(self, collect: Callable[[], Pass], logs: Mapping[str, float]) -> dict[str, float]:
         """Score and record the rows of fit's own pass; return what is added to its logs."""
@@ -268,7 +269,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         if given is not None and is_due(epoch, self.options.validation_freq):
             reader = self._begin()
             entries = self._score(
-                lambda: given.predict(self.model, reader, show_progress=not self._is_silent),
+                lambda: given.predict(self._predicting, reader, show_progress=not self._is_silent),
                 used=self._keys.without_prefix(logs),
             )
             logs.update(self._keys.with_prefix(entries))
@@ -293,18 +294,23 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         if self._log is not None:
             self._recorder.continue_from(self._log.resume(epoch, self.history.settings))
 
-    def _begin(self) -> RowConsumer:
-        self._recorder.begin(self._epoch, loss_and_output_names(self.options.scored_model(self.model)))
+    def _begin(self, *, is_fit_pass: bool = False) -> RowConsumer:
+        self._recorder.begin(self._epoch, replace(loss_and_output_names(self._predicting), is_fit_pass=is_fit_pass))
         return self._recorder.reader
 
     def _score(self, collect: Callable[[], Pass], used: Collection[str]) -> dict[str, float]:
         """Score and record one pass; return name → float for `logs`, without prefix."""
         scores = broadcast_from_first_process(lambda: self._recorder.record(collect))
-        entries = self._keys.renamed(scores, used, self._warn_once)
+        entries = self._keys.renamed(scores, used, self._warn_once, self._print)
         self._logged = set(self._keys.with_prefix(entries))
         not_ours = self._keys.with_prefix(scores).keys() - self._logged  # of compiled metrics, which Keras knows
         restore_auto_mode([callback for callback in self._changed_modes if callback.monitor in not_ours])
         return entries
+
+    @property
+    def _predicting(self) -> Any:
+        """The model whose outputs are scored."""
+        return model_of(self) if self.options.model is None else self.options.model.keras_model
 
     @property
     def _is_silent(self) -> bool:

@@ -12,12 +12,28 @@ class DataError(ValueError):
     """Targets, outputs or weights cannot be scored as the task needs. Raised by the first pass that shows it."""
 
 
+class MisfitError(DataError):
+    """Rows do not fit the task. Internal: users get a `DataError` that names a task that fits.
+
+    Args:
+        message: what is wrong.
+        otherwise: what to do if no task fits.
+    """
+
+    def __init__(self, message: str, otherwise: str = "") -> None:
+        super().__init__(message)
+        self.otherwise = otherwise
+
+
 class ScoringError(ValueError):
     """A score failed in a pass. The message contains its name, the epoch, the shapes and the original error."""
 
 
 class UndefinedScoreWarning(UserWarning):
-    """A score has no value in some epoch, because of a single class, NaN outputs or a pass that was cut short."""
+    """A score has no value in some epoch, or its value leaves out some classes.
+
+    The cause is a missing class, NaN outputs, or a pass that was cut short.
+    """
 
 
 @contextlib.contextmanager

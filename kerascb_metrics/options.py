@@ -1,18 +1,15 @@
 """The constructor arguments of `Metrics`, checked once, in one frozen object."""
 
-import copy
 import inspect
 import numbers
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, overload
 
-import keras
-
-from kerascb_metrics.collect.function_model import problem_with
 from kerascb_metrics.collect.given_data import GivenData
+from kerascb_metrics.collect.predictor import Predictor
 from kerascb_metrics.interpret import tasks
 from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.record.run_settings import run_settings
@@ -26,13 +23,9 @@ ErrorScore: TypeAlias = Literal["raise_first", "raise"] | float
 Verbose: TypeAlias = bool | Literal["auto"]
 
 
-class NotPickled:
-    """Stands for `model=` in a pickle, which holds no model."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
-    """The arguments of `Metrics`, as given; `Metrics` documents them.
+    """The arguments of `Metrics`, as given; `Metrics` documents them. `model` becomes a `Predictor`.
 
     `scoring`, `task`, `average`, `zero_division` and `output` are checked by `Plan`.
 
@@ -72,6 +65,16 @@ class Options:
         if not isinstance(self.output, str | None):
             raise ValueError(f"Metrics: output must be the name of an output, or None; received {self.output!r}.")
         check_given_data(self)
+        if self.model is not None and not isinstance(self.model, Predictor):
+            object.__setattr__(self, "model", Predictor(self.model))
+
+    def predicting(self, fitted: Any) -> Any:
+        """Return the model whose outputs are scored; None if it is not known yet.
+
+        Args:
+            fitted: the model that a fit trains, or None.
+        """
+        return fitted if self.model is None else self.model.known_model
 
     @property
     def uses_fit_validation(self) -> bool:
@@ -84,45 +87,8 @@ class Options:
         return "val_" if self.prefix is None else self.prefix
 
     def given_data(self) -> GivenData:
-        """Return `validation_data` as data to predict; raise `ValueError` if its `model` was lost in a pickle."""
-        if self.model is NotPickled:
-            raise ValueError(
-                "Metrics: this Metrics comes from a pickle, which does not hold model=. It still has its scores. For "
-                "another fit make a new one: Metrics(validation_data=…, model=…)."
-            )
-        return GivenData(self.validation_data, self.validation_batch_size, self.validation_steps, self.model)
-
-    def scored_model(self, fitted: Any) -> Any:
-        """Return the Keras model whose loss and outputs are read; None if a function predicts.
-
-        Args:
-            fitted: the model of the fit.
-        """
-        if self.model is None:
-            return fitted
-        return self.model if isinstance(self.model, keras.Model) else None
-
-    # Copies.
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Options":
-        """Copy the arguments, but keep `model` itself: nobody would train a copy of it."""
-        if self.model is not None:
-            memo[id(self.model)] = self.model
-        copied = object.__new__(type(self))
-        copied.__setstate__({name: copy.deepcopy(value, memo) for name, value in self._as_dict().items()})
-        return copied
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave `model` out of pickles: Keras would save and load its weights, and nobody would train the new model."""
-        state = self._as_dict()
-        return state if self.model is None else {**state, "model": NotPickled}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            object.__setattr__(self, name, value)
-
-    def _as_dict(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """Return `validation_data` as data to predict."""
+        return GivenData(self.validation_data, self.validation_batch_size, self.validation_steps)
 
     def run_settings(self) -> dict[str, Any]:
         """Return what is recorded of a run besides its scores."""
@@ -140,7 +106,6 @@ class Option:
 
     Assigning to it makes new `options`, which are checked and count from the next fit on. Exceptions are `scoring`,
     `task`, `average`, `zero_division`, `output`, `prefix` and `memory`: a `Metrics` uses these as it was made with.
-    `model` is no such attribute: `metrics.model` is the model of the fit, as in all of Keras's callbacks.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -164,7 +129,6 @@ def check_given_data(options: Options) -> None:
         ValueError: for such an argument without `validation_data`, or with an unknown value.
         DataError: for data without targets.
     """
-    _check_model(options)
     if options.uses_fit_validation:
         _refuse_idle(options)
     if not isinstance(options.prefix, str | None):
@@ -181,21 +145,7 @@ def check_given_data(options: Options) -> None:
             "generator must never end, because each scored epoch reads the next batches from it."
         )
     if not options.uses_fit_validation:
-        GivenData(options.validation_data, options.validation_batch_size, options.validation_steps)
-
-
-def _check_model(options: Options) -> None:
-    """Refuse as `model` what cannot predict, and a model without data to predict."""
-    if options.model is None or options.model is NotPickled:
-        return
-    problem = problem_with(options.model)
-    if problem is not None:
-        raise ValueError(f"Metrics: model= must be a Keras model, or a function x -> outputs; {problem}.")
-    if options.uses_fit_validation:
-        raise ValueError(
-            "Metrics: model= needs validation_data=, the data that it predicts. The validation pass of fit() is made "
-            "by the model that fit() trains. Pass both: Metrics(validation_data=(x_val, y_val), model=…)."
-        )
+        options.given_data()
 
 
 def _refuse_idle(options: Options) -> None:
@@ -204,10 +154,11 @@ def _refuse_idle(options: Options) -> None:
         ("validation_batch_size", None),
         ("validation_steps", None),
         ("validation_freq", 1),
+        ("model", None),
         ("prefix", None),
     ):
         value = getattr(options, name)
-        if value != idle:
+        if value is not idle and (name == "model" or value != idle):
             raise ValueError(
                 f"Metrics: {name}={value!r} needs validation_data=. The validation pass of fit() is controlled by the "
                 "arguments of fit(), and its prefix is always 'val_'."

@@ -7,6 +7,7 @@ class Predictions(Rows):
     """The targets, outputs, weights and mask of one validation pass, in row order, as the model received and made them.
 
     Batches of different length, as sequences have them, do not fit into one array: there each position is a row.
+    `samples()` iterates over the samples in any case, each with the length that its batch had.
 
     Attributes:
         y_true: targets, shape (N, …), in the dtype that the model received.

@@ -38,7 +38,8 @@ class Batches:
     """Collects captured parts, in order, as NumPy arrays.
 
     A part is copied when the next one arrives, so that at most two are on the device and nothing waits. An error of a
-    part is raised by `finish`, because it concerns the scores, not the validation pass.
+    part is raised by `finish`, because it concerns the scores, not the validation pass. An error of the first part of a
+    fit is raised by `refuse_first`, so that nobody waits for the whole pass.
 
     Args:
         expected: how many rows will come; None if that is not known.
@@ -52,6 +53,8 @@ class Batches:
         self._stores = _stores(expected, self._counting, keeping)
         self._pending: list[tuple[Captured, _TensorLeaves]] = []
         self._error: DataError | None = None
+        self._checking = [consumer for consumer in consumers if consumer.wants_first]
+        self._refusal: Exception | None = None
 
     def add(self, parts: Iterable[Captured]) -> None:
         """Add the parts of one call of the test function, in row order."""
@@ -59,17 +62,27 @@ class Batches:
         self._pending = [(part, _with_paths(part)) for part in parts]
         leaves = [leaf for _, with_paths in self._pending for _, leaf in with_paths if leaf is not None]
         # What is in the host's memory may be the user's own array, which the next batch overwrites.
-        if any(isinstance(leaf, np.ndarray) or backend().is_host_memory(leaf) for leaf in leaves):
+        if self._checking or any(isinstance(leaf, np.ndarray) or backend().is_host_memory(leaf) for leaf in leaves):
             self._flush()
         else:
             for leaf in leaves:
                 backend().start_copy(leaf)
+        self._checking = self._checking if not self.rows else []
+
+    def refuse_first(self) -> None:
+        """Raise what was found wrong in the first batch. To be called before the next one, when the pass can end.
+
+        Within a batch JAX has the model's state nowhere else, and hooks after a batch may run in another thread.
+        """
+        if self._refusal is not None:
+            raise self._refusal
 
     def finish(self) -> list[Batch]:
         """Return the batches of the `Pass`; raise `DataError` if a part was not a valid batch."""
         self._flush()
-        if self._error is not None:
-            raise self._error
+        error = self._refusal or self._error
+        if error is not None:
+            raise error
         return [batch for store in self._stores for batch in store.finish()]
 
     def _flush(self) -> None:
@@ -79,6 +92,14 @@ class Batches:
                 self._store(part, with_paths)
             except DataError as error:
                 self._error = error
+                self._refusal = error if self._checking else None
+
+    def _check(self, whole: Callable[[], Batch]) -> None:
+        try:
+            for consumer in self._checking:
+                consumer.check([whole()])
+        except Exception as error:  # raised by `refuse_first`, when the pass can end
+            self._refusal = self._refusal or error
 
     def _store(self, part: Captured, with_paths: _TensorLeaves) -> None:
         if self._counting and is_multi_process():
@@ -86,6 +107,7 @@ class Batches:
             return
         leaves = [(path, _as_array(leaf)) for path, leaf in with_paths]
         count = row_count(leaves)
+        self._check(lambda: tree.map_structure(_as_array, part))
         for store in self._stores:
             store.add(part, leaves, count)
         self.rows += count
@@ -97,6 +119,7 @@ class Batches:
             for consumer in self._counting:
                 consumer.inspect([whole()])
         count = row_count([(path, leaf) for path, leaf in with_paths if leaf is not None])
+        self._check(whole)
         for store in self._stores:
             rows = rows_to_count(part, whole) if store.keeps_none else whole()
             leaves = _with_paths(rows)

@@ -1,21 +1,11 @@
 """Which models can predict, and which arguments of `Metrics` help where the model of a fit cannot."""
 
-import dis
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from kerascb_metrics.collect.backend import backend
-
-
-def has_call(model: Any) -> bool:
-    """Return whether the model can be called: its `call` is not Keras's own, and can do more than raise."""
-    if "call" in vars(model) or type(model).__call__ is not keras.Model.__call__:
-        return True
-    call = inspect.unwrap(type(model).call)
-    return call is not keras.Model.call and not _only_raises(call)
+from kerascb_metrics.collect.shadow import has_call
 
 
 def can_predict(model: Any) -> bool:
@@ -54,11 +44,3 @@ def inner_model(model: Any) -> str:
 
 def _is_own(model: Any, name: str) -> bool:
     return name in vars(model) or getattr(type(model), name) is not getattr(keras.Model, name)
-
-
-def _only_raises(function: Callable[..., Any]) -> bool:
-    """Return whether a function never returns: it does nothing but `raise NotImplementedError`."""
-    code = getattr(function, "__code__", None)
-    return code is not None and not any(
-        instruction.opname.startswith(("RETURN", "YIELD")) for instruction in dis.get_instructions(code)
-    )

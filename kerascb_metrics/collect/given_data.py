@@ -18,7 +18,6 @@ from keras import tree
 from kerascb_metrics.collect import can_predict, shadow
 from kerascb_metrics.collect.backend import Captured, Tensor, backend
 from kerascb_metrics.collect.batches import Batches, Pass
-from kerascb_metrics.collect.function_model import as_model
 from kerascb_metrics.collect.keras_internals import (
     compiled_parts,
     get_data_adapter,
@@ -54,19 +53,17 @@ class GivenData:
             dataset, PyDataset, DataLoader or generator that yields such tuples.
         batch_size: for arrays.
         steps: batches per pass; needed for a generator.
-        model: what predicts, a Keras model or a function x → outputs; None: the model that the methods get.
 
     Raises:
         DataError: if the data has no targets.
         ValueError: if `batch_size` or `steps` is not positive, or the lengths of the arrays differ.
     """
 
-    def __init__(self, data: Any, batch_size: int | None = None, steps: int | None = None, model: Any = None) -> None:
+    def __init__(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
         _check_positive("validation_batch_size", batch_size)
         _check_positive("validation_steps", steps)
         self._data, self._batch_size, self._steps = data, batch_size, steps
         self._arrays = isinstance(data, tuple | list)
-        self._predictor = None if model is None else as_model(model)
         self._built_for: list[Any] = []
         self._function: Any = None
         self._step: Any = None
@@ -77,7 +74,6 @@ class GivenData:
 
     def refuse(self, model: Any) -> None:
         """Raise `CaptureError` if the data cannot be predicted; all processes that train together call this."""
-        model = self._predictor or model
         backend().refuse_unsupported(model, given=True)
         if not can_predict.can_predict(model):
             inner = can_predict.inner_model(model)
@@ -99,7 +95,7 @@ class GivenData:
         """Predict all of the data, once.
 
         Args:
-            model: the model that predicts, if this data has none of its own.
+            model: the model that predicts.
             consumer: consumes rows that are not kept.
             show_progress: whether a long pass shows Keras's progress bar.
 
@@ -110,7 +106,6 @@ class GivenData:
             CaptureError: as `refuse`, and if rows of the data were left out.
             DataError: if a batch has no targets, its parts do not match, or a generator ended early.
         """
-        model = self._predictor or model
         self.refuse(model)
         source = _OnePass(self._data, self._steps)
         batches = Batches(self._known_rows, [consumer])
@@ -129,7 +124,7 @@ class GivenData:
                 batch_size=self._batch_size,
                 steps=self._steps,
                 verbose=0,
-                callbacks=[_LateProgress()] if show_progress else None,
+                callbacks=[_FirstBatch(batches), *([_LateProgress()] if show_progress else [])],
             )
         source.check()
         found = Pass(batches.finish())
@@ -265,6 +260,17 @@ class _OnePass:
         for batch in itertools.islice(data, self._steps):
             self._seen += 1
             yield batch
+
+
+class _FirstBatch(keras.callbacks.Callback):
+    """Ends the pass after its first batch if that cannot be scored."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._batches.refuse_first()
 
 
 class _LateProgress(keras.callbacks.Callback):

@@ -30,6 +30,7 @@ __all__ = [
     "first_validation_batch",
     "fit_list_holds",
     "fit_validates",
+    "fit_validation_targets",
     "fits_under_way",
     "get_data_adapter",
     "get_keras_mask",
@@ -137,11 +138,7 @@ def state_variables(model: Any) -> list[Any]:
 
 
 def compiled_parts(model: Any) -> list[Any]:
-    """Return what `compile`, `quantize` and LoRA replace by new objects: a function compiled before is then outdated.
-
-    A model that another one trains has no `train_function`, so its variables and the configuration of its `compile`
-    are among them.
-    """
+    """Return what `compile`, `quantize` and LoRA replace, also in a model without a `train_function` of its own."""
     return [model.train_function, vars(model).get("_compile_config"), *model.variables]
 
 
@@ -223,7 +220,7 @@ def fits_under_way(model: Any) -> int:
 
 def models_in_fit() -> list[Any]:
     """Return the models whose `fit` this thread is in, innermost first; an empty list if none is on the stack."""
-    return [frame.f_locals["self"] for frame in _frames() if frame.f_code is _FIT_CODE and "self" in frame.f_locals]
+    return [frame.f_locals["self"] for frame in _frames() if frame.f_code is _FIT_CODE]
 
 
 def fit_validates(model: Any) -> bool:
@@ -254,13 +251,12 @@ def lists_of_all_fits() -> list[keras.callbacks.CallbackList]:
 
 
 def trained_by_another_thread(model: Any) -> bool:
-    """Return whether another thread is in a `fit` of `model`, or of a model that contains it.
-
-    False if no `fit` is on a stack.
-    """
+    """Return whether another thread is in a `fit` of `model`, or of a model around it; False if none is on a stack."""
     others = (frame for thread, frame in sys._current_frames().items() if thread != threading.get_ident())
     fits = (frame for top in others for frame in _frames(top) if frame.f_code is _FIT_CODE)
-    return any(_contains(frame.f_locals.get("self"), model) for frame in fits)
+    return any(
+        model is each for frame in fits for each in _part(frame.f_locals["self"], "_flatten_layers", _FIT_PASS)()
+    )
 
 
 def first_validation_batch(model: Any) -> int | None:
@@ -281,15 +277,26 @@ def first_validation_batch(model: Any) -> int | None:
     return min(rows, size)
 
 
+def fit_validation_targets(model: Any) -> tuple[Any, Any, int | None] | None:
+    """Return the targets and weights that the innermost `fit` of `model` validates on, and how many rows (None: all).
+
+    None if that is not known: it is for arrays; a dataset would have to be read.
+    """
+    frame = next(_fits(model), None)
+    asked: dict[str, Any] = {} if frame is None else frame.f_locals
+    data, freq, steps = (asked.get(name) for name in ("validation_data", "validation_freq", "validation_steps"))
+    if not isinstance(data, tuple | list) or (isinstance(freq, int) and freq > asked["epochs"]):
+        return None
+    _, y_true, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
+    size = asked["validation_batch_size"] or asked["batch_size"]
+    return y_true, sample_weight, steps * size if steps and size else None
+
+
 def _frames(frame: FrameType | None = None) -> Iterator[FrameType]:
     frame = frame or sys._getframe(1)
     while frame is not None:
         yield frame
         frame = frame.f_back
-
-
-def _contains(trained: Any, model: Any) -> bool:
-    return any(layer is model for layer in _part(trained, "_flatten_layers", _FIT_PASS)())
 
 
 def _fits(model: Any) -> Iterator[FrameType]:

@@ -1,6 +1,7 @@
 """What is known about a model's outputs before a batch has run."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,15 @@ class ModelFacts:
             and subclassed models).
         structure: the structure of the outputs, each replaced by its static shape in a `Shape`; None if it is not
             known.
+        masking_layer: the name of a layer that makes a mask of padding; None if there is none.
+        is_fit_pass: whether the pass is fit's own, in which the loss gets the sample weights too.
     """
 
     loss: Any = None
     layer_names: tuple[str, ...] | None = None
     structure: Any = None
+    masking_layer: str | None = None
+    is_fit_pass: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,19 @@ def loss_and_output_names(model: Any) -> ModelFacts:
     """Return the loss of a model and the names and shapes of its outputs, in new containers."""
     names = getattr(model, "output_names", None)
     return ModelFacts(
-        _own_containers(getattr(model, "loss", None)), None if names is None else tuple(names), _structure_of(model)
+        _own_containers(getattr(model, "loss", None)),
+        None if names is None else tuple(names),
+        _structure_of(model),
+        next(_masking_layers(model), None),
     )
+
+
+def _masking_layers(layer: Any) -> Iterator[str]:
+    for inner in getattr(layer, "layers", ()):
+        if isinstance(inner, keras.layers.Masking) or getattr(inner, "mask_zero", False):
+            yield inner.name
+        else:
+            yield from _masking_layers(inner)
 
 
 def _structure_of(model: Any) -> Any:

@@ -30,6 +30,15 @@ class RowConsumer(Protocol):
 
     memory: Literal["auto", "exact", "bounded"]
 
+    @property
+    def wants_first(self) -> bool:
+        """Whether `check` should see the first batch of the pass."""
+        ...
+
+    def check(self, batches: Sequence[Batch]) -> None:
+        """Look at the first batch as soon as it has run; an error ends the pass at once."""
+        ...
+
     def counts_suffice(self, batches: Sequence[Batch]) -> bool:
         """Return whether it can do without kept rows; asked once, with the batches so far."""
         ...

@@ -11,10 +11,13 @@ predict with one model at once. Keras itself fails there, with or without this l
 """
 
 import contextlib
-from collections.abc import Iterator
+import dis
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from kerascb_metrics.collect.can_predict import has_call
+import keras
+
 from kerascb_metrics.collect.keras_internals import stop_tracking
 from kerascb_metrics.collect.restore import replaced
 
@@ -30,6 +33,22 @@ def must_predict_itself(model: Any) -> bool:
     """
     unbuilt = has_call(model) and not model.built
     return unbuilt or not vars(model).keys().isdisjoint(_BOUND) or hasattr(type(model), "__del__")
+
+
+def has_call(model: Any) -> bool:
+    """Return whether the model can be called: its `call` is not Keras's own, and can do more than raise."""
+    if "call" in vars(model) or type(model).__call__ is not keras.Model.__call__:
+        return True
+    call = inspect.unwrap(type(model).call)
+    return call is not keras.Model.call and not _only_raises(call)
+
+
+def _only_raises(function: Callable[..., Any]) -> bool:
+    """Return whether a function never returns: it does nothing but `raise NotImplementedError`."""
+    code = getattr(function, "__code__", None)
+    return code is not None and not any(
+        instruction.opname.startswith(("RETURN", "YIELD")) for instruction in dis.get_instructions(code)
+    )
 
 
 def empty_shadow(model: Any) -> Any:

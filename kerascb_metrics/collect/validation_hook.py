@@ -141,7 +141,7 @@ class BatchTap(keras.callbacks.Callback):
 
     def __init__(self, model: Any, callbacks: keras.callbacks.CallbackList, batches: Batches) -> None:
         super().__init__()
-        self.own_model = model  # `self.model` would sync the state on JAX at every access
+        self._own_model = model  # `self.model` would sync the state on JAX at every access
         self._list = callbacks
         self._thread = threading.get_ident()
         self._function: Callable[..., Any] | None = None  # Keras's own, while the tapped one is on the model
@@ -166,15 +166,16 @@ class BatchTap(keras.callbacks.Callback):
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Note whether the pass is cut short; at its end a hook may evaluate, which resets `stop_evaluating`."""
-        self.stopped = getattr(self.own_model, "stop_evaluating", False)
+        self.stopped = getattr(self._own_model, "stop_evaluating", False)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Put the tapped function on the model."""
         if self._function is not None:
             self._refuse_missed()
-        self._function = self.own_model.test_function
-        self._tapped = _tapped_function(self.own_model)
-        vars(self.own_model)["test_function"] = functools.partial(self._run, self._function)
+        self.batches.refuse_first()
+        self._function = self._own_model.test_function
+        self._tapped = _tapped_function(self._own_model)
+        vars(self._own_model)["test_function"] = functools.partial(self._run, self._function)
 
     def _run(self, function: Callable[..., Any], *args: Any) -> Any:
         if threading.get_ident() != self._thread:
@@ -187,14 +188,14 @@ class BatchTap(keras.callbacks.Callback):
     def _release(self) -> None:
         """Put Keras's own function back."""
         if self._function is not None:
-            vars(self.own_model)["test_function"] = self._function
+            vars(self._own_model)["test_function"] = self._function
             self._function = None
 
     def _refuse_missed(self) -> None:
         self._release()
         raise CaptureError(
             f"Metrics: a validation batch did not run through `model.test_function`, so its rows were not seen "
-            f"(does {type(self.own_model).__name__} override `evaluate`?). {_remedy(self.own_model)}"
+            f"(does {type(self._own_model).__name__} override `evaluate`?). {_remedy(self._own_model)}"
         )
 
 
@@ -225,14 +226,14 @@ def _collect(tap: BatchTap, known: int | None) -> Pass:
     if tap.passes != 1:
         raise CaptureError(
             f"Metrics: the model's `evaluate` made {tap.passes} passes over the validation data, but one is scored "
-            f"(is it overridden?). {_remedy(tap.own_model)}"
+            f"(is it overridden?). {_remedy(tap._own_model)}"
         )
     batches, rows = tap.batches.finish(), tap.batches.rows
     complete = not tap.stopped or rows == known
     if complete and known is not None and rows != known:
         raise CaptureError(
             f"Metrics: fit validates on {known} rows, but {rows} were captured, so nothing was scored. "
-            f"{_remedy(tap.own_model)}"
+            f"{_remedy(tap._own_model)}"
         )
     return Pass(batches, complete)
 

@@ -1,6 +1,5 @@
 """Two classes with one score per row: `Binary`."""
 
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,15 +8,34 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.columns import one_score, refuse_single_class
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import FromLogits, Kind, Scale
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
+from kerascb_metrics.interpret.left_out import (
+    IgnoreClass,
+    Values,
+    as_values,
+    check_ignore_class,
+    ignored_values,
+    without_ignored,
+    without_weightless,
+)
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import Flat, flatten
-from kerascb_metrics.interpret.targets import binary_targets, one_hot_to_index
-from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
+from kerascb_metrics.interpret.soft_targets import more_likely, most_likely
+from kerascb_metrics.interpret.targets import are_one_hot, binary_targets, one_hot_to_index
+from kerascb_metrics.interpret.task_arguments import (
+    check_class_names,
+    check_from_logits,
+    check_soft_targets,
+    class_names_for,
+    copy_arguments,
+    is_finite_number,
+    own_scale,
+    scale_of,
+)
 from kerascb_metrics.interpret.validation import check_threshold, check_two_shares, checked_outputs, some
 
 
@@ -27,35 +45,51 @@ class Binary:
 
     Outputs are (N,), (N, 1), or two columns (N, 2), where the second is the positive class. Targets are 0/1 of any
     dtype, or −1/1, or one-hot for two columns. Extra axes (pixels, time steps) are flattened: each position is a
-    sample. Rows of the loss's `ignore_class` are left out.
+    sample. Rows of the loss's `ignore_class` are left out, and so are rows of weight zero whose target is not a label.
 
     Args:
         threshold: a row is positive when its probability is GREATER than this; for hinge losses, when its margin is.
             None: 0.5, or 0 for margins. (`np.round` puts exactly 0.5 in class 0, and so does this task.)
-        from_logits: "auto" (as the loss has it), True or False.
+        from_logits: "auto" (as the loss has it), True or False. With False and a threshold, outputs need not be
+            probabilities: the threshold is in their own units, as for the similarities of
+            `Binary(threshold=0.0, from_logits=False)`. Then scorers of probabilities are refused.
         pos_label: the label whose precision, recall and F1 are scored. If it is not −1, 0 or 1, it is the class of
             high outputs, and the one other value among the targets is the other class. (Strings are possible only with
             a custom `test_step`: Keras's losses take numbers.)
         class_names: names of class 0 and class 1 in keys, plots and reports.
+        ignore_class: the target value of rows to leave out, or a list of values; `float("nan")` for missing targets.
+        soft_targets: whether targets are probabilities, as with mixup or label smoothing. Their label is 1 above 0.5.
 
-    >>> Binary(threshold=0.3)
-    Binary(threshold=0.3, from_logits='auto', pos_label=1, class_names=None)
+    >>> Binary(threshold=0.3).threshold
+    0.3
+    >>> Binary(ignore_class=float("nan"), soft_targets=True).soft_targets
+    True
     """
 
     threshold: float | None = None
     from_logits: FromLogits = "auto"
     pos_label: int | str = 1
     class_names: Sequence[str] | None = None
+    ignore_class: IgnoreClass = None
+    soft_targets: bool = False
     kind: ClassVar[Kind] = "binary"
 
     def __post_init__(self) -> None:
         check_from_logits("Binary", self.from_logits)
-        copy_arguments(self, "class_names")
-        if self.threshold is not None and not isinstance(self.threshold, numbers.Real):
+        check_class_names("Binary", self.class_names, 2)
+        check_ignore_class("Binary", self.ignore_class, strings=True)
+        check_soft_targets("Binary", self.soft_targets)
+        copy_arguments(self, "class_names", "ignore_class")
+        if self.threshold is not None and not is_finite_number(self.threshold):
             raise ValueError(
                 f"Binary: threshold must be one number; received {self.threshold!r}. For one threshold per label "
                 "pass Multilabel(threshold=[…])."
             )
+        if self.soft_targets and self.pos_label not in (0, 1):
+            raise ValueError(
+                f"Binary: with soft_targets=True the classes are 0 and 1; received pos_label={self.pos_label!r}."
+            )
+        self._refuse_ignored_classes(as_values(self.ignore_class))
 
     def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
         """Return the rows as binary `LabeledRows`.
@@ -71,20 +105,23 @@ class Binary:
         columns = rows.columns
         two_columns = columns == 2
         if columns > 2 and rows.y_true.size != rows.y_pred.size:
-            raise DataError(
+            raise MisfitError(
                 f"Metrics: a binary task needs outputs with one or two columns; received outputs {rows.y_pred.shape} "
-                f"and targets {rows.y_true.shape}. Pass task='multiclass' or task='multilabel'."
+                f"and targets {rows.y_true.shape}.",
+                "Give one target per row, or one per column.",
             )
-        flat = flatten(rows, columns=2 if two_columns else 1)
-        labels = one_hot_to_index(flat.y_true) if flat.y_true.ndim == 2 else flat.y_true
-        labels, flat = self._drop_ignored(labels, flat, loss.ignore_class)
+        values = ignored_values(self.ignore_class, loss)
+        self._refuse_ignored_classes(values)
+        flat = without_ignored(flatten(rows, columns=2 if two_columns else 1), values)
+        labels, flat = self._labels(flat)
         y_true, classes = self._targets(labels)
-        outputs, undefined = checked_outputs(flat.y_pred, scale)
+        scale = own_scale(scale, self.from_logits, self.threshold, flat.y_pred)
+        outputs, undefined = checked_outputs(flat.y_pred, scale, "Binary")
         y_score = outputs
         if two_columns and scale == "probability" and undefined is None:
             check_two_shares(outputs)
         if two_columns:  # a difference of finite outputs may overflow
-            y_score, overflow = checked_outputs(one_score(outputs, scale), "logit")
+            y_score, overflow = checked_outputs(one_score(outputs, scale), "logit", "Binary")
             undefined = undefined or overflow
         labeling = Labeling(
             kind="binary",
@@ -98,27 +135,48 @@ class Binary:
 
     def describe(self, loss: LossReading) -> str:
         """Return what makes a row positive, in words."""
-        if self._scale(loss) == "margin":
-            return f"positive when output > {self.threshold or 0}"
-        return f"positive when probability > {0.5 if self.threshold is None else self.threshold}"
+        soft = ", targets are positive above 0.5" if self.soft_targets else ""
+        if self._scale(loss) == "margin" or (self.from_logits is False and self.threshold is not None):
+            return f"positive when output > {self.threshold or 0}{soft}"
+        return f"positive when probability > {0.5 if self.threshold is None else self.threshold}{soft}"
 
     def _scale(self, loss: LossReading) -> Scale:
-        return scale_of("Binary", self.from_logits, loss)
+        return scale_of("Binary", self.from_logits, loss, self.threshold)
 
-    def _drop_ignored(self, labels: np.ndarray, flat: Flat, ignore_class: float | None) -> tuple[np.ndarray, Flat]:
-        if ignore_class is None:
-            return labels, flat
-        if ignore_class in ((0, 1) if self.pos_label in (-1, 0, 1) else (self.pos_label,)):
-            refuse_single_class(ignore_class)
-        keep = labels != ignore_class
-        return labels[keep], flat.keep(keep)
+    def _refuse_ignored_classes(self, values: Values) -> None:
+        """Raise `DataError` if one of the two classes is ignored. With labels −1 and 1, −1 may be."""
+        classes = (0, 1, self.pos_label) if self.pos_label in (-1, 0, 1) else (self.pos_label,)
+        for value in values:
+            if value in classes:
+                refuse_single_class(value)
+
+    def _labels(self, flat: Flat) -> tuple[np.ndarray, Flat]:
+        """Return the label of each row, and the rows, without those of weight zero that have none."""
+        if self.soft_targets:
+            labels = most_likely(flat.y_true, "Binary") if flat.y_true.ndim == 2 else more_likely(flat.y_true, "Binary")
+            return labels.astype(np.uint8), flat
+        if flat.y_true.ndim == 2:
+            flat = without_weightless(flat, lambda y_true, weighted: are_one_hot(y_true))
+            return one_hot_to_index(flat.y_true, "binary"), flat
+        flat = without_weightless(flat, self._are_labels)
+        return flat.y_true, flat
+
+    def _are_labels(self, y_true: np.ndarray, weighted: np.ndarray) -> np.ndarray:
+        """Return which targets are labels of rows that have some weight, or one of the two classes."""
+        labels = {*np.unique(weighted).tolist(), self.pos_label}
+        if self.pos_label in (-1, 0, 1):
+            labels |= set() if -1 in labels else {0, 1}
+        elif len(labels) == 1:
+            others = set(np.unique(y_true).tolist()) - labels
+            labels |= others if len(others) == 1 else set()
+        return np.isin(y_true, list(labels))
 
     def _cut(self, scale: Scale) -> float:
         if scale == "margin":
             return float(self.threshold or 0)
         # NumPy compares a Python float with float32 outputs in float32, but its own scalars in float64.
         threshold = 0.5 if self.threshold is None else float(self.threshold)
-        check_threshold(threshold)
+        check_threshold(threshold, "Binary")
         return float(logit(threshold)) if scale == "logit" else threshold
 
     def _targets(self, y_true: np.ndarray) -> tuple[npt.NDArray[np.bool_], np.ndarray]:
@@ -130,14 +188,15 @@ class Binary:
             if self.pos_label not in classes:
                 raise DataError(
                     f"Metrics: Binary(pos_label={self.pos_label!r}) is not one of the target labels {some(classes)}. "
-                    "Pass one of them as pos_label."
+                    f"Pass task=Binary(pos_label={classes[-1]})."
                 )
             return indices, classes
         others = np.unique(y_true[y_true != self.pos_label])
         if len(others) > 1:
-            raise DataError(
+            raise MisfitError(
                 f"Metrics: with Binary(pos_label={self.pos_label!r}) the targets may have only one other value; "
-                f"received {some(others)}. Pass task='multiclass' if there are more than two classes."
+                f"received {some(others)}.",
+                "Return one output column per class, or give the other values one number.",
             )
         unseen = f"not {self.pos_label}" if isinstance(self.pos_label, str) else self.pos_label - 1
         other = others[0] if len(others) else unseen

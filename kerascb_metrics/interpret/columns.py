@@ -8,6 +8,7 @@ import numpy.typing as npt
 from kerascb_metrics._blocks import blocks
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.kinds import Scale
+from kerascb_metrics.interpret.left_out import Values, equal_any
 
 
 def argmax_columns(outputs: np.ndarray) -> np.ndarray:
@@ -42,29 +43,33 @@ def one_score(columns: np.ndarray, scale: Scale) -> np.ndarray:
     return columns[:, 1].astype(np.float64) - columns[:, 0].astype(np.float64)
 
 
-def kept_columns(classes: np.ndarray, ignore_class: float | None) -> npt.NDArray[np.intp]:
+def kept_columns(classes: np.ndarray, ignored: Values) -> npt.NDArray[np.intp]:
     """Return the columns whose class is not ignored.
 
     Args:
         classes: the label of each column.
-        ignore_class: the label to ignore, or None.
+        ignored: the labels to ignore.
 
     Raises:
-        DataError: if only one class is left.
+        DataError: if fewer than two classes are left.
 
-    >>> kept_columns(np.array([5, 6, 7]), ignore_class=6)
+    >>> kept_columns(np.array([5, 6, 7]), ignored=(6,))
     array([0, 2])
     """
-    columns = np.arange(len(classes)) if ignore_class is None else np.flatnonzero(classes != ignore_class)
+    columns = np.flatnonzero(~equal_any(classes, ignored))
     if len(columns) < 2:
-        refuse_single_class(ignore_class)
+        refuse_single_class(*ignored)
     return columns
 
 
-def refuse_single_class(ignore_class: object) -> NoReturn:
-    """Raise `DataError`, because only one class is left."""
+def refuse_single_class(*ignored: object) -> NoReturn:
+    """Raise `DataError`, because fewer than two classes are left.
+
+    Args:
+        ignored: the labels that the loss or the task ignores.
+    """
     raise DataError(
-        f"Metrics: the loss ignores class {ignore_class!r} of two classes, and one class alone cannot be scored. "
+        f"Metrics: class {', '.join(map(repr, ignored))} is ignored, and the one class that is left cannot be scored. "
         "Ignore a value that is not a class, such as ignore_class=-1, or leave the output out, as in scoring={…: None}."
     )
 

@@ -1,8 +1,15 @@
 """Which task it is, if the user does not tell: by the compiled loss first, by shapes and values last."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.advice import advice
 from kerascb_metrics.interpret.binary import Binary
 from kerascb_metrics.interpret.join import Rows
+from kerascb_metrics.interpret.kinds import KINDS, Kind
+from kerascb_metrics.interpret.left_out import Values, as_values, equal_any
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.multiclass import Multiclass
 from kerascb_metrics.interpret.multilabel import Multilabel
@@ -27,12 +34,11 @@ def infer_task(rows: Rows, loss: LossReading) -> Task:
     'binary'
     """
     if loss.problem:
-        raise DataError(
-            f"Metrics: {loss.problem}. Pass the task, as in task=Multiclass(from_logits=True) or task='regression'."
-        )
+        raise DataError(f"Metrics: {loss.problem}. {advice(rows, loss, KINDS)}")
     columns = rows.columns
     one_output = columns == 1
     if loss.family == "regression":
+        _refuse_nan(rows, loss)
         return _infer_regression(rows, loss)
     if loss.family in ("binary", "hinge"):
         return Binary() if one_output else Multilabel()
@@ -40,34 +46,55 @@ def infer_task(rows: Rows, loss: LossReading) -> Task:
         return Binary() if columns in (1, 2) else Multiclass()
     if loss.family in ("categorical", "categorical_hinge"):
         return Binary() if columns == 2 and loss.family == "categorical" else Multiclass()
-    return _infer_from_values(rows, columns, loss.ignore_class)
+    return _infer_from_values(rows, loss, as_values(loss.ignore_class))
 
 
 def _infer_regression(rows: Rows, loss: LossReading) -> Task:
     if are_zero_one(rows.y_true):
+        own = _of_classes(rows)
         raise DataError(
-            f"Metrics: the loss {loss.name} suggests regression, but all targets are 0 or 1. Pass task='binary' (or "
-            "'multiclass', 'multilabel'), or task='regression'."
+            f"Metrics: the loss {loss.name} suggests regression, but all targets are 0 or 1. "
+            f"{advice(rows, loss, [*own, 'regression'], most=3)}"
         )
     return Regression()
 
 
-def _infer_from_values(rows: Rows, columns: int, ignore_class: float | None) -> Task:
+def _infer_from_values(rows: Rows, loss: LossReading, ignored: Values) -> Task:
+    _refuse_nan(rows, loss)
     if not are_integral(rows.y_true):
         return Regression()
-    if columns == 1:
-        counted = rows.y_true if ignore_class is None else rows.y_true[rows.y_true != ignore_class]
-        if are_zero_one(counted):
+    if rows.columns == 1:
+        if are_zero_one(rows.y_true[~equal_any(rows.y_true, ignored)]):
             return Binary()
         raise DataError(
             "Metrics: the loss does not tell the task, and one output column with targets other than 0 and 1 is "
-            f"ambiguous (received {some(rows.y_true)}). Pass task='regression', or task='binary' with 0/1 targets."
+            f"ambiguous (received {some(rows.y_true)}). {advice(rows, loss, ['binary', 'regression'], most=2)}"
         )
     if rows.y_true.shape != rows.y_pred.shape:
-        return Binary() if columns == 2 else Multiclass()
+        return Binary() if rows.columns == 2 else Multiclass()
     if are_zero_one(rows.y_true) and (rows.y_true.sum(axis=-1) != 1).any():
         return Multilabel()
     raise DataError(
         "Metrics: the loss does not tell whether the targets are one-hot (one class per row) or multi-hot (any "
-        f"number of labels per row); received targets {rows.y_true.shape}. Pass task='multiclass' or task='multilabel'."
+        f"number of labels per row); received targets {rows.y_true.shape}. "
+        f"{advice(rows, loss, ['multiclass', 'multilabel', 'regression'], most=2)}"
     )
+
+
+def _refuse_nan(rows: Rows, loss: LossReading) -> None:
+    """Raise `DataError` for targets that are missing."""
+    missing = np.isnan(rows.y_true) if rows.y_true.dtype.kind == "f" else np.zeros(0, bool)
+    if missing.any():
+        others = rows.y_true[~missing]
+        kinds: Sequence[Kind] = _of_classes(rows) if are_integral(others) and len(others) else ()
+        raise DataError(
+            f"Metrics: {np.count_nonzero(missing)} of {missing.size} targets are NaN. "
+            f"{advice(rows, loss, [*kinds, 'regression'])}"
+        )
+
+
+def _of_classes(rows: Rows) -> Sequence[Kind]:
+    """Return the kinds of classification to try, in this order."""
+    if rows.columns == 1:
+        return ("binary",)
+    return ("multilabel", "multiclass") if rows.y_true.shape == rows.y_pred.shape else ("multiclass", "binary")

@@ -1,22 +1,16 @@
 """The rows of one pass: the batches, joined in order."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self, TypedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.samples import Batch, Layout, Sample, samples_of_rows
 from kerascb_metrics.interpret.shapes import flatten_targets, spread
 
-
-class Batch(TypedDict):
-    """The arrays of one output in one batch. `y_true` is None if the batch has no targets for this output."""
-
-    y_true: np.ndarray | None
-    y_pred: np.ndarray
-    sample_weight: np.ndarray | None
-    mask: np.ndarray | None
+__all__ = ["Batch", "Rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +31,8 @@ class Rows:
     sample_weight: np.ndarray | None = None
     mask: np.ndarray | None = None
     has_columns: bool | None = True
+    # How batches of several lengths became rows that are positions; None if each row is a sample.
+    _layout: Layout | None = field(default=None, repr=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.y_pred)
@@ -49,6 +45,30 @@ class Rows:
     def unweighted(self) -> Self:
         """Return the same rows without their weights."""
         return replace(self, sample_weight=None)
+
+    def read_only(self) -> Self:
+        """Return the same rows as arrays that cannot be written to."""
+        return replace(
+            self,
+            y_true=_read_only(self.y_true),
+            y_pred=_read_only(self.y_pred),
+            sample_weight=None if self.sample_weight is None else _read_only(self.sample_weight),
+            mask=None if self.mask is None else _read_only(self.mask),
+        )
+
+    def samples(self) -> Iterator[Sample]:
+        """Iterate over the samples, in order, each with the length that its batch had.
+
+        Returns:
+            An iterator of named tuples `(y_true, y_pred, sample_weight, mask)`, without the axis of samples. The weight
+            is None, one number, or one per position; the mask is None, or True where a position counts.
+
+        >>> rows = Rows(y_true=np.array([[0, 1], [1, 1]]), y_pred=np.array([[0.2, 0.9], [0.8, 0.4]]))
+        >>> [int(((sample.y_pred > 0.5) == sample.y_true).sum()) for sample in rows.samples()]
+        [2, 1]
+        """
+        arrays = self.y_true, self.y_pred, self.sample_weight, self.mask
+        return samples_of_rows(*arrays) if self._layout is None else self._layout.samples(*arrays)
 
     @classmethod
     def join(cls, batches: Sequence[Batch], has_columns: bool | None = None) -> Self:
@@ -70,7 +90,8 @@ class Rows:
         shapes = {batch["y_pred"].shape[1:] for batch in batches}
         if has_columns is None and len({shape[-1:] for shape in shapes}) == 1:
             has_columns = True
-        if len(shapes) > 1:
+        layout = Layout.of(batches, has_axis=bool(has_columns)) if len(shapes) > 1 else None
+        if layout is not None:
             batches = _as_positions(batches, has_axis=bool(has_columns))
         y_true = _join_optional("y_true", [batch["y_true"] for batch in batches])
         if y_true is None:
@@ -80,7 +101,13 @@ class Rows:
         y_pred = _concatenate("y_pred", [batch["y_pred"] for batch in batches])
         sample_weight = _join_optional("sample_weight", [batch["sample_weight"] for batch in batches])
         mask = _join_optional("mask", [batch["mask"] for batch in batches])
-        return cls(y_true, y_pred, sample_weight, mask, has_columns)
+        return cls(y_true, y_pred, sample_weight, mask, has_columns, _layout=layout)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _as_positions(batches: Sequence[Batch], has_axis: bool) -> list[Batch]:
@@ -98,9 +125,18 @@ def _one_row_per_position(batch: Batch, has_axis: bool) -> Batch:
     return {
         "y_true": None if targets is None else flatten_targets(targets, shape, columns),
         "y_pred": outputs.reshape(-1, columns),
-        "sample_weight": spread(batch["sample_weight"], shape, "sample weights"),
+        "sample_weight": _weight_per_row(batch["sample_weight"], outputs, shape, columns),
         "mask": spread(batch["mask"], shape, "the mask"),
     }
+
+
+def _weight_per_row(
+    weight: np.ndarray | None, outputs: np.ndarray, shape: tuple[int, ...], columns: int
+) -> np.ndarray | None:
+    """Return one weight per position, or one per position and column if the weights have the outputs' shape."""
+    if weight is not None and columns > 1 and weight.shape == outputs.shape:
+        return weight.reshape(-1, columns)
+    return spread(weight, shape, "sample weights")
 
 
 def _join_optional(name: str, arrays: list[np.ndarray | None]) -> np.ndarray | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from kerascb_metrics.interpret.columns import argmax_columns
 from kerascb_metrics.interpret.kinds import Kind, Scale
@@ -63,8 +64,9 @@ class LabeledRows:
         labeling: what the outputs are, and how they become labels.
         y_true: binary (N,) bool; multiclass (N,) class indices; multilabel (N, L) bool; regression (N,) or (N, K).
         outputs: binary (N,), multiclass (N, C), multilabel (N, L), regression (N,) or (N, K).
-        sample_weight: (N,) float64, or None.
+        sample_weight: None, or (N,) float64; of multilabel and regression rows also (N, L): one per element.
         undefined: None, or why nothing can be scored, such as outputs that are not finite.
+        present: None, or (N, L) bool: False for an element that is left out. Each row has an element that is not.
     """
 
     labeling: Labeling
@@ -72,6 +74,26 @@ class LabeledRows:
     outputs: np.ndarray
     sample_weight: np.ndarray | None = None
     undefined: str | None = None
+    present: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.y_true)
+
+    @property
+    def by_element(self) -> bool:
+        """Whether single elements are left out or weighted, so that a row cannot be scored as a whole."""
+        return self.present is not None or (self.sample_weight is not None and self.sample_weight.ndim == 2)
+
+    def column(self, index: int) -> "LabeledRows":
+        """Return the rows of one label, or of one column of a regression, as rows of a single column (N,).
+
+        Args:
+            index: the number of the column.
+        """
+        weight = self.sample_weight
+        weight = weight if weight is None or weight.ndim == 1 else weight[:, index]
+        y_true, outputs = self.y_true[:, index], self.outputs[:, index]
+        if self.present is not None:
+            kept = self.present[:, index]
+            y_true, outputs, weight = y_true[kept], outputs[kept], None if weight is None else weight[kept]
+        return LabeledRows(self.labeling, y_true, outputs, weight, self.undefined)

@@ -51,7 +51,7 @@ class LossReading:
         name: the name of the loss function, for messages.
         family: the family; None if the loss is unknown.
         from_logits: whether the loss takes logits. An unknown loss is assumed to take probabilities.
-        ignore_class: the class that the loss leaves out, or None.
+        ignore_class: the class that the loss leaves out, or several, or None.
         problem: why the loss cannot be read; empty if it can.
         axis: the axis of the outputs that holds the classes.
     """
@@ -59,7 +59,7 @@ class LossReading:
     name: str = "unknown"
     family: LossFamily | None = None
     from_logits: bool = False
-    ignore_class: float | None = None
+    ignore_class: float | tuple[float, ...] | None = None
     problem: str = ""
     axis: int = -1
 
@@ -156,10 +156,9 @@ def _wraps_a_function(loss: keras.losses.Loss) -> bool:
 
 def _reading(name: str, family: LossFamily | None, options: dict[str, Any]) -> LossReading:
     ignore_class = options["ignore_class"]
-    if ignore_class is not None and not _is_number(ignore_class):
-        return LossReading(
-            name, problem=f"ignore_class of the loss {name} must be one class; received {ignore_class!r}"
-        )
+    ignore_class = tuple(ignore_class) if isinstance(ignore_class, list) else ignore_class
+    if not all(map(_is_number, ignore_class if isinstance(ignore_class, tuple) else (ignore_class or 0,))):
+        return LossReading(name, problem=f"ignore_class of the loss {name} must be numbers; received {ignore_class!r}")
     axis = int(options["axis"]) if family == "categorical" else -1
     return LossReading(name, family, bool(options["from_logits"]), ignore_class, axis=axis)
 

@@ -6,15 +6,33 @@ from typing import ClassVar
 
 import numpy as np
 
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.columns import kept_columns, select_columns
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import FromLogits, Kind
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
+from kerascb_metrics.interpret.left_out import (
+    IgnoreClass,
+    Values,
+    check_ignore_class,
+    equal_any,
+    ignored_values,
+    weightless_rows,
+    without_ignored,
+    without_weightless,
+)
 from kerascb_metrics.interpret.losses import LossReading
-from kerascb_metrics.interpret.positions import flatten
-from kerascb_metrics.interpret.targets import class_indices
-from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
+from kerascb_metrics.interpret.positions import Flat, flatten
+from kerascb_metrics.interpret.soft_targets import most_likely
+from kerascb_metrics.interpret.targets import are_one_hot, class_indices
+from kerascb_metrics.interpret.task_arguments import (
+    check_class_names,
+    check_from_logits,
+    check_soft_targets,
+    class_names_for,
+    copy_arguments,
+    scale_of,
+)
 from kerascb_metrics.interpret.validation import checked_outputs
 
 
@@ -25,15 +43,22 @@ class Multiclass:
     Outputs are (N, C). Targets are class numbers (N,) or (N, 1), or one-hot (N, C). Extra axes (pixels, time steps) are
     flattened: each position is a sample. The label is the column with the highest output; with ties, the first.
 
-    The loss's `ignore_class` is left out everywhere. Its rows are dropped. It may be the target value of a column: this
-    class can never be right, so it is never predicted either. Then the label is the highest of the other columns, their
-    probabilities are divided by their sum (for logits: softmax over the other columns), and averages, confusion matrix
-    and names do not contain the class. If all other columns of a row are 0, they get equal probabilities.
+    An ignored class, of the loss or of the task, is left out everywhere. Its rows are dropped. It may be the target
+    value of a column: this class can never be right, so it is never predicted either. Then the label is the highest of
+    the other columns, their probabilities are divided by their sum (for logits: softmax over the other columns), and
+    averages, confusion matrix and names do not contain the class. If all other columns of a row are 0, they get equal
+    probabilities.
 
     Args:
         from_logits: "auto" (as the loss has it), True or False.
         labels: the target value of each column, in column order. None: 0 … C−1.
         class_names: the name of each column in keys, plots and reports.
+        ignore_class: the target value of rows to leave out, or a list of values, besides that of the loss;
+            `float("nan")` for missing targets (one-hot rows of NaN).
+        soft_targets: whether targets (N, C) are probabilities, as with mixup, label smoothing or distillation. Their
+            label is the highest; with ties, the first.
+
+    Rows of weight zero whose target is not a class are left out: they are padding.
 
     >>> Multiclass(class_names=["cat", "dog", "eel"]).kind
     'multiclass'
@@ -42,13 +67,18 @@ class Multiclass:
     from_logits: FromLogits = "auto"
     labels: Sequence[float | str] | np.ndarray | None = None
     class_names: Sequence[str] | None = None
+    ignore_class: IgnoreClass = None
+    soft_targets: bool = False
     kind: ClassVar[Kind] = "multiclass"
 
     def __post_init__(self) -> None:
         check_from_logits("Multiclass", self.from_logits)
+        check_class_names("Multiclass", self.class_names, None if self.labels is None else len(self.labels))
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"Multiclass: labels must differ from each other; received {self.labels!r}.")
-        copy_arguments(self, "labels", "class_names")
+        check_ignore_class("Multiclass", self.ignore_class, strings=True)
+        check_soft_targets("Multiclass", self.soft_targets)
+        copy_arguments(self, "labels", "class_names", "ignore_class")
 
     def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
         """Return the rows as multiclass `LabeledRows`.
@@ -61,19 +91,19 @@ class Multiclass:
             DataError: if the rows do not fit a multiclass task.
         """
         if rows.columns < 2:
-            raise DataError(
-                f"Metrics: a multiclass task needs outputs (N, C) with C of 2 or more; received {rows.y_pred.shape}. "
-                "For one column pass task='binary'; if its labels are not 0 and 1, pass task=Binary(pos_label=…)."
+            raise MisfitError(
+                f"Metrics: a multiclass task needs outputs (N, C) with C of 2 or more; received {rows.y_pred.shape}.",
+                "Return one column per class.",
             )
         scale = scale_of("Multiclass", self.from_logits, loss)
         n_classes = rows.columns
+        values = ignored_values(self.ignore_class, loss)
         flat = flatten(rows, columns=n_classes)
         classes = self._classes(n_classes)
         names = class_names_for(self.class_names, classes)
-        y_true, keep = class_indices(flat.y_true, classes, loss.ignore_class)
-        y_true, flat = y_true[keep], flat.keep(keep)
-        outputs, undefined = checked_outputs(flat.y_pred, scale)
-        columns = kept_columns(classes, loss.ignore_class)
+        columns = kept_columns(classes, values)
+        y_true, flat = self._indices(without_ignored(flat, values), classes, values)
+        outputs, undefined = checked_outputs(flat.y_pred, scale, "Multiclass")
         if len(columns) < n_classes:
             new_index = np.zeros(n_classes, np.min_scalar_type(n_classes))
             new_index[columns] = np.arange(len(columns))
@@ -88,8 +118,22 @@ class Multiclass:
 
     def describe(self, loss: LossReading) -> str:
         """Return how a row gets its label, in words."""
-        ignored = "" if loss.ignore_class is None else f", {loss.ignore_class} is ignored"
-        return f"label is the highest output{ignored}"
+        values = ignored_values(self.ignore_class, loss)
+        verb = "is" if len(values) == 1 else "are"
+        ignored = f", {', '.join(map(str, values))} {verb} ignored" if values else ""
+        soft = ", and so is that of the targets" if self.soft_targets else ""
+        return f"label is the highest output{soft}{ignored}"
+
+    def _indices(self, flat: Flat, classes: np.ndarray, ignored: Values) -> tuple[np.ndarray, Flat]:
+        """Return the class index of each row, and the rows, without those that do not count."""
+        if self.soft_targets:
+            y_true = most_likely(flat.y_true, "Multiclass")
+            keep = ~equal_any(classes[y_true], ignored)
+        else:
+            if flat.y_true.ndim == 2:
+                flat = without_weightless(flat, lambda y_true, weighted: are_one_hot(y_true))
+            y_true, keep = class_indices(flat.y_true, classes, ignored, weightless_rows(flat))
+        return y_true[keep], flat.keep(keep)
 
     def _classes(self, n_classes: int) -> np.ndarray:
         if self.labels is None:

@@ -7,14 +7,26 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import logit
 
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, MisfitError
+from kerascb_metrics.interpret.elements import Elements
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import FromLogits, Kind, Scale
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
+from kerascb_metrics.interpret.left_out import IgnoreClass, as_values, check_ignore_class, ignored_values
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import flatten
+from kerascb_metrics.interpret.soft_targets import more_likely
 from kerascb_metrics.interpret.targets import binary_targets
-from kerascb_metrics.interpret.task_arguments import check_from_logits, class_names_for, copy_arguments, scale_of
+from kerascb_metrics.interpret.task_arguments import (
+    check_class_names,
+    check_from_logits,
+    check_soft_targets,
+    class_names_for,
+    copy_arguments,
+    is_finite_number,
+    own_scale,
+    scale_of,
+)
 from kerascb_metrics.interpret.validation import check_threshold, checked_outputs
 from kerascb_metrics.interpret.weights import check_sum
 
@@ -29,8 +41,16 @@ class Multilabel:
     Args:
         threshold: a label is given when its probability is GREATER than this; one number, or one per label. None: 0.5,
             or 0 for the margins of hinge losses.
-        from_logits: "auto" (as the loss has it), True or False.
+        from_logits: "auto" (as the loss has it), True or False. With False and a threshold, outputs need not be
+            probabilities: the threshold is in their own units.
         class_names: the name of each label in keys, plots and reports.
+        ignore_class: the target value of elements to leave out, or a list of values; `float("nan")` for missing labels.
+            Each label is scored on its own rows, "macro" is the mean over labels, "micro" pools the elements that are
+            left. Scores of whole rows, such as "accuracy", are refused.
+        soft_targets: whether targets are probabilities, as with averaged raters. A label is given above 0.5.
+
+    Weights may be given per element, (N, L): in given data, or in fit's own if the loss is not one of Keras's, which
+    take one per row. Elements of weight zero whose target is neither 0 nor 1 are left out.
 
     >>> Multilabel(threshold=[0.5, 0.2]).threshold
     (0.5, 0.2)
@@ -39,13 +59,23 @@ class Multilabel:
     threshold: float | Sequence[float] | np.ndarray | None = None
     from_logits: FromLogits = "auto"
     class_names: Sequence[str] | None = None
+    ignore_class: IgnoreClass = None
+    soft_targets: bool = False
     kind: ClassVar[Kind] = "multilabel"
 
     def __post_init__(self) -> None:
         check_from_logits("Multilabel", self.from_logits)
-        if self.threshold is not None and np.asarray(self.threshold).dtype.kind not in "fiu":
+        check_class_names("Multilabel", self.class_names)
+        check_ignore_class("Multilabel", self.ignore_class)
+        check_soft_targets("Multilabel", self.soft_targets)
+        if self.threshold is not None and not all(map(is_finite_number, np.ravel(self.threshold).tolist())):
             raise ValueError(f"Multilabel: threshold must be a number, or one per label; received {self.threshold!r}.")
-        copy_arguments(self, "threshold", "class_names")
+        if not {0, 1}.isdisjoint(as_values(self.ignore_class)):
+            raise ValueError(
+                f"Multilabel: 0 and 1 are the values of a label and cannot be ignored; received ignore_class="
+                f"{self.ignore_class!r}. Mark missing labels by another value, as in ignore_class=-1."
+            )
+        copy_arguments(self, "threshold", "class_names", "ignore_class")
 
     def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
         """Return the rows as multilabel `LabeledRows`.
@@ -58,22 +88,26 @@ class Multilabel:
             DataError: if the rows do not fit a multilabel task.
         """
         if rows.y_pred.ndim < 2 or rows.y_true.shape != rows.y_pred.shape:
-            raise DataError(
+            raise MisfitError(
                 "Metrics: a multilabel task needs targets of the same shape (N, L) as the outputs; received targets "
-                f"{rows.y_true.shape} and outputs {rows.y_pred.shape}. For class numbers pass task='multiclass'."
+                f"{rows.y_true.shape} and outputs {rows.y_pred.shape}.",
+                "Give one target per output.",
             )
         scale = self._scale(loss)
         n_labels = rows.columns
-        flat = flatten(rows, columns=n_labels)
-        if flat.sample_weight is not None:
+        flat = flatten(rows, columns=n_labels, element_weights=True)
+        if flat.sample_weight is not None and flat.sample_weight.ndim == 1:
             check_sum(flat.sample_weight, times=n_labels)
-        if loss.ignore_class is not None and (flat.y_true == loss.ignore_class).any():
-            raise DataError(
-                f"Metrics: a multilabel task cannot ignore single labels, but the targets hold {loss.ignore_class}, "
-                "which the loss ignores. Leave those rows out, or mask them."
-            )
-        y_true, _ = binary_targets(flat.y_true.reshape(-1, n_labels), "a multilabel", "task='regression'")
-        outputs, undefined = checked_outputs(flat.y_pred.reshape(-1, n_labels), scale)
+        targets, outputs = flat.y_true.reshape(-1, n_labels), flat.y_pred.reshape(-1, n_labels)
+        elements = Elements.of(targets, outputs, flat.sample_weight, ignored_values(self.ignore_class, loss))
+        if self.soft_targets:
+            y_true = more_likely(elements.y_true, "Multilabel")
+        else:
+            elements = elements.without_weightless(_are_labels)
+            y_true, _ = binary_targets(elements.y_true, "multilabel")
+        y_true = y_true if elements.present is None else y_true & elements.present
+        scale = own_scale(scale, self.from_logits, self.threshold, elements.y_pred)
+        outputs, undefined = checked_outputs(elements.y_pred, scale, "Multilabel")
         threshold = self._thresholds(scale, n_labels, outputs.dtype)
         classes = np.arange(n_labels)
         labeling = Labeling(
@@ -83,16 +117,19 @@ class Multilabel:
             classes=classes,
             class_names=class_names_for(self.class_names, classes),
         )
-        return LabeledRows(labeling, y_true, outputs, flat.sample_weight, undefined)
+        return LabeledRows(labeling, y_true, outputs, elements.sample_weight, undefined, elements.present)
 
     def describe(self, loss: LossReading) -> str:
         """Return when a label is given, in words."""
-        if self._scale(loss) == "margin":
-            return f"label given when output > {0 if self.threshold is None else self.threshold}"
-        return f"label given when probability > {0.5 if self.threshold is None else self.threshold}"
+        values = ignored_values(self.ignore_class, loss)
+        ignored = f", elements of {', '.join(map(str, values))} are left out" if values else ""
+        soft = ", targets are given above 0.5" if self.soft_targets else ""
+        if self._scale(loss) == "margin" or (self.from_logits is False and self.threshold is not None):
+            return f"label given when output > {0 if self.threshold is None else self.threshold}{soft}{ignored}"
+        return f"label given when probability > {0.5 if self.threshold is None else self.threshold}{soft}{ignored}"
 
     def _scale(self, loss: LossReading) -> Scale:
-        return scale_of("Multilabel", self.from_logits, loss)
+        return scale_of("Multilabel", self.from_logits, loss, self.threshold)
 
     def _thresholds(self, scale: Scale, n_labels: int, dtype: np.dtype) -> np.ndarray:
         """Return the thresholds on the scale of the outputs: one, or one per label."""
@@ -104,8 +141,13 @@ class Multilabel:
                 "labels. Give one threshold, or one per label."
             )
         if scale != "margin":
-            check_threshold(threshold)
+            check_threshold(threshold, "Multilabel")
         if scale == "logit":
             return np.asarray(logit(threshold))
         # As with a Python float, which NumPy compares with float32 outputs in float32.
         return threshold.astype(dtype)
+
+
+def _are_labels(y_true: np.ndarray, weighted: np.ndarray) -> np.ndarray:
+    """Return which targets are 0 or 1, or −1 or 1 if one of those with weight is −1."""
+    return np.isin(y_true, [-1 if (weighted == -1).any() else 0, 1])

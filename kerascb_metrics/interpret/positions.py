@@ -13,7 +13,7 @@ from kerascb_metrics.interpret.weights import check_sum
 
 @dataclass(frozen=True, eq=False)
 class Flat:
-    """One row per position: `y_true` and `y_pred` (P,) or (P, C), weights (P,) float64 or None."""
+    """One row per position: `y_true` and `y_pred` (P,) or (P, C), weights (P,) or (P, C) float64 or None."""
 
     y_true: np.ndarray
     y_pred: np.ndarray
@@ -27,7 +27,7 @@ class Flat:
         return Flat(self.y_true[selected], self.y_pred[selected], weight)
 
 
-def flatten(rows: Rows, columns: int) -> Flat:
+def flatten(rows: Rows, columns: int, *, element_weights: bool = False) -> Flat:
     """Flatten rows to one row per position.
 
     Masked positions are dropped before anything is checked: padding need not be a valid target, nor have a valid
@@ -36,6 +36,7 @@ def flatten(rows: Rows, columns: int) -> Flat:
     Args:
         rows: targets, outputs, weights and mask.
         columns: how many outputs a position has, in the last axis of the outputs. With 1 this axis may be missing.
+        element_weights: whether weights may have the outputs' own shape, one per position and column.
 
     Returns:
         The rows. Targets of the outputs' own shape keep their columns; other targets have one value per position.
@@ -48,13 +49,25 @@ def flatten(rows: Rows, columns: int) -> Flat:
     shape = outputs.shape[:-1] if has_axis else outputs.shape
     y_pred = outputs.reshape(-1, columns) if columns > 1 else outputs.reshape(-1)
     y_true = flatten_targets(_to_native(rows.y_true), shape, columns)
-    weight = spread(rows.sample_weight, shape, "sample weights")
+    per_element = element_weights and has_element_weights(rows)
+    weight = spread(rows.sample_weight, (*shape, columns) if per_element else shape, "sample weights")
+    weight = weight.reshape(-1, columns) if per_element and weight is not None else weight
     flat = Flat(y_true, y_pred, None if weight is None else weight.astype(np.float64))
     mask = spread(rows.mask, shape, "the mask")
     flat = flat if mask is None else flat.keep(mask.astype(bool))
     if flat.sample_weight is not None:
         _check_weights(flat.sample_weight)
     return flat
+
+
+def has_element_weights(rows: Rows) -> bool:
+    """Return whether each column of each position has a weight of its own.
+
+    >>> has_element_weights(Rows(np.zeros((2, 3)), np.zeros((2, 3)), sample_weight=np.ones((2, 3))))
+    True
+    """
+    weights = rows.sample_weight
+    return weights is not None and rows.columns > 1 and np.shape(weights) == rows.y_pred.shape
 
 
 def _to_native(array: np.ndarray) -> np.ndarray:

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.elements import Elements
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
+from kerascb_metrics.interpret.left_out import IgnoreClass, check_ignore_class, ignored_values
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import flatten
-from kerascb_metrics.interpret.validation import check_finite
+from kerascb_metrics.interpret.task_arguments import copy_arguments
+from kerascb_metrics.interpret.validation import check_finite, some
 
 
 @dataclass(frozen=True)
@@ -20,11 +25,24 @@ class Regression:
     rows of K columns. If the model does not know the length of the last axis, it holds positions, and each is a row.
     Targets have the outputs' shape, except for axes of length one.
 
-    >>> Regression().kind
+    Args:
+        ignore_class: the target value of elements to leave out, or a list of values; `float("nan")` for missing values.
+            With several columns each is scored on its own rows, and the score is the mean over columns. Scores that
+            take a row as a whole are refused.
+
+    Weights may be given per element, (N, K): in given data, or in fit's own if the loss is not one of Keras's, which
+    take one per row. Elements of weight zero whose target is not finite are left out.
+
+    >>> Regression(ignore_class=float("nan")).kind
     'regression'
     """
 
+    ignore_class: IgnoreClass = None
     kind: ClassVar[Kind] = "regression"
+
+    def __post_init__(self) -> None:
+        check_ignore_class("Regression", self.ignore_class)
+        copy_arguments(self, "ignore_class")
 
     def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
         """Return the rows as regression `LabeledRows`.
@@ -47,12 +65,31 @@ class Regression:
                 "does not tell whether it holds columns or positions. Return outputs (N, T, 1) for one column of T "
                 "positions, or build the model from a keras.Input of the shape (None, …)."
             )
-        flat = flatten(rows, columns=rows.columns)
-        if check_finite(flat.y_true)[1]:
-            raise DataError("Metrics: the validation targets hold NaN or infinite values. Remove or mask those rows.")
-        undefined = check_finite(flat.y_pred)[1]
-        return LabeledRows(Labeling(kind="regression"), flat.y_true, flat.y_pred, flat.sample_weight, undefined)
+        columns = rows.columns
+        flat = flatten(rows, columns=columns, element_weights=True)
+        y_true, y_pred = flat.y_true.reshape(-1, columns), flat.y_pred.reshape(-1, columns)
+        elements = Elements.of(y_true, y_pred, flat.sample_weight, ignored_values(self.ignore_class, loss))
+        elements = elements.without_weightless(lambda y_true, weighted: np.isfinite(y_true))
+        if check_finite(elements.y_true)[1]:
+            raise DataError(
+                f"Metrics: the validation targets hold {some(elements.y_true[~np.isfinite(elements.y_true)])}. If they "
+                f"are missing targets, pass {_remedy(elements.y_true)}."
+            )
+        undefined = check_finite(elements.y_pred)[1]
+        y_true, y_pred = elements.y_true, elements.y_pred
+        if columns == 1:
+            y_true, y_pred = y_true[:, 0], y_pred[:, 0]
+        labeling = Labeling(kind="regression")
+        return LabeledRows(labeling, y_true, y_pred, elements.sample_weight, undefined, elements.present)
 
     def describe(self, loss: LossReading) -> str:
         """Return what is compared, in words."""
-        return "outputs are compared as they are"
+        values = ignored_values(self.ignore_class, loss)
+        ignored = f", targets of {', '.join(map(str, values))} are left out" if values else ""
+        return f"outputs are compared as they are{ignored}"
+
+
+def _remedy(y_true: np.ndarray) -> str:
+    if np.isinf(y_true).any():
+        return "sample weights that are 0 there"
+    return "task=Regression(ignore_class=float('nan'))"

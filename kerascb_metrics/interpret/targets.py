@@ -6,42 +6,50 @@ import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics._blocks import blocks
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import MisfitError
+from kerascb_metrics.interpret.left_out import Values, equal_any
 from kerascb_metrics.interpret.validation import some
 
-_BINARY_REMEDY = (
-    "task=Binary(pos_label=…) with the positive one of two other labels, task='multiclass' with one column per class, "
-    "or task='regression'"
-)
+
+def are_one_hot(y_true: np.ndarray) -> npt.NDArray[np.bool_]:
+    """Return which rows (N, C) have a single 1, and 0 elsewhere.
+
+    >>> are_one_hot(np.array([[0, 1], [1, 1]]))
+    array([ True, False])
+    """
+    ones = y_true == 1
+    return np.asarray((ones | (y_true == 0)).all(axis=1) & (ones.sum(axis=1) == 1))
 
 
-def one_hot_to_index(y_true: np.ndarray) -> npt.NDArray[np.intp]:
+def one_hot_to_index(y_true: np.ndarray, task: str) -> npt.NDArray[np.intp]:
     """Return the class index of each one-hot row.
+
+    Args:
+        y_true: (N, C).
+        task: the kind of task, for the message.
 
     Raises:
         DataError: if a row is not one-hot.
 
-    >>> one_hot_to_index(np.array([[0, 1], [1, 0]]))
+    >>> one_hot_to_index(np.array([[0, 1], [1, 0]]), "binary")
     array([1, 0])
     """
     if not (are_zero_one(y_true) and (y_true.sum(axis=1) == 1).all()):
-        raise DataError(
-            "Metrics: targets of the outputs' own shape must be one-hot, with a single 1 per row and 0 elsewhere. If a "
-            "row may have any number of labels, pass task='multilabel'."
+        raise MisfitError(
+            f"Metrics: the targets of a {task} task that have the outputs' own shape must be one-hot, with a single 1 "
+            f"per row and 0 elsewhere; received rows such as {y_true[~are_one_hot(y_true)][0].tolist()}.",
+            "Give one class number per row.",
         )
     indices: npt.NDArray[np.intp] = y_true.argmax(axis=1)
     return indices
 
 
-def binary_targets(
-    y_true: np.ndarray, task: str = "a binary", remedy: str = _BINARY_REMEDY
-) -> tuple[npt.NDArray[np.bool_], np.ndarray]:
+def binary_targets(y_true: np.ndarray, task: str = "binary") -> tuple[npt.NDArray[np.bool_], np.ndarray]:
     """Return which targets are 1, and the two labels: 0 and 1, or −1 and 1.
 
     Args:
         y_true: targets of any shape.
-        task: what the message calls the task, with its article.
-        remedy: what the message suggests to pass.
+        task: the kind of task, for the message.
 
     Raises:
         DataError: if there are other values.
@@ -50,7 +58,7 @@ def binary_targets(
     (array([ True, False]), array([-1,  1]))
     """
     if y_true.dtype.kind not in "biuf":
-        _refuse_targets(y_true, np.ones(y_true.shape, bool), task, remedy)
+        _refuse_targets(y_true, np.ones(y_true.shape, bool), task)
     lowest = -1 if y_true.dtype.kind in "if" and y_true.min(initial=0) == -1 else 0
     positive = np.empty(y_true.shape, bool)
     known = 0
@@ -58,47 +66,55 @@ def binary_targets(
         np.equal(y_true[block], 1, out=positive[block])
         known += int(np.count_nonzero(positive[block])) + int(np.count_nonzero(y_true[block] == lowest))
     if known != y_true.size:
-        _refuse_targets(y_true, ~np.isin(y_true, [lowest, 1]), task, remedy)
+        _refuse_targets(y_true, ~np.isin(y_true, [lowest, 1]), task)
     return positive, np.array([lowest, 1])
 
 
-def _refuse_targets(y_true: np.ndarray, unknown: npt.NDArray[np.bool_], task: str, remedy: str) -> NoReturn:
-    raise DataError(
-        f"Metrics: {task} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[unknown])} among the "
-        f"targets. If they are right, pass {remedy}."
+def _refuse_targets(y_true: np.ndarray, unknown: npt.NDArray[np.bool_], task: str) -> NoReturn:
+    raise MisfitError(
+        f"Metrics: a {task} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[unknown])} among the "
+        "targets.",
+        "Return one output column per class, or give targets 0 and 1.",
     )
 
 
 def class_indices(
-    y_true: np.ndarray, classes: np.ndarray, ignore_class: float | None
+    y_true: np.ndarray,
+    classes: np.ndarray,
+    ignored: Values = (),
+    weightless: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[np.ndarray, npt.NDArray[np.bool_]]:
-    """Return the column of each target, and which rows do not have the ignored class.
+    """Return the column of each target, and which rows count.
 
     Args:
         y_true: labels (N,), or one-hot rows (N, C).
         classes: the label of each column.
-        ignore_class: the label to ignore, or None. It need not be one of `classes`.
+        ignored: the labels to ignore. They need not be among `classes`.
+        weightless: which rows have weight zero; None if none has. Their labels may be unknown: then they are padding.
 
     Raises:
         DataError: if a label is neither one of `classes` nor ignored.
 
-    >>> class_indices(np.array([7, 5, -1]), np.array([5, 7]), ignore_class=-1)[1]
+    >>> class_indices(np.array([7, 5, -1]), np.array([5, 7]), ignored=(-1,))[1]
     array([ True,  True, False])
     """
     if y_true.ndim == 2:
-        indices = one_hot_to_index(y_true)
-        return indices, np.ones(len(y_true), bool) if ignore_class is None else classes[indices] != ignore_class
-    keep = np.ones(len(y_true), bool) if ignore_class is None else y_true != ignore_class
+        indices = one_hot_to_index(y_true, "multiclass")
+        return indices, ~equal_any(classes[indices], ignored)
+    keep = ~equal_any(y_true, ignored)
     if _are_column_numbers(classes):
         columns, known = _column_numbers(y_true, len(classes))
     else:
         columns, known = _search(y_true, classes)
     unknown = ~known & keep
+    if weightless is not None and unknown.any():
+        keep = keep & ~(unknown & weightless)
+        unknown &= ~weightless
     if unknown.any():
-        raise DataError(
+        raise MisfitError(
             f"Metrics: the model has {len(classes)} classes ({some(classes)}), but the targets hold "
-            f"{some(y_true[unknown])}. Number the targets by output column, or pass the label of each column as "
-            "task=Multiclass(labels=[…])."
+            f"{some(y_true[unknown])}.",
+            "Number the targets by output column, or pass the label of each column as task=Multiclass(labels=[…]).",
         )
     return columns, keep
 

@@ -37,8 +37,8 @@ def as_task(task: Any) -> Task | Literal["auto"]:
     Raises:
         ValueError: if it is anything else.
 
-    >>> as_task("binary")
-    Binary(threshold=None, from_logits='auto', pos_label=1, class_names=None)
+    >>> as_task("regression")
+    Regression(ignore_class=None)
     """
     if isinstance(task, _CLASSES):
         return task

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics._blocks import blocks
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.kinds import Scale
 
 # A mean of probabilities may be rounded to slightly more than 1.
@@ -13,26 +13,27 @@ SLACK = 1e-6
 _BFLOAT16_SLACK = 0.02
 
 
-def checked_outputs(outputs: np.ndarray, scale: Scale) -> tuple[np.ndarray, str | None]:
+def checked_outputs(outputs: np.ndarray, scale: Scale, task: str) -> tuple[np.ndarray, str | None]:
     """Return the outputs and None; if some are not finite, zeros instead and the reason why nothing can be scored.
 
     Args:
         outputs: any shape.
         scale: what they are.
+        task: the name of the task's class, for the message.
 
     Raises:
         DataError: if they should be probabilities and are not.
 
-    >>> checked_outputs(np.array([0.5, np.nan]), "probability")
+    >>> checked_outputs(np.array([0.5, np.nan]), "probability", "Binary")
     (array([0., 0.]), '1 of 2 outputs are NaN or infinite')
     """
-    lowest, highest = _min_and_max(outputs)
+    lowest, highest = range_of(outputs)
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         return check_finite(outputs)
     if scale == "probability" and (lowest < 0 or highest > 1 + SLACK):
         raise DataError(
-            f"Metrics: the outputs should be probabilities, but range from {lowest:.4g} to {highest:.4g}. If they are "
-            "logits, pass from_logits=True to the loss or to the task, as in task=Binary(from_logits=True)."
+            f"Metrics: the outputs should be probabilities, but range from {lowest:.4g} to {highest:.4g}."
+            f"{_own_units(task)} If they are logits, pass task={task}(from_logits=True)."
         )
     return outputs, None
 
@@ -49,18 +50,30 @@ def check_finite(values: np.ndarray) -> tuple[np.ndarray, str | None]:
     return values, None
 
 
-def _min_and_max(values: np.ndarray) -> tuple[float, float]:
+def _own_units(task: str) -> str:
+    if task == "Multiclass":
+        return ""
+    return f" If they are similarities or margins, pass task={task}(threshold=0.0, from_logits=False)."
+
+
+def range_of(values: np.ndarray) -> tuple[float, float]:
     """Return the lowest and the highest value, read in one pass; nan if there is a nan."""
     found = [(values[block].min(), values[block].max()) for block in blocks(values)]
     return (np.min(found), np.max(found)) if found else (0, 0)
 
 
-def check_threshold(threshold: float | np.ndarray) -> None:
-    """Raise `DataError` if a threshold, or one of several, is not a probability below 1."""
+def check_threshold(threshold: float | np.ndarray, task: str) -> None:
+    """Raise `DataError` if a threshold, or one of several, is not a probability below 1.
+
+    Args:
+        threshold: one, or several.
+        task: the name of the task's class, for the message.
+    """
     if not np.all((np.asarray(threshold) >= 0) & (np.asarray(threshold) < 1)):
         raise DataError(
-            f"Metrics: a threshold must be a probability of at least 0 and below 1; received {threshold}. If the "
-            "outputs are logits, pass the probability that the logit stands for."
+            f"Metrics: a threshold must be a probability of at least 0 and below 1; received {threshold}. To compare "
+            f"the outputs with it as they are, pass task={task}(threshold={np.asarray(threshold).tolist()}, "
+            "from_logits=False)."
         )
 
 
@@ -72,10 +85,9 @@ def check_two_shares(columns: np.ndarray) -> None:
     for block in blocks(columns):
         sums = columns[block, 0] + columns[block, 1]
         if len(sums) and not np.all(np.abs(sums - 1) <= _BFLOAT16_SLACK):
-            raise DataError(
+            raise MisfitError(
                 "Metrics: two columns of probabilities must add up to 1, as those of softmax do; received rows that "
-                f"add up to {sums.min():.4g} to {sums.max():.4g}. Use a softmax, or pass task='multiclass' (the label "
-                "is the highest column) or task='multilabel' (each column by itself)."
+                f"add up to {sums.min():.4g} to {sums.max():.4g}. A softmax makes them so."
             )
 
 

@@ -30,6 +30,7 @@ class EpochResult:
         records: output → its `EpochRecord`, or None where it has none.
         bounds: name → (lowest, highest), of values that are the middle of an interval.
         undefined: name → why it has no value.
+        left_out: name → which classes its value leaves out.
         unweighted: the names of scores that take no sample weights, where there are weights.
     """
 
@@ -38,6 +39,7 @@ class EpochResult:
     records: dict[str | None, EpochRecord | None] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=dict)
     undefined: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     unweighted: list[str] = field(default_factory=list)
 
     def add(self, output: str | None, own: "EpochResult") -> None:
@@ -49,6 +51,7 @@ class EpochResult:
         for total, part in ((self.values, own.values), (self.entries, own.entries), (self.bounds, own.bounds)):
             _add(total, {full_name(output, name): value for name, value in part.items()})
         self.undefined.update({full_name(output, name): cause for name, cause in own.undefined.items()})
+        self.left_out.update({full_name(output, name): classes for name, classes in own.left_out.items()})
         self.unweighted.extend(full_name(output, name) for name in own.unweighted)
         self.records[output] = own.records[None]
 
@@ -86,6 +89,7 @@ def score_output(
         records={None: _record(tally, scoring, undefined)},
         bounds=_by_class(bounds, names),
         undefined=scores.undefined,
+        left_out=scores.left_out,
         unweighted=scores.unweighted,
     )
 

@@ -50,6 +50,7 @@ class Recorder:
         self._keys: tuple[str, ...] = ()  # of what goes to `logs`, the same in every epoch
         self._shapes: dict[str | None, Shapes] = {}  # of the scores of each output
         self._width_described = False
+        self._left_out_described: set[tuple[str | None, str]] = set()
 
     @property
     def predictions(self) -> Predictions | dict[str, Predictions] | None:
@@ -89,6 +90,7 @@ class Recorder:
         self._keys = tuple(entries)
         self.history.append(self._epoch, result.values, result.records, result.bounds)
         self.troubles.report(result.undefined, result.unweighted, self._epoch)
+        self.troubles.report_left_out(result.left_out, self._epoch)
         return entries
 
     def note(self, epoch: int, logs: Mapping[str, Any]) -> None:
@@ -108,13 +110,22 @@ class Recorder:
         return result
 
     def _scored_output(self, output: str | None, reading: Reading, complete: bool) -> EpochResult:
-        return score_output(
+        result = score_output(
             reading.tally,
             reading.scoring,
             complete=complete,
             shapes=self._shapes.setdefault(output, {}),
             on_error=lambda name, error: self._score_failed(full_name(output, name), error, reading.shapes),
         )
+        self._describe_left_out(output, result.left_out)
+        return result
+
+    def _describe_left_out(self, output: str | None, left_out: Mapping[str, str]) -> None:
+        """Say once over how many classes a score averages; the warning names those that are left out."""
+        for name, which in left_out.items():
+            if (output, name) not in self._left_out_described:
+                self._left_out_described.add((output, name))
+                _describe_output(self.history, self._describe, output, f"{name} {which.partition(':')[0]}.")
 
     def _failed(self, value: float) -> EpochResult:
         """The result of a pass that could not be scored: the value in place of every score that is a number."""

@@ -4,12 +4,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+from keras import tree
 
 from kerascb_metrics.collect.can_predict import can_predict, given_data_arguments
-from kerascb_metrics.collect.keras_internals import fit_list_holds, fit_validates
+from kerascb_metrics.collect.keras_internals import (
+    fit_list_holds,
+    fit_validates,
+    fit_validation_targets,
+    get_keras_mask,
+)
 from kerascb_metrics.collect.model_facts import loss_and_output_names
-from kerascb_metrics.collect.processes import separate_processes
+from kerascb_metrics.collect.processes import is_multi_process, separate_processes
 from kerascb_metrics.interpret.outputs import Outputs
+from kerascb_metrics.options import Options
+from kerascb_metrics.pipeline.before_training import Targets, check_shapes, check_targets
+from kerascb_metrics.pipeline.trial import Trial
 from kerascb_metrics.score.plan import Plan
 
 
@@ -28,22 +37,55 @@ def known_outputs(model: Any) -> Outputs | None:
     return None if facts.structure is None else Outputs.of(facts.structure, facts.loss, facts.layer_names)
 
 
-def check_outputs(plan: Plan, model: Any, given_data: Any) -> None:
+def check_outputs(plan: Plan, model: Any, options: Options) -> None:
     """Raise for everything that can be known to be wrong before the first batch.
 
     Args:
         plan: the `Plan`.
         model: the model that the fit trains.
-        given_data: the `validation_data` of a `Metrics`; None if it scores fit's own pass.
+        options: the `Options`.
 
     Raises:
         ValueError: as `Plan.check`.
-        DataError: as `Plan.check`, and for an output with axes that cannot be scored.
+        DataError: as `Plan.check`, for an output with axes that cannot be scored, for a task that does not fit the loss
+            or the shape of its output, and for targets in arrays that do not fit the task.
     """
     outputs = known_outputs(model)
-    if outputs is not None:
-        plan.check(outputs, _with_targets(outputs, given_data))
-        outputs.refuse_axes(loss_and_output_names(model).structure)
+    if outputs is None:
+        return
+    structure = loss_and_output_names(model).structure
+    plan.check(outputs, _with_targets(outputs, None if options.uses_fit_validation else options.validation_data))
+    outputs.refuse_axes(structure)
+    if _computes_as_keras(model, "test_step" if options.uses_fit_validation else "predict_step"):
+        trial = Trial(plan, outputs, structure, options.use_sample_weight, options.uses_fit_validation)
+        targets = None if is_multi_process() else _targets(model, options)
+        if targets is None:
+            check_shapes(trial)
+        else:
+            check_targets(trial, targets, masked=_may_mask(model))
+
+
+def _computes_as_keras(model: Any, step: str) -> bool:
+    """Return whether outputs are those of the model's graph, and targets those of the data: no method is overridden."""
+    own = getattr(type(model), step) is getattr(keras.Model, step) and step not in vars(model)
+    return own and type(model).call.__module__.partition(".")[0] == "keras"
+
+
+def _may_mask(model: Any) -> bool:
+    """Return whether an output may have a mask."""
+    return any(get_keras_mask(output) is not None for output in tree.flatten(model.outputs))
+
+
+def _targets(model: Any, options: Options) -> Targets | None:
+    """Return the targets of the validation data if they are arrays; None if they are not."""
+    if options.uses_fit_validation:
+        found = fit_validation_targets(model)
+        return None if found is None else Targets.of(*found)
+    data, steps, size = options.validation_data, options.validation_steps, options.validation_batch_size
+    if not isinstance(data, tuple | list):
+        return None
+    _, y_true, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
+    return Targets.of(y_true, sample_weight, steps * size if steps and size else None)
 
 
 def _with_targets(outputs: Outputs, given_data: Any) -> list[str | None] | None:
@@ -68,21 +110,22 @@ def warn_if_idle(callback: Any, model: Any, warn: Callable[[object, str], None])
         warn("idle", "Metrics is inside another callback, so nothing is scored. Add it directly to fit(callbacks=[…]).")
 
 
-def warn_if_apart(model: Any, fitted: Any, warn: Callable[[object, str], None]) -> None:
-    """Warn if the fit trains no weight of the model that predicts.
+def warn_if_unrelated(model: Any, fitted: Any, warn: Callable[[object, str], None]) -> None:
+    """Warn if the model that predicts shares no weights with the fitted one, so that no epoch would change its scores.
 
     Args:
-        model: the argument `model` of the `Metrics`.
+        model: the model that predicts.
         fitted: the model that the fit trains.
         warn: called with (topic, sentence).
     """
-    own = {id(variable) for variable in model.variables} if isinstance(model, keras.Model) else set()
-    trained = {id(variable) for variable in fitted.variables}
+    own, trained = (
+        ({id(variable) for variable in each.variables} if each.built else set()) for each in (model, fitted)
+    )
     if own and trained and own.isdisjoint(trained):
         warn(
-            "apart",
-            f"the model in model= has no weights in common with the {type(fitted).__name__} that this fit trains, so "
-            "its scores change only if something else trains it. Pass a part of the model that is trained.",
+            "model",
+            f"model={model.name} shares no weights with the model that fit() trains, so its scores change only if "
+            "something else trains it. A copy of a callback, as KerasTuner makes it, keeps the model of the original.",
         )
 
 

@@ -12,11 +12,13 @@ from kerascb_metrics.collect.model_facts import ModelFacts
 from kerascb_metrics.collect.processes import is_multi_process
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.exceptions import DataError, naming_output
+from kerascb_metrics.interpret.advice import read_rows
 from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.pipeline.last_axis import LastAxes, known_columns
-from kerascb_metrics.pipeline.settling import describe, settle_task
+from kerascb_metrics.pipeline.settling import describe, padding_is_scored, refuse_element_weights, settle_task
+from kerascb_metrics.pipeline.trial import Trial, refuse_untargeted
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.plan import OutputPlan, Plan
 from kerascb_metrics.score.scoring import Scoring
@@ -99,6 +101,22 @@ class Reader(RowConsumer):
         copy.end()
         return vars(copy)
 
+    @property
+    def wants_first(self) -> bool:
+        """Whether this is the first pass of the fit: its first batch is read at once."""
+        return not self._plans
+
+    def check(self, batches: Sequence[Captured]) -> None:
+        """Read the first batch of the fit for a trial, so that what cannot be scored is not found after the pass."""
+        try:
+            parts = self._parts_of(batches)
+            assert self._outputs is not None
+            facts = self._facts
+            Trial(self._plan, self._outputs, facts.structure, self._use_sample_weight, facts.is_fit_pass).check(parts)
+        except Exception:
+            self.end()
+            raise
+
     # As a `RowConsumer`. An error waits for the end of the pass, and so does a warning, which may be an error.
 
     def counts_suffice(self, batches: Sequence[Captured]) -> bool:
@@ -166,7 +184,8 @@ class Reader(RowConsumer):
         found = {}
         for name, plan in self._plans_of(rows).items():
             own = rows[name]
-            tally = ExactTally(self._labeled(name, own), precision=plan.scoring.averages_precision)
+            labeled, precision = self._labeled(name, own), plan.scoring.averages_precision
+            tally = ExactTally(labeled, precision=precision, rows=self._weighed(own))
             shapes = f"targets {own.y_true.shape} and outputs {own.y_pred.shape}"
             found[name] = Reading(tally, plan.scoring, shapes)
         return found
@@ -183,6 +202,9 @@ class Reader(RowConsumer):
     # Rows of each output.
 
     def _rows_of(self, batches: Sequence[Captured], counted: bool = False) -> Rows:
+        return {name: self._joined(name, own, counted) for name, own in self._parts_of(batches).items()}
+
+    def _parts_of(self, batches: Sequence[Captured]) -> dict[str | None, list[Batch]]:
         if not batches:
             raise DataError(
                 "Metrics: the validation pass had no batch, so there is nothing to score. Check that it has data."
@@ -190,11 +212,11 @@ class Reader(RowConsumer):
         outputs = self._outputs_of(batches[0])
         parts = outputs.split(batches, self._plan.only)
         if not self._plans:
-            self._refuse_untargeted(parts)
+            refuse_untargeted(self._plan, outputs, parts)
             for output, own in parts.items():
                 outputs.refuse_axis(output, own[0]["y_pred"].ndim)
             self._plan.check_scores(outputs, parts)
-        return {name: self._joined(name, own, counted) for name, own in parts.items()}
+        return parts
 
     def _outputs_of(self, batch: Captured) -> Outputs:
         if self._outputs is None:
@@ -211,15 +233,6 @@ class Reader(RowConsumer):
             has_columns = self._last_axes.may_hold_columns(output, batches)
         return Predictions.join(batches, has_columns)
 
-    def _refuse_untargeted(self, parts: dict[str | None, list[Batch]]) -> None:
-        """Raise where an output whose scores were asked for by its name has no targets."""
-        missing = [name for name in self._plan.asked_by_output(self.output_names) if name not in parts]
-        if missing:
-            raise DataError(
-                f"Metrics: scoring= asks for scores of the output {', '.join(map(repr, missing))}, which has no "
-                "targets in the validation data. Add them, or leave it out of scoring=."
-            )
-
     # Plans.
 
     def _plans_of(self, rows: Rows) -> Plans:
@@ -233,17 +246,22 @@ class Reader(RowConsumer):
     def _settled(self, output: str | None, rows: Predictions, scoring: Scoring) -> OutputPlan:
         assert self._outputs is not None
         loss = self._outputs.loss_of(output)
+        rows = rows if self._use_sample_weight else rows.unweighted()
         with naming_output(output):
             task = settle_task(self._plan.task_of(output), rows, loss, scoring)
-        self._describe_output(output, f"{describe(task, rows, loss)}.")
+            if self._facts.is_fit_pass:
+                refuse_element_weights(rows, loss)
+        padding = padding_is_scored(task, rows, loss, self._facts.masking_layer)
+        self._describe_output(output, f"{describe(task, rows, loss)}.{padding}")
         return OutputPlan(scoring, task)
 
     def _labeled(self, output: str | None, rows: Predictions) -> LabeledRows:
         assert self._outputs is not None
-        rows = rows if self._use_sample_weight else rows.unweighted()
         with naming_output(output):
-            labeled: LabeledRows = self._plans[output].task.read(rows, self._outputs.loss_of(output))
-        return labeled
+            return read_rows(self._plans[output].task, self._weighed(rows), self._outputs.loss_of(output))
+
+    def _weighed(self, rows: Predictions) -> Predictions:
+        return rows if self._use_sample_weight else rows.unweighted()
 
     def _needs_rows(self, rows: Rows) -> str:
         plans = self._plans_of(rows).values()

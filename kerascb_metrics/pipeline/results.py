@@ -104,5 +104,6 @@ class Results:
     @property
     def _outputs(self) -> tuple[str, ...] | None:
         """The names of the model's outputs if there are several, () for one, None if they are not known."""
-        outputs = known_outputs(self.options.scored_model(model_of(self)))
+        model = self.options.predicting(model_of(self))
+        outputs = None if model is None and self.options.model is not None else known_outputs(model)
         return None if outputs is None else outputs.names

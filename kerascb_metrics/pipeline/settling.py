@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.infer_task import infer_task
+from kerascb_metrics.interpret.left_out import ignored_values
 from kerascb_metrics.interpret.losses import LossReading
+from kerascb_metrics.interpret.positions import has_element_weights
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.scoring import Scoring
 
@@ -11,8 +14,46 @@ from kerascb_metrics.score.scoring import Scoring
 def settle_task(task: Any, rows: Predictions, loss: LossReading, scoring: Scoring) -> Any:
     """Return the task of a pass, inferred where it is "auto", and checked against the scores asked for."""
     settled = infer_task(rows, loss) if task == "auto" else task
-    scoring.check(settled.kind, loss.name)
+    scoring.check(settled.kind, loss.name, by_element=is_by_element(settled, rows, loss))
     return settled
+
+
+def is_by_element(task: Any, rows: Predictions, loss: LossReading) -> bool:
+    """Return whether single elements of the rows of an output can be left out or weighted."""
+    several = task.kind in ("multilabel", "regression") and rows.columns > 1
+    return several and (bool(ignored_values(task.ignore_class, loss)) or has_element_weights(rows))
+
+
+def refuse_element_weights(rows: Predictions, loss: LossReading) -> None:
+    """Raise `DataError` for one weight per element in fit's own pass, if the loss is one of Keras's.
+
+    Keras would multiply the loss of each row by a row of weights, silently so if a batch has as many rows as columns.
+    """
+    if loss.family is not None and has_element_weights(rows):
+        raise DataError(
+            f"Metrics: the loss {loss.name} takes one sample weight per row; received weights of the shape of the "
+            f"outputs, {rows.y_pred.shape}. To score with one weight per element, pass them in "
+            "Metrics(validation_data=(x, y, weights))."
+        )
+
+
+def padding_is_scored(task: Any, rows: Predictions, loss: LossReading, masking_layer: str | None) -> str:
+    """Return a sentence if the model hides padding and nothing tells which positions that is; else "".
+
+    Args:
+        task: the settled task.
+        rows: the rows of the output.
+        loss: what the compiled loss tells about it.
+        masking_layer: the name of a layer that makes a mask, or None.
+    """
+    positions = rows.y_pred.shape[: -1 if rows.has_columns else None]
+    told = rows.mask is not None or rows.sample_weight is not None or ignored_values(task.ignore_class, loss)
+    if masking_layer is None or len(positions) < 2 or told:
+        return ""
+    return (
+        f" All positions are scored, because the mask of layer {masking_layer!r} does not reach the output; to leave "
+        f"padding out, give it a target such as -1 and pass task={type(task).__name__}(ignore_class=-1)."
+    )
 
 
 def describe(task: Any, rows: Predictions, loss: LossReading) -> str:

@@ -1,5 +1,7 @@
 """What happens to errors and undefined scores: raised, or recorded with one warning per fit."""
 
+import sys
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -57,6 +59,23 @@ class ErrorPolicy:
                 "unweighted", f"scores that take no sample weights are scored without them: {', '.join(unweighted)}."
             )
 
+    def report_left_out(self, left_out: Mapping[str, str], epoch: int) -> None:
+        """Warn about scores that average over some of the classes, once per fit for each score.
+
+        Args:
+            left_out: score name → over how many classes it averages, and which are left out.
+            epoch: the epoch, counted from 0.
+        """
+        news = {name: which for name, which in left_out.items() if ("left out", name) not in self._warned}
+        if news:
+            self._warned.update(("left out", name) for name in news)
+            listed = "; ".join(f"{name} {which}" for name, which in news.items())
+            _warn(
+                f"epoch {epoch + 1} (counted from 1): {listed}. A class of no row, or of all rows, has no ROC curve. "
+                "This warning appears once per fit for each score.",
+                UndefinedScoreWarning,
+            )
+
     def warn_once(self, topic: object, message: str, category: type[Warning] = UserWarning) -> None:
         """Warn, unless this fit has warned about the topic already.
 
@@ -71,4 +90,14 @@ class ErrorPolicy:
 
 
 def _warn(message: str, category: type[Warning]) -> None:
-    warnings.warn(f"Metrics: {message}", category, stacklevel=2)
+    warnings.warn(f"Metrics: {message}", category, stacklevel=_levels_to_user() + 1)
+
+
+def _levels_to_user() -> int:
+    """Return how many calls are between the caller and the first code outside this package and Keras: the user's fit.
+
+    `skip_file_prefixes` of `warnings.warn` needs Python 3.12.
+    """
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_stack(sys._getframe(1)))
+    levels = [str(name).partition(".")[0] not in ("kerascb_metrics", "keras") for name in modules]
+    return levels.index(True) if True in levels else 0

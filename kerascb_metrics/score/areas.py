@@ -78,6 +78,44 @@ def columns_auc(tally: Tally, average: str | None) -> Value:
     return _average_of_classes(values, tally, average)
 
 
+def ranked_classes_auc(tally: Tally, average: str | None) -> Value:
+    """The panel's ROC AUC of several classes: "macro" and "weighted" average over the classes that can be ranked.
+
+    A class cannot be ranked if none of the rows, or all of them, belong to it. scikit-learn's names stay nan then.
+
+    Args:
+        tally: of a multiclass or multilabel task.
+        average: as in `sklearn.metrics.roc_auc_score`.
+
+    Raises:
+        Undefined: if no class can be ranked; for `average=None`, if one cannot, with one value per class.
+    """
+    ranked = np.flatnonzero(~tally.one_sided)
+    if average not in ("macro", "weighted") or not len(ranked):
+        return columns_auc(tally, average)
+    rankings = tally.rankings()
+    areas = np.array([rankings[index].auc for index in ranked.tolist()])
+    weights = for_sums(tally.true_mass[ranked]) if average == "weighted" else None
+    return float(np.average(areas, weights=weights))
+
+
+def left_out_of_auc(tally: Tally, average: str | None) -> str:
+    """Say over how many classes the panel's ROC AUC averages, and which it leaves out; "" if it leaves out none."""
+    left_out, count = tally.unranked, len(tally.classes)
+    if average not in ("macro", "weighted") or len(left_out) in (0, count):
+        return ""
+    empty = [name for name, mass in zip(tally.class_names, tally.true_mass, strict=True) if mass == 0]
+    full = [name for name in left_out if name not in set(empty)]
+    causes = [(empty, "no row"), (full, "every row")]
+    reasons = " and ".join(f"{rows} has {_quoted(names)}" for names, rows in causes if names)
+    noun = "labels" if tally.kind == "multilabel" else "classes"
+    return f"averages over {count - len(left_out)} of {count} {noun}: {reasons}"
+
+
+def _quoted(names: list[str], limit: int = 10) -> str:
+    return ", ".join(map(repr, names[:limit])) + (", …" if len(names) > limit else "")
+
+
 def _auc_over_samples(tally: Tally) -> float:
     exact = rows_of(tally)
     labels = exact.y_true.sum(axis=1)

@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from sklearn import metrics
@@ -12,7 +12,8 @@ from sklearn import metrics
 from kerascb_metrics.interpret.kinds import KINDS, Kind
 from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, for_sums, tamed
 from kerascb_metrics.score.precision_recall_f1 import RATIO_OPTIONS, RATIOS, precision_recall_f1
-from kerascb_metrics.score.score import Needs, Options, Score, rows_of
+from kerascb_metrics.score.score import Needs, Options, Score, Undefined, rows_of
+from kerascb_metrics.tally.exact import ExactTally
 from kerascb_metrics.tally.tally import Tally
 
 Function = Callable[..., Any]
@@ -80,6 +81,7 @@ def function_score(name: str, function: Function, options: Options) -> Score:
         needs_of(function),
         greater_is_better=None,
         takes_weight=takes_sample_weight(function),
+        takes_elements=("regression",) if averages_columns(*unwrapped(function)) else (),
     )
 
 
@@ -89,9 +91,39 @@ def needs_of(function: Function) -> dict[Kind, Needs]:
     return {kind: "counts" if counts_suffice(inner, options, kind) else "rows" for kind in KINDS}
 
 
+def averages_columns(function: Function, options: dict[str, Any]) -> bool:
+    """Return whether a metric function of regressions averages the values of the columns, each on its own."""
+    if not is_of_sklearn(function) or "sample_weight" in options:
+        return False
+    parameter = inspect.signature(function).parameters.get("multioutput")
+    average = options.get("multioutput", None if parameter is None else parameter.default)
+    return isinstance(average, str) and average == "uniform_average"
+
+
+def is_by_column(tally: Tally) -> TypeGuard[ExactTally]:
+    """Return whether a tally is of a regression of which single elements are left out or weighted."""
+    return isinstance(tally, ExactTally) and tally.kind == "regression" and tally.by_element
+
+
+def mean_over_columns(score: Callable[[Tally], Any], tally: ExactTally) -> float:
+    """Return the mean of a regression score over columns, each on the rows that have a target there.
+
+    Args:
+        score: called with the tally of one column.
+        tally: of a regression, `by_element`.
+    """
+    columns = [ExactTally(tally.labeled.column(index)) for index in range(tally.y_true.shape[1])]
+    for index, column in enumerate(columns):
+        if column.undefined:
+            raise Undefined(f"column {index}: {column.undefined}")
+    return float(np.mean([score(column) for column in columns]))
+
+
 def run_function(function: Function, tally: Tally, options: Options) -> Any:
     """Call a metric function with labels, or with the counts if they are enough."""
     inner, own = unwrapped(function)
+    if is_by_column(tally) and averages_columns(inner, own):
+        return mean_over_columns(partial(run_function, function, options=options), tally)
     if _among(inner, COUNTED) and "zero_division" in inspect.signature(inner).parameters:
         own = {"zero_division": options.zero_division, **own}
     counted = counts_suffice(inner, own, tally.kind)

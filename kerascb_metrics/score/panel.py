@@ -11,7 +11,7 @@ import numpy as np
 
 from kerascb_metrics.interpret.kinds import CLASSIFICATION, Kind
 from kerascb_metrics.interpret.weights import tamed
-from kerascb_metrics.score.areas import binary_auc, columns_auc
+from kerascb_metrics.score.areas import binary_auc, left_out_of_auc, ranked_classes_auc
 from kerascb_metrics.score.precision_recall_f1 import precision_recall_f1
 from kerascb_metrics.score.score import Needs, Options, Score, Undefined, Value
 from kerascb_metrics.tally.tally import Tally
@@ -37,6 +37,7 @@ def panel_scores(options: Options) -> Iterator[Score]:
         _needs("ranking", options),
         per_class=_SCORES_OF_COLUMNS if options.average is None else (),
         ranks_classes=partial(_ranks_classes, options=options),
+        leaves_out=partial(_left_out, options=options),
     )
     counts: dict[Kind, Needs] = dict.fromkeys(CLASSIFICATION, "counts")
     yield Score("confusion", confusion, counts, greater_is_better=None, matrix="binary")
@@ -70,10 +71,18 @@ def kappa(tally: Tally) -> float:
 
 
 def auc(tally: Tally, options: Options) -> Value:
-    """Area under the ROC curve, as `sklearn.metrics.roc_auc_score`; one-vs-rest for several classes."""
+    """Area under the ROC curve, as `sklearn.metrics.roc_auc_score`; one-vs-rest for several classes.
+
+    "macro" and "weighted" average over the classes that can be ranked.
+    """
     if tally.kind == "multiclass" and tally.scale == "margin":
         raise Undefined("one-vs-rest AUC is not defined for margins, which classes cannot be compared by")
-    return binary_auc(tally) if tally.kind == "binary" else columns_auc(tally, options.average_for(tally.kind))
+    average = options.average_for(tally.kind)
+    return binary_auc(tally) if tally.kind == "binary" else ranked_classes_auc(tally, average)
+
+
+def _left_out(tally: Tally, options: Options) -> str:
+    return "" if tally.kind == "binary" else left_out_of_auc(tally, options.average_for(tally.kind))
 
 
 def _ranks_classes(tally: Tally, options: Options) -> bool:

@@ -3,7 +3,7 @@
 import difflib
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,23 +11,49 @@ from sklearn import metrics
 
 from kerascb_metrics.score.functions import function_score, unwrapped
 from kerascb_metrics.score.panel import CONFUSION_CELLS, PANEL
+from kerascb_metrics.score.prediction_scorers import PredictionScorer, can_be_called, prediction_score
 from kerascb_metrics.score.registry import named_scores
 from kerascb_metrics.score.score import Options, Score
 from kerascb_metrics.score.sklearn_scorers import SCORER_TYPE, scorer_score
 
-# Functions that rank or weigh scores: with labels they return numbers that look right and are not. The scorer to name.
+# Functions that rank or weigh scores: with labels they return numbers that look right and are not. The scorer to pass.
+_PROBA = "make_scorer({}, response_method='predict_proba')"
+_PROBA_LOSS = "make_scorer({}, greater_is_better=False, response_method='predict_proba')"
+_DECISION_LOSS = "make_scorer({}, greater_is_better=False, response_method='decision_function')"
 NEED_SCORES = {
-    "average_precision_score": "average_precision",
-    "brier_score_loss": "neg_brier_score",
-    "d2_brier_score": "d2_brier_score",
-    "d2_log_loss_score": "d2_log_loss_score",
-    "hinge_loss": None,
-    "label_ranking_average_precision_score": None,
-    "label_ranking_loss": None,
-    "log_loss": "neg_log_loss",
-    "ndcg_score": None,
-    "roc_auc_score": "roc_auc",
-    "top_k_accuracy_score": "top_k_accuracy",
+    "average_precision_score": "'average_precision'",
+    "brier_score_loss": "'neg_brier_score'",
+    "coverage_error": _PROBA_LOSS,
+    "d2_brier_score": "'d2_brier_score'",
+    "d2_log_loss_score": "'d2_log_loss_score'",
+    "dcg_score": _PROBA,
+    "hinge_loss": _DECISION_LOSS,
+    "label_ranking_average_precision_score": _PROBA,
+    "label_ranking_loss": _PROBA_LOSS,
+    "log_loss": "'neg_log_loss'",
+    "ndcg_score": _PROBA,
+    "roc_auc_score": "'roc_auc'",
+    "top_k_accuracy_score": "'top_k_accuracy'",
+}
+
+
+# What a score is called elsewhere, in lower case → its name here.
+USUAL_NAMES = {
+    **dict.fromkeys(("acc",), "accuracy"),
+    **dict.fromkeys(("ap", "pr_auc", "auc_pr", "auprc", "map"), "average_precision"),
+    **dict.fromkeys(("auroc", "roc", "roc_auc_score", "auc_roc"), "auc"),
+    **dict.fromkeys(("dice", "f1s", "f1_score", "f_score", "fscore", "f1score"), "f1"),
+    **dict.fromkeys(("f2_score",), "f2"),
+    **dict.fromkeys(("f0.5", "f05", "f0_5_score"), "f0_5"),
+    **dict.fromkeys(("miou", "mean_iou", "jaccard_score", "jaccard_index"), "iou"),
+    **dict.fromkeys(("sensitivity", "tpr", "hit_rate"), "recall"),
+    **dict.fromkeys(("tnr", "selectivity"), "specificity"),
+    **dict.fromkeys(("qwk", "quadratic_kappa", "weighted_kappa"), "kappa_quadratic"),
+    **dict.fromkeys(("cohen_kappa", "cohens_kappa", "cohen_kappa_score"), "kappa"),
+    **dict.fromkeys(("matthews", "phi"), "mcc"),
+    **dict.fromkeys(("confusion_matrix", "cm"), "confusion"),
+    **dict.fromkeys(("r2_score",), "r2"),
+    **dict.fromkeys(("ppv",), "precision"),
 }
 
 
@@ -35,7 +61,8 @@ def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
     """Return the scores that a `scoring=` asks for, in its order.
 
     Args:
-        scoring: None for the panel; a name, a scorer or a metric function; a list of them; or a dict name → one.
+        scoring: None for the panel; a name, a scorer or a metric function; a list of them, which may contain "panel";
+            or a dict name → one.
         options: the options of all of them.
 
     Raises:
@@ -47,7 +74,7 @@ def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
     if isinstance(scoring, dict):
         named = list(scoring.items())
     else:
-        listed = scoring if isinstance(scoring, list | tuple) else [scoring]
+        listed = _with_panel(scoring) if isinstance(scoring, list | tuple) else [scoring]
         named = [(_name_of(source), source) for source in listed]
     if not named:
         raise ValueError("Metrics: scoring is empty. Leave it out for the panel, or give at least one score.")
@@ -57,9 +84,19 @@ def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
     return tuple(_score(name, source, options) for name, source in _with_cells(named).items())
 
 
+def _with_panel(scoring: Sequence[Any]) -> list[Any]:
+    """Return a list with the names of the panel in place of "panel", without those that are listed themselves."""
+    named = {source for source in scoring if isinstance(source, str)}
+    named |= {"confusion"} if CONFUSION_CELLS in named else set()
+    panel = [name for name in PANEL if name not in named]
+    return [own for source in scoring for own in (panel if isinstance(source, str) and source == "panel" else [source])]
+
+
 def _score(name: str, source: Any, options: Options) -> Score:
     if isinstance(source, str):
         return replace(named_scores(options)[source], name=name)
+    if isinstance(source, PredictionScorer):
+        return prediction_score(name, source)
     return scorer_score(name, source) if _is_scorer(source) else function_score(name, source, options)
 
 
@@ -89,9 +126,8 @@ def _name_of(source: Any) -> str:
     if isinstance(source, str):
         return source
     inner = source
-    while isinstance(inner, functools.partial | SCORER_TYPE):
-        # scikit-learn shows a scorer's function in the repr only.
-        inner = inner.func if isinstance(inner, functools.partial) else inner._score_func
+    while (attribute := _holder_of(inner)) is not None:
+        inner = getattr(inner, attribute)
     name = getattr(inner, "__name__", None)
     if callable(source) and name and name.isidentifier():
         return str(name)
@@ -100,6 +136,15 @@ def _name_of(source: Any) -> str:
     raise ValueError(
         f"Metrics: the score {shown(source)} has no name to record it under. Pass a dict, scoring={{'name': …}}."
     )
+
+
+def _holder_of(source: Any) -> str | None:
+    """Return the attribute that holds the function inside a partial or a scorer; None for the function itself."""
+    if isinstance(source, functools.partial):
+        return "func"
+    if isinstance(source, PredictionScorer):
+        return "function"
+    return "_score_func" if isinstance(source, SCORER_TYPE) else None  # scikit-learn shows it in the repr only
 
 
 def _check_name(name: Any, names: list[Any]) -> None:
@@ -115,13 +160,12 @@ def _check_name(name: Any, names: list[Any]) -> None:
 def _check_source(source: Any) -> None:
     name = _needs_scores(source)
     if name is not None:
-        scorer = f"{NEED_SCORES[name]!r}, or " if NEED_SCORES[name] else ""
         raise ValueError(
             f"Metrics: {name} needs probabilities or decision values, but a metric function receives labels. Pass a "
-            f"scorer: {scorer}"
-            f"make_scorer({name}, response_method='predict_proba')."
+            f"scorer, scoring={NEED_SCORES[name].format(name)}."
         )
     if callable(source):
+        _check_arguments(source)
         return
     if not isinstance(source, str):
         raise ValueError(
@@ -130,12 +174,32 @@ def _check_source(source: Any) -> None:
         )
     known = named_scores(Options())
     if source not in known:
-        near = difflib.get_close_matches(source, known, n=3)
+        lower = source.lower().replace("-", "_")
+        usual = USUAL_NAMES.get(lower, lower if lower in known else None)
+        near = [usual] if usual else difflib.get_close_matches(source, known, n=3)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
         raise ValueError(
             f"Metrics: unknown score {source!r}{hint} The names are the panel's ({', '.join(PANEL)}), "
             f"{CONFUSION_CELLS!r}, and those of sklearn.metrics.get_scorer_names()."
         )
+
+
+def _check_arguments(source: Any) -> None:
+    """Refuse a function that cannot be called as a metric function is."""
+    if isinstance(source, PredictionScorer) or _is_scorer(source):
+        return
+    if can_be_called(source, 2) or can_be_called(source, 2, "sample_weight"):
+        return
+    name = getattr(source, "__name__", "function")
+    if can_be_called(source, 1):
+        raise ValueError(
+            f"Metrics: {name}{inspect.signature(source)} takes one argument, but a metric function is called with "
+            f"(y_true, y_pred). If it scores whole predictions, pass make_prediction_scorer({name})."
+        )
+    raise ValueError(
+        f"Metrics: {name}{inspect.signature(source)} cannot be called with (y_true, y_pred), as metric functions are. "
+        f"Fix its other arguments with functools.partial, or name the first argument of a scorer `estimator`."
+    )
 
 
 def _needs_scores(function: Any) -> str | None:

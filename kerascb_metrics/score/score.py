@@ -48,6 +48,10 @@ def _never(tally: Tally) -> bool:
     return False
 
 
+def _nothing(tally: Tally) -> str:
+    return ""
+
+
 @dataclass(frozen=True, eq=False)
 class Score:
     """One score.
@@ -63,7 +67,10 @@ class Score:
         matrix: "" for other scores; for a confusion matrix which of its cells go into `logs`: "binary" (of a binary
             task only) or "all".
         ranks_classes: called with a `Tally`; tells whether it ranks each class, so that the curves are kept.
+        leaves_out: called with a `Tally` that it has a value for; says which classes that value leaves out, "" if none.
         averages_precision: whether it asks the rankings for average precision, which the same sort can give.
+        takes_elements: the kinds of task for which it can be computed from rows of which single elements are left out
+            or weighted, although it needs rows.
     """
 
     name: str
@@ -74,7 +81,9 @@ class Score:
     takes_weight: bool = True
     matrix: Literal["", "binary", "all"] = ""
     ranks_classes: Callable[[Tally], bool] = _never
+    leaves_out: Callable[[Tally], str] = _nothing
     averages_precision: bool = False
+    takes_elements: tuple[Kind, ...] = ()
 
     @property
     def ranks(self) -> bool:
@@ -85,6 +94,10 @@ class Score:
         """Tell whether counts and rankings do not suffice; None: for every kind of classification."""
         kinds = CLASSIFICATION if kind is None else (kind,)
         return all(self.needs.get(each, "rows") == "rows" for each in kinds)
+
+    def needs_whole_rows(self, kind: Kind) -> bool:
+        """Return whether it cannot be computed if single elements of the rows are left out or weighted."""
+        return self.needs.get(kind) == "rows" and kind not in self.takes_elements
 
     def blank(self, tally: Tally) -> Value:
         """Return nan in the shape of the score, for a pass that cannot be scored."""
@@ -98,8 +111,10 @@ def rows_of(tally: Tally) -> ExactTally:
     """Return the tally with its rows, for a score that needs them.
 
     Raises:
-        ValueError: if the rows were not kept.
+        ValueError: if the rows were not kept, or are not whole.
     """
     if not isinstance(tally, ExactTally):
         raise ValueError("it needs the rows, which were not kept. Pass memory='exact'.")
+    if tally.by_element:
+        raise ValueError("it needs whole rows, but single elements are left out, or have weights. Leave it out.")
     return tally

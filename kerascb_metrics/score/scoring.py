@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.score.panel import PANEL
 from kerascb_metrics.score.parse import parse_scoring
 from kerascb_metrics.score.recordable import recordable
 from kerascb_metrics.score.score import AVERAGES, Options, Score, Undefined, Value
@@ -18,12 +19,14 @@ class ScoreValues:
     Attributes:
         values: name → float, or an array: one value per class, or the confusion matrix.
         undefined: name → why it has no value of its own.
+        left_out: name → which classes its value leaves out.
         errors: name → the exception that the user's score raised.
         unweighted: the names that take no sample weight, where there are weights.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     undefined: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
     unweighted: list[str] = field(default_factory=list)
 
@@ -87,25 +90,34 @@ class Scoring:
         return [score.name for score in self.scores if "binary" in score.per_class]
 
     def for_kind(self, kind: Kind) -> tuple[Score, ...]:
-        """Return the scores for a kind of task: the default panel is without kappa where it is not defined."""
-        is_panel = self.scoring is None and kind == "multilabel"
-        return tuple(score for score in self.scores if not is_panel or kind in score.needs)
+        """Return the scores for a kind of task: the panel is without kappa where it is not defined."""
+        from_panel = self._from_panel if kind == "multilabel" else ()
+        return tuple(score for score in self.scores if kind in score.needs or score.name not in from_panel)
+
+    @property
+    def _from_panel(self) -> Collection[str]:
+        """The names that were not asked for one by one."""
+        listed = ["panel"] if self.scoring is None else self.scoring
+        if not isinstance(listed, list | tuple) or "panel" not in listed:
+            return ()
+        return [name for name in PANEL if name not in listed]
 
     def needing_rows(self, kind: Kind | None) -> list[str]:
         """Return the names of the scores that need the rows; None: for every kind of classification."""
         scores = self.scores if kind is None else self.for_kind(kind)
         return [score.name for score in scores if score.needs_rows(kind)]
 
-    def check(self, kind: Kind, loss: str | None = None) -> None:
+    def check(self, kind: Kind, loss: str | None = None, *, by_element: bool = False) -> None:
         """Check that the scores are defined for a kind of task.
 
         Args:
             kind: the kind of task.
             loss: the name of the compiled loss, for messages.
+            by_element: whether single elements of a row can be left out or weighted.
 
         Raises:
-            ValueError: for a score or an average that the task does not have, or a score that needs rows that
-                memory="bounded" does not keep.
+            ValueError: for a score or an average that the task does not have, a score that needs rows that
+                memory="bounded" does not keep, or one of whole rows where there are only elements.
         """
         undefined = [score.name for score in self.for_kind(kind) if kind not in score.needs]
         if undefined and kind == "regression":
@@ -126,6 +138,16 @@ class Scoring:
         if self.average == "samples" and kind != "multilabel":
             raise ValueError(f"Metrics: average='samples' needs a multilabel task, this one is {kind}.")
         self._refuse_rows(kind)
+        whole = [score.name for score in self.for_kind(kind) if by_element and score.needs_whole_rows(kind)]
+        if whole:
+            raise ValueError(
+                f"Metrics: {', '.join(whole)} of a {kind} task needs whole rows, but single elements of them are left "
+                "out or weighted. Leave it out of scoring=, as in "
+                f"scoring={[name for name in self.names if name not in whole] or self._instead(kind)!r}."
+            )
+
+    def _instead(self, kind: Kind) -> list[str]:
+        return ["r2"] if kind == "regression" else ["f1"]
 
     def _refuse_rows(self, kind: Kind | None) -> None:
         names = self.needing_rows(kind) if self.memory == "bounded" else []
@@ -156,6 +178,8 @@ class Scoring:
                 if undefined:
                     raise Undefined(undefined, score.blank(tally))
                 value = recordable(score.compute(tally))
+                if left_out := score.leaves_out(tally):
+                    found.left_out[score.name] = left_out
             except Undefined as error:
                 value, found.undefined[score.name] = recordable(error.value), error.cause
             except Exception as error:  # a user's score; the caller raises it or records nan, see `error_score`

@@ -16,9 +16,12 @@ from kerascb_metrics.interpret.columns import one_score
 from kerascb_metrics.interpret.kinds import CLASSIFICATION, KINDS, Kind
 from kerascb_metrics.interpret.weights import for_sums
 from kerascb_metrics.score.functions import (
+    averages_columns,
     copied,
     counts_suffice,
+    is_by_column,
     is_of_sklearn,
+    mean_over_columns,
     run_function,
     takes_sample_weight,
     unwrapped,
@@ -47,8 +50,14 @@ def named_scorers(options: Options) -> Iterator[Score]:
         needs: dict[Kind, Needs] = dict.fromkeys(KINDS, "rows")
         if name == "jaccard":  # of the positive class, see `run_named_scorer`
             needs["binary"] = "counts"
-        takes_weight = takes_sample_weight(metrics.get_scorer(name))
-        yield Score(name, partial(run_named_scorer, name, options=options), needs, takes_weight=takes_weight)
+        scorer = metrics.get_scorer(name)
+        yield Score(
+            name,
+            partial(run_named_scorer, name, options=options),
+            needs,
+            takes_weight=takes_sample_weight(scorer),
+            takes_elements=("regression",) if averages_columns(*of_labels(scorer)) else (),
+        )
 
 
 def scorer_score(name: str, scorer: Any) -> Score:
@@ -57,7 +66,13 @@ def scorer_score(name: str, scorer: Any) -> Score:
     known = function is not None
     counted = [kind for kind in CLASSIFICATION if known and counts_suffice(function, options, kind)]
     needs: dict[Kind, Needs] = {kind: "counts" if kind in counted else "rows" for kind in KINDS}
-    return Score(name, partial(run_scorer, scorer), needs, takes_weight=takes_sample_weight(scorer))
+    return Score(
+        name,
+        partial(run_scorer, scorer),
+        needs,
+        takes_weight=takes_sample_weight(scorer),
+        takes_elements=("regression",) if averages_columns(function, options) else (),
+    )
 
 
 def run_named_scorer(name: str, tally: Tally, options: Options | None = None) -> Any:
@@ -77,6 +92,8 @@ def run_scorer(scorer: Any, tally: Tally) -> Any:
         if function is None:
             raise ValueError("it needs probabilities, and the outputs are margins.")
         return scorer._sign * run_function(functools.partial(function, **options), tally, Options())
+    if is_by_column(tally) and averages_columns(*of_labels(scorer)):
+        return mean_over_columns(partial(run_scorer, scorer), tally)
     exact = rows_of(tally)
     inner, own = unwrapped(getattr(scorer, "_score_func", scorer))
     y_true, weight = exact.labels[0], exact.sample_weight

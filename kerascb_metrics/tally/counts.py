@@ -90,13 +90,40 @@ def _pairs(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> Iterator[t
 # Tables of labels.
 
 
-def label_tables(y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray | None = None) -> np.ndarray:
-    """Count each label of (N, L) bool arrays: L × 2 × 2 tables [[tn, fp], [fn, tp]], int64 or float64."""
+def label_tables(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+    present: np.ndarray | None = None,
+) -> np.ndarray:
+    """Count each label of (N, L) bool arrays: L × 2 × 2 tables [[tn, fp], [fn, tp]], int64 or float64.
+
+    Args:
+        y_true: which labels are true.
+        y_pred: which labels are predicted.
+        sample_weight: None, or (N,), or (N, L).
+        present: None, or (N, L) bool: which elements count.
+    """
     tables = np.zeros((y_true.shape[1], 4), np.int64 if sample_weight is None else np.float64)
     for block in blocks(y_true):
         weight = None if sample_weight is None else sample_weight[block]
-        tables += _cells_of_labels(y_true[block], y_pred[block], weight)
+        if present is None and (weight is None or weight.ndim == 1):
+            tables += _cells_of_labels(y_true[block], y_pred[block], weight)
+        else:
+            kept = np.ones(y_true[block].shape, bool) if present is None else present[block]
+            tables += _cells_of_elements(y_true[block], y_pred[block], kept, weight)
     return tables.reshape(-1, 2, 2)
+
+
+def _cells_of_elements(
+    true: np.ndarray, predicted: np.ndarray, present: np.ndarray, sample_weight: np.ndarray | None
+) -> np.ndarray:
+    """Count tn, fp, fn and tp of a block of labels of which some elements are left out: (L, 4)."""
+    cells = [~(true | predicted), ~true & predicted, true & ~predicted, true & predicted]
+    if sample_weight is None:
+        return np.stack([np.count_nonzero(which & present, axis=0) for which in cells], axis=1)
+    weight = sample_weight if sample_weight.ndim == 2 else sample_weight[:, None]
+    return np.stack([np.where(which & present, weight, 0.0).sum(axis=0) for which in cells], axis=1)
 
 
 def _cells_of_labels(true: np.ndarray, predicted: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:

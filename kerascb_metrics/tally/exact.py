@@ -9,10 +9,11 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from kerascb_metrics._blocks import blocks, columns_of
+from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.tally import counts
 from kerascb_metrics.tally.counts import Cells, Counts
-from kerascb_metrics.tally.ranking import Ranking, rank, rank_columns
+from kerascb_metrics.tally.ranking import Ranking, points_each, rank, rank_columns
 from kerascb_metrics.tally.tally import Tally
 
 
@@ -23,10 +24,12 @@ class ExactTally(Tally):
     Args:
         labeled: the rows.
         precision: whether a score will ask for average precision, so that one sort serves it too.
+        rows: the rows before they were flattened, for scores of whole predictions; None if they are not at hand.
     """
 
     labeled: LabeledRows
     precision: bool = False
+    rows: Rows | None = None
     memo: dict[Any, Any] = field(default_factory=dict)
     has_rows: ClassVar[bool] = True
 
@@ -60,8 +63,13 @@ class ExactTally(Tally):
 
     @property
     def sample_weight(self) -> np.ndarray | None:
-        """(N,) float64, or None."""
+        """None, or weights (N,) float64; of `by_element` rows also (N, L)."""
         return self.labeled.sample_weight
+
+    @property
+    def by_element(self) -> bool:
+        """Whether single elements are left out or weighted, see `LabeledRows`."""
+        return self.labeled.by_element
 
     @property
     def weighted(self) -> bool:
@@ -83,7 +91,7 @@ class ExactTally(Tally):
     @cached_property
     def label_tables(self) -> np.ndarray:
         """The L × 2 × 2 tables [[tn, fp], [fn, tp]] of a multilabel task."""
-        return counts.label_tables(self.y_true, self.y_pred, self.sample_weight)
+        return counts.label_tables(self.y_true, self.y_pred, self.sample_weight, self.labeled.present)
 
     @cached_property
     def cells(self) -> Cells:
@@ -137,6 +145,8 @@ class ExactTally(Tally):
         return self._ranked(precision=True)
 
     def _ranked(self, *, precision: bool) -> dict[int, Ranking]:
+        if self.by_element:
+            return self._ranked_by_element(precision)
         y_score = rankable(self.y_score)
         if self.kind != "binary":
             some = np.flatnonzero(~self.one_sided).tolist()
@@ -147,11 +157,29 @@ class ExactTally(Tally):
         own = rank(self.is_of(self.pos_index), y_score, self.sample_weight, precision=precision)
         return {self.pos_index: own}
 
+    def _ranked_by_element(self, precision: bool) -> dict[int, Ranking]:
+        """Rank each label on its own rows."""
+        indices = np.flatnonzero(~self.one_sided).tolist()
+        most, found = points_each(len(indices)), {}
+        for index in indices:
+            own = self.labeled.column(index)
+            scores = rankable(own.outputs)
+            found[index] = rank(own.y_true, scores, own.sample_weight, precision=precision, most=most)
+        return found
+
     def pooled(self) -> Ranking:
         """Return the `Ranking` of every (row, column) as a row of its own."""
+        if self.by_element:
+            return self._pooled_elements()
         weight = None if self.sample_weight is None else np.repeat(self.sample_weight, len(self.classes))
         positive = np.stack(list(self.are_of(range(len(self.classes)))), axis=1)
         return rank(positive.ravel(), rankable(self.y_score).ravel(), weight)
+
+    def _pooled_elements(self) -> Ranking:
+        columns = [self.labeled.column(index) for index in range(len(self.classes))]
+        y_true, scores = (np.concatenate([getattr(own, name) for own in columns]) for name in ("y_true", "outputs"))
+        weights = [own.sample_weight for own in columns if own.sample_weight is not None]
+        return rank(y_true, rankable(scores), np.concatenate(weights) if weights else None)
 
     def is_of(self, index: int) -> np.ndarray:
         """Return which rows are of a class, or have a label: (N,) bool."""

@@ -186,8 +186,8 @@ class Accumulator:
         binning = _binning_for(part, y_score, dtype)
         if self._binning not in (None, binning):
             raise DataError(
-                "Metrics: the outputs have different dtypes in different validation batches, so they cannot be counted "
-                "together. Pass memory='exact'."
+                "Metrics: the outputs have different dtypes, or units, in different validation batches, so they cannot "
+                "be counted together. Pass memory='exact'."
             )
         self._binning = binning
         if self._bins is None:
@@ -197,6 +197,11 @@ class Accumulator:
             count_in_bins(part.y_true, y_score, binning, weight, into=self._bins[0])
             return
         indices = range(len(part.classes))
+        if part.by_element:
+            for table, index in zip(self._bins, indices, strict=True):
+                own = part.labeled.column(index)
+                count_in_bins(own.y_true, rankable(own.outputs), binning, own.sample_weight, into=table)
+            return
         for table, positive, scores in zip(self._bins, part.are_of(indices), columns_of(y_score, indices), strict=True):
             count_in_bins(positive, scores, binning, weight, into=table)
 

@@ -42,11 +42,18 @@ def test_multiclass_with_one_column_and_several_positions_raises():
         read(Multiclass(), np.zeros((4, 3), int), np.full((4, 3, 1), 0.5))
 
 
-@pytest.mark.parametrize("threshold", [-0.5, -0.001, 1, 1.5, np.nan])
+@pytest.mark.parametrize("threshold", [-0.5, -0.001, 1, 1.5])
 @pytest.mark.parametrize(("task", "y_true"), [(Binary, Y), (Multilabel, np.eye(4))])
 def test_a_threshold_that_is_not_a_probability_raises(task, y_true, threshold):
     with pytest.raises(DataError, match="must be a probability of at least 0 and below 1"):
         read(task(threshold=threshold), y_true, P if y_true.ndim == 1 else np.tile(P, (4, 1)))
+
+
+@pytest.mark.parametrize("threshold", [np.nan, np.inf, "0.5", True, [[0.5, "a"]]])
+@pytest.mark.parametrize("task", [Binary, Multilabel])
+def test_a_threshold_that_is_no_number_raises_before_training(task, threshold):
+    with pytest.raises(ValueError, match="threshold must be"):
+        task(threshold=threshold)
 
 
 def test_the_threshold_is_converted_to_the_scale_of_the_outputs():
@@ -64,7 +71,9 @@ def test_the_number_of_outputs_that_are_not_finite_is_named():
 
 
 def test_a_multilabel_error_names_the_task_and_its_own_remedy():
-    with pytest.raises(DataError, match=r"a multilabel task needs targets 0 and 1.* pass task='regression'\.$"):
+    with pytest.raises(
+        DataError, match=r"a multilabel task needs targets 0 and 1.* Pass task='regression' with scoring=\['r2'\]\.$"
+    ):
         read(Multilabel(), np.full((4, 3), 2), np.full((4, 3), 0.5))
 
 

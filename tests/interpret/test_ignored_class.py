@@ -8,7 +8,7 @@ import pytest
 from scipy.special import softmax
 from sklearn import metrics as sk
 
-from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel
+from kerascb_metrics import Binary, Metrics, Multiclass
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.losses import LossReading, read_loss
 from tests.support.arrays import assert_same, assessed, read
@@ -137,7 +137,7 @@ def test_one_column_with_a_loss_that_ignores_a_value():
 
 @pytest.mark.parametrize(("task", "ignored"), [(Binary(), 0), (Binary(), 1), (Multiclass(), 0), (Multiclass(), 1)])
 def test_ignoring_one_of_two_classes_raises(task, ignored):
-    with pytest.raises(DataError, match=rf"ignores class {ignored} of two classes.*ignore_class=-1"):
+    with pytest.raises(DataError, match=rf"class {ignored} is ignored, and the one class.*ignore_class=-1"):
         read(task, np.array([0, 1]), np.full((2, 2), 0.5), sparse(ignored))
 
 
@@ -165,11 +165,6 @@ def test_other_columns_are_equal_if_the_ignored_one_has_all_probability():
     tally = read(Multiclass(), [1, 2], [[1.0, 0.0, 0.0], [0.5, 0.0, 0.5]], sparse(0))
     assert tally.y_proba.tolist() == [[0.5, 0.5], [0.0, 1.0]]
     assert tally.y_pred.tolist() == [0, 1]
-
-
-def test_multilabel_cannot_ignore_single_labels():
-    with pytest.raises(DataError, match="cannot ignore single labels"):
-        read(Multilabel(), [[1, -1], [-1, 1]], np.full((2, 2), 0.5), LossReading("own", ignore_class=-1))
 
 
 # Through fit: rows that are kept, and rows that are only counted.
@@ -221,7 +216,7 @@ def test_ignoring_one_of_two_classes_raises_in_the_first_epoch():
     model = echo_model(2, sparse(1))
     x = softmax(LOGITS[:8, :2], axis=1)
     y = np.array([0, 1] * 4)
-    with pytest.raises(DataError, match="ignores class 1 of two classes"):
+    with pytest.raises(DataError, match="class 1 is ignored, and the one class that is left"):
         model.fit(x, y, validation_data=Batches([(x, y)]), epochs=1, verbose=0, callbacks=[Metrics(verbose=False)])
 
 
@@ -232,15 +227,24 @@ def test_a_third_target_value_may_be_ignored_with_a_custom_pos_label():
     assert tally.labels[1].tolist() == [1, 2, 1, 2]
 
 
-def test_a_loss_that_ignores_several_classes_cannot_be_read():
-    """Keras's own losses take one class; a custom loss may use the option for something else."""
+class Own(keras.losses.Loss):
+    """A custom loss with an option of the name that Keras uses."""
 
-    class Own(keras.losses.Loss):
-        def __init__(self):
-            super().__init__()
-            self.ignore_class = [7, 8]
+    def __init__(self, ignore_class):
+        super().__init__()
+        self.ignore_class = ignore_class
 
-        def call(self, y_true, y_pred):
-            return keras.ops.mean(y_pred, axis=-1)
+    def call(self, y_true, y_pred):
+        return keras.ops.mean(y_pred, axis=-1)
 
-    assert "ignore_class of the loss Own must be one class" in read_loss(Own()).problem
+
+def test_a_loss_may_ignore_several_classes():
+    loss = read_loss(Own([7, 8]))
+    assert loss.ignore_class == (7, 8)
+    tally = read(Multiclass(), [0, 7, 1, 8, 2], np.full((5, 3), 1 / 3), loss)
+    assert tally.labels[0].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("ignore_class", ["7", [7, "8"], {"a": 1}])
+def test_a_loss_that_ignores_anything_else_cannot_be_read(ignore_class):
+    assert "ignore_class of the loss Own must be numbers" in read_loss(Own(ignore_class)).problem

@@ -135,8 +135,8 @@ def test_without_weights_there_are_none():
         (CLASSES, TAGS, {"sample_weight": [-1.0, 2.0]}, "not negative; received values from -1.0 to 2.0.*use_sample_w"),
         (CLASSES, TAGS, {"sample_weight": [np.nan, 2.0]}, "finite.*use_sample_weight=False"),
         (CLASSES, TAGS, {"sample_weight": [np.inf, 2.0]}, "finite.*inf.*use_sample_weight=False"),
-        (np.ones((2, 3, 3)), TAGS, {}, "one-hot.*task='multilabel'"),
-        (np.eye(3)[CLASSES] * 0.9 + 0.03, TAGS, {}, "one-hot.*task='multilabel'"),
+        (np.ones((2, 3, 3)), TAGS, {}, "one-hot.*Pass task='multilabel'"),
+        (np.eye(3)[CLASSES] * 0.9 + 0.03, TAGS, {}, r"one-hot.*task=Multiclass\(soft_targets=True\)"),
     ],
 )
 def test_shapes_that_do_not_fit_raise(y_true, y_pred, leaves, message):

@@ -7,6 +7,7 @@ from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics, Regression
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.tally.exact import ExactTally
 from tests.support.arrays import assert_same, read, rows_of
 from tests.support.models import Batches
@@ -77,7 +78,7 @@ def test_weights_and_masks_per_row_or_per_position(shape):
 
 def test_a_last_axis_of_positions_is_flattened():
     rows = rows_of(*values(4, 3))
-    tally = ExactTally(Regression().read(type(rows)(rows.y_true, rows.y_pred, has_columns=False), loss=None))
+    tally = ExactTally(Regression().read(type(rows)(rows.y_true, rows.y_pred, has_columns=False), LossReading()))
     assert tally.y_pred.tolist() == rows.y_pred.ravel().tolist()
 
 

@@ -15,7 +15,7 @@ from kerascb_metrics.collect.model_facts import loss_and_output_names
 from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.tally import streaming
 from tests.support.arrays import assert_same
-from tests.support.models import Batches, binary_rows, echo_model
+from tests.support.models import Batches, binary_rows, echo_model, in_batches
 
 X, Y = binary_rows(301)
 BOUNDED = ["f1", "precision", "recall", "kappa", "confusion", "auc", "average_precision"]
@@ -39,6 +39,10 @@ def fit(model, callbacks, data, epochs=1, **options):
     first = keras.tree.map_structure(lambda array: array[:8], (x, y))
     options = {"batch_size": 16, "epochs": epochs, "verbose": 0, "callbacks": callbacks} | options
     return model.fit(*first, validation_data=data, **options)
+
+
+def bounded_binary():
+    return Metrics(task="binary", memory="bounded", verbose=False)
 
 
 def mean_output(y_true, y_pred):
@@ -316,16 +320,18 @@ def test_an_error_in_a_part_waits_for_the_end_of_the_pass():
     y = Y.astype(float)
     y[250] = 7
     model = echo_model(loss=mean_output, counted=True)
+    data = in_batches(X, y, 16)  # of arrays it would be known before training
     with pytest.raises(DataError, match="a binary task needs targets 0 and 1"):
-        fit(model, [Metrics(task="binary", memory="bounded", verbose=False)], (X, y))
+        model.fit(X[:8], Y[:8], validation_data=data, verbose=0, callbacks=[bounded_binary()])
     assert model.counter.seen() == len(y), "the pass went on to its end"
 
 
 @pytest.mark.usefixtures("small_parts")
 def test_labels_that_no_binary_task_has_together():
     y = np.where(Y == 1, 1, np.where(np.arange(len(Y)) < 128, 0, -1)).astype("float32")  # two parts of 64 rows
+    model = echo_model(loss=mean_output)
     with pytest.raises(DataError, match="two target labels; received 0, 1 in some batches and -1, 1 in others"):
-        fit(echo_model(loss=mean_output), [Metrics(task="binary", memory="bounded", verbose=False)], (X, y))
+        model.fit(X[:8], y[:8], validation_data=in_batches(X, y, 16), verbose=0, callbacks=[bounded_binary()])
 
 
 @pytest.mark.usefixtures("small_parts")

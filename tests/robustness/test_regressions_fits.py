@@ -91,7 +91,7 @@ def test_data_that_raises_leaves_the_model_unchanged():
 
     for batches in ([], [(X[:50], Y[:50])]):
         with pytest.raises(Exception, match="boom"):
-            Metrics("f1", task=Binary(threshold=0.5)).evaluate(model, Raises(batches))
+            Metrics("f1", task=Binary(from_logits=True)).evaluate(model, Raises(batches))
         for variable, value in zip(model.variables, before, strict=True):
             np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), value)
         assert model.predict(X, verbose=0).shape == (100, 1)

@@ -41,7 +41,8 @@ def value_of(score, tally):
 
 
 def test_it_has_the_panel_and_every_scorer_name():
-    assert set(SCORES) == {*PANEL, CONFUSION_CELLS, *get_scorer_names()}
+    own = {"iou", "specificity", "f0_5", "f2", "mcc", "kappa_linear", "kappa_quadratic"}
+    assert set(SCORES) == {*PANEL, CONFUSION_CELLS, *own, *get_scorer_names()}
 
 
 @pytest.mark.parametrize("average", ["auto", *AVERAGES])

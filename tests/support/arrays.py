@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerascb_metrics import Predictions
+from kerascb_metrics.interpret.advice import read_rows
 from kerascb_metrics.interpret.losses import LossReading, read_loss
 from kerascb_metrics.pipeline.epoch_result import score_output
 from kerascb_metrics.score.scoring import Scoring
@@ -18,14 +19,14 @@ def rows_of(y_true, y_pred, sample_weight=None, mask=None):
 def read(task, y_true, y_pred, loss=None, **leaves):
     """The `ExactTally` of rows that a task reads, with the loss as one would compile it."""
     loss = loss if isinstance(loss, LossReading) else read_loss(loss)
-    return ExactTally(task.read(rows_of(y_true, y_pred, **leaves), loss))
+    return ExactTally(read_rows(task, rows_of(y_true, y_pred, **leaves), loss))
 
 
 def assessed(task, y_true, y_pred, scoring=None, average="auto", zero_division=0.0, loss=None, **leaves):
     """The `EpochResult` of some rows; a score that fails raises."""
     scoring = Scoring(scoring, average, zero_division)
     scoring.check(task.kind)
-    labeled = task.read(rows_of(y_true, y_pred, **leaves), read_loss(loss))
+    labeled = read_rows(task, rows_of(y_true, y_pred, **leaves), read_loss(loss))
     return score_output(ExactTally(labeled, scoring.averages_precision), scoring, on_error=_raise)
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, Predictions, Regression
+from kerascb_metrics.interpret.shapes import spread
 
 NAMED = {
     "binary": ["accuracy", "balanced_accuracy", "matthews_corrcoef", "jaccard", "average_precision", "neg_brier_score"],
@@ -142,12 +143,15 @@ def _with_weights(case, rng, y_true, y_pred):
 
 
 def spoiled(case, rows):
-    """The rows with one fault, in a row that is not masked; None if the fault is impossible for them."""
+    """The rows with one fault, in a row that counts; None if the fault is impossible for them."""
     y_true, y_pred, weight = rows.y_true.copy(), rows.y_pred.copy(), rows.sample_weight
-    counts = np.argwhere(np.ones(y_pred.shape[:-1]) if rows.mask is None else rows.mask)
-    if not len(counts):
+    what, how = [*case.spoil.split(), ""][:2]
+    counts = np.ones(y_pred.shape[:-1], bool) if rows.mask is None else rows.mask.astype(bool)
+    if what == "target" and weight is not None:  # rows of weight zero may have any target
+        counts = counts & (spread(weight, counts.shape, "weights").reshape(counts.shape) > 0)
+    if not counts.any():
         return None
-    place, (what, how) = tuple(counts[0]), [*case.spoil.split(), ""][:2]
+    place = tuple(np.argwhere(counts)[0])
     if what == "short":
         return Predictions(y_true[:-1], y_pred, weight, rows.mask) if case.rows > 1 else None
     if what == "output":

@@ -80,6 +80,11 @@ def _auc(case, plain, average):
     if case.kind == "binary":
         return sk.roc_auc_score(plain.y_true, plain.y_score, sample_weight=plain.weight)
     hot = plain.y_true if case.kind == "multilabel" else (plain.y_true[:, None] == range(case.n_classes)).astype(int)
+    weight = np.ones(len(hot)) if plain.weight is None else plain.weight
+    ranked = (weight @ hot > 0) & (weight @ (1 - hot) > 0)
+    if average in ("macro", "weighted") and ranked.any():  # over the classes that can be ranked
+        areas = [sk.roc_auc_score(hot[:, k], plain.y_score[:, k], sample_weight=weight) for k in np.flatnonzero(ranked)]
+        return np.average(areas, weights=(weight @ hot)[ranked] if average == "weighted" else None)
     return sk.roc_auc_score(hot, plain.y_score, average=average, sample_weight=plain.weight)
 
 

@@ -10,7 +10,16 @@ from typing import Any, assert_type
 import keras
 import numpy as np
 
-from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Predictions, Regression, ScoreHistory
+from kerascb_metrics import (
+    Binary,
+    Metrics,
+    Multiclass,
+    Multilabel,
+    Predictions,
+    Regression,
+    ScoreHistory,
+    make_prediction_scorer,
+)
 from kerascb_metrics.batchwise import batchwise_f1
 from kerascb_metrics.tensorboard import ConfusionImages
 
@@ -20,6 +29,11 @@ def balanced(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     return float((y_true == y_pred).mean())
 
 
+def exact(predictions: Predictions) -> float:
+    """A function of whole predictions."""
+    return float(np.mean([(sample.y_pred == sample.y_true).all() for sample in predictions.samples()]))
+
+
 def constructors(names: list[str], path: Path) -> list[Metrics]:
     """Return a `Metrics` for each kind of argument."""
     return [
@@ -27,6 +41,8 @@ def constructors(names: list[str], path: Path) -> list[Metrics]:
         Metrics("f1", task="binary", average=None),
         Metrics(["f1", "auc"], task=Binary(threshold=0.3)),
         Metrics({"f1": "f1", "balanced": balanced}, task=Binary(class_names=["a", "b"], pos_label=0)),
+        Metrics(["f1", make_prediction_scorer(exact)]),
+        Metrics({"exact": make_prediction_scorer(exact, greater_is_better=False)}),
         Metrics(task=Multiclass(labels=[1, 2, 5], class_names=names, from_logits=True)),
         Metrics(task=Multiclass(labels=np.array([1, 2, 5]), class_names=("a", "b", "c"))),
         Metrics(task=Multilabel(threshold=[0.5, 0.2], class_names=names)),
@@ -106,6 +122,7 @@ def evaluate(model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
 def mistakes(run: ScoreHistory) -> None:
     """An unused "ignore" is an error, so each of these lines must be one that mypy rejects."""
     Metrics(memory="all")  # type: ignore[arg-type]
+    make_prediction_scorer("f1")  # type: ignore[arg-type]
     Metrics(verbose="always")  # type: ignore[arg-type]
     Binary(threshold="high")  # type: ignore[arg-type]
     Binary(from_logits="yes")  # type: ignore[arg-type]

@@ -84,8 +84,11 @@ def test_a_column_larger_than_a_tile_is_ranked_by_itself(monkeypatch):
 @pytest.mark.parametrize("average", ["macro", None])
 def test_the_label_that_every_row_has_is_named(average):
     y_true, y_score = np.array([[0, 1], [1, 1], [1, 1]]), np.array([[0.1, 0.2], [0.6, 0.4], [0.3, 0.3]])
-    undefined = assessed(Multilabel(), y_true, y_score, "auc", average=average).undefined
-    assert undefined == {"auc": "every row has the label 1"}
+    found = assessed(Multilabel(), y_true, y_score, "auc", average=average)
+    if average is None:
+        assert found.undefined == {"auc": "every row has the label 1"}
+    else:
+        assert found.left_out == {"auc": "averages over 1 of 2 labels: every row has '1'"}
 
 
 def test_the_auc_a_sample_weighs_the_samples():

@@ -1,0 +1,151 @@
+"""Scores of each class from its counts, averaged over classes as scikit-learn averages precision and recall."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import metrics
+
+from kerascb_metrics.interpret.kinds import CLASSIFICATION, Kind
+from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, tamed
+from kerascb_metrics.score.score import Needs, Options, Score, Undefined, Value, rows_of
+from kerascb_metrics.tally.tally import Tally
+
+_CLASSES: tuple[Kind, ...] = ("binary", "multiclass")
+Masses = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The four cells of each class against the others: float64 arrays (C,), or sums of them."""
+
+    tp: Masses
+    fp: Masses
+    fn: Masses
+    tn: Masses
+
+    @classmethod
+    def of(cls, tally: Tally) -> "Cells":
+        """Return the cells of each class or label.
+
+        Args:
+            tally: of a binary, multiclass or multilabel task.
+        """
+        if tally.kind == "multilabel":
+            tables = tamed(tally.label_tables).astype(np.float64)
+            return cls(tables[:, 1, 1], tables[:, 0, 1], tables[:, 1, 0], tables[:, 0, 0])
+        matrix = tamed(tally.matrix).astype(np.float64)
+        tp = np.diag(matrix)
+        fp, fn = matrix.sum(axis=0) - tp, matrix.sum(axis=1) - tp
+        return cls(tp, fp, fn, np.maximum(matrix.sum() - tp - fp - fn, 0.0))
+
+    def pooled(self) -> "Cells":
+        """Return the sums over classes, as arrays of one value."""
+        return Cells(*(cell.sum(keepdims=True) for cell in (self.tp, self.fp, self.fn, self.tn)))
+
+
+# A score of each class: called with cells, returns numerators and denominators.
+Ratio = Callable[[Cells], tuple[Masses, Masses]]
+
+
+def averaged_scores(options: Options) -> Iterator[Score]:
+    """Yield iou, specificity, f0_5, f2, and the scores of whole tables: mcc, kappa_linear, kappa_quadratic."""
+    per_class = CLASSIFICATION if options.average is None else ()
+    in_rows = options.average == "samples"
+    needs: dict[Kind, Needs] = dict.fromkeys(CLASSIFICATION, "rows" if in_rows else "counts")
+    for name, ratio in _RATIOS.items():
+        own = {kind: need for kind, need in needs.items() if not in_rows or name != "specificity"}
+        yield Score(name, partial(averaged, name=name, ratio=ratio, options=options), own, per_class=per_class)
+    counts: dict[Kind, Needs] = dict.fromkeys(_CLASSES, "counts")
+    yield Score("mcc", mcc, counts)
+    for weights in ("linear", "quadratic"):
+        yield Score(f"kappa_{weights}", partial(weighted_kappa, weights=weights), counts)
+
+
+def _iou(cells: Cells) -> tuple[Masses, Masses]:
+    return cells.tp, cells.tp + cells.fp + cells.fn
+
+
+def _specificity(cells: Cells) -> tuple[Masses, Masses]:
+    return cells.tn, cells.tn + cells.fp
+
+
+def _f_beta(cells: Cells, beta: float) -> tuple[Masses, Masses]:
+    hits = (1 + beta**2) * cells.tp
+    return hits, hits + beta**2 * cells.fn + cells.fp
+
+
+_RATIOS: dict[str, Ratio] = {
+    "iou": _iou,
+    "specificity": _specificity,
+    "f0_5": partial(_f_beta, beta=0.5),
+    "f2": partial(_f_beta, beta=2.0),
+}
+# The same as functions of rows, for the average over samples.
+_OF_SAMPLES: dict[str, Callable[..., float]] = {
+    "iou": metrics.jaccard_score,
+    "f0_5": partial(metrics.fbeta_score, beta=0.5),
+    "f2": partial(metrics.fbeta_score, beta=2.0),
+}
+
+
+def averaged(tally: Tally, name: str, ratio: Ratio, options: Options) -> Value:
+    """Return a ratio of each class, or its average; `Undefined` where a denominator is 0.
+
+    Args:
+        tally: of a binary, multiclass or multilabel task.
+        name: the name of the score.
+        ratio: see `Ratio`.
+        options: how to average.
+    """
+    average = options.average_for(tally.kind)
+    if average == "samples":
+        exact = rows_of(tally)
+        zero = {"zero_division": options.zero_division}
+        return float(_OF_SAMPLES[name](*exact.labels, average="samples", sample_weight=exact.sample_weight, **zero))
+    cells = Cells.of(tally)
+    occurs = (cells.tp + cells.fp + cells.fn > 0) | (tally.kind == "multilabel") | (average is None)
+    numerator, denominator = ratio(cells.pooled() if average == "micro" else cells)
+    gone = denominator <= 0
+    values = np.divide(numerator, denominator, out=np.full(len(gone), options.zero_division), where=~gone)
+    if average == "micro":
+        value: Value = float(values[0])
+    elif average == "binary":
+        value, occurs = float(values[tally.pos_index]), np.arange(len(gone)) == tally.pos_index
+    elif average is None:
+        value = values
+    else:
+        value = _mean(values[occurs], (cells.tp + cells.fn)[occurs] if average == "weighted" else None)
+    if average != "micro" and (gone & occurs).any():
+        names = [own for own, one in zip(tally.class_names, gone & occurs, strict=True) if one]
+        raise Undefined(f"{name} of class {', '.join(names[:5])}{', …' if len(names) > 5 else ''} is 0/0", value)
+    return value
+
+
+def _mean(values: Masses, weights: Masses | None) -> float:
+    """Return the mean without nan, as scikit-learn has it for zero_division=nan."""
+    known = ~np.isnan(values)
+    if not known.any() or (weights is not None and not weights[known].any()):
+        return float("nan") if not known.any() else 0.0
+    return float(np.average(values[known], weights=None if weights is None else weights[known]))
+
+
+def mcc(tally: Tally) -> float:
+    """Matthews correlation coefficient, as `sklearn.metrics.matthews_corrcoef`."""
+    y_true, y_pred, weight = tally.cells
+    return float(metrics.matthews_corrcoef(y_true, y_pred, sample_weight=tamed(weight, FOUR_FACTORS)))
+
+
+def weighted_kappa(tally: Tally, weights: str) -> float:
+    """Cohen's kappa with weights, as `sklearn.metrics.cohen_kappa_score(labels=<all classes>)`.
+
+    Classes that do not occur keep their distance.
+    """
+    occurring = tally.matrix.any(axis=0) | tally.matrix.any(axis=1)
+    if occurring.sum() < 2:
+        raise Undefined("true and predicted labels are all of one class")
+    y_true, y_pred, weight = tally.cells
+    own = {"labels": np.sort(tally.classes), "weights": weights, "sample_weight": tamed(weight, TWO_FACTORS)}
+    return float(metrics.cohen_kappa_score(y_true, y_pred, **own))

@@ -1,0 +1,184 @@
+"""iou, specificity, f0_5, f2, mcc and weighted kappas against scikit-learn, "panel" in lists, and usual names."""
+
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel
+from kerascb_metrics.score.parse import USUAL_NAMES
+from kerascb_metrics.score.registry import named_scores
+from kerascb_metrics.score.score import Options
+from kerascb_metrics.tally.streaming import Accumulator
+from tests.support.arrays import assert_same, assessed, read
+from tests.support.models import echo_model
+
+RNG = np.random.default_rng(18)
+N = 70
+P4 = RNG.dirichlet(np.ones(4) / 2, N)
+Y4 = np.where(RNG.random(N) < 0.6, P4.argmax(axis=1), RNG.integers(0, 4, N))
+LABELS = RNG.integers(0, 2, (N, 3))
+SCORES = np.clip(RNG.random((N, 3)) * 0.7 + 0.3 * LABELS, 0, 1)
+TASKS = {
+    "binary": (Binary(), Y4 % 2, P4[:, 1] / (P4[:, 0] + P4[:, 1])),
+    "pos_label 0": (Binary(pos_label=0), Y4 % 2, P4[:, 1] / (P4[:, 0] + P4[:, 1])),
+    "multiclass": (Multiclass(), Y4, P4),
+    "a class is missing": (Multiclass(), np.where(Y4 == 3, 1, Y4), P4),
+    "multilabel": (Multilabel(), LABELS, SCORES),
+    "one label": (Multilabel(), LABELS[:, :1], SCORES[:, :1]),
+}
+WEIGHT = RNG.random(N) + 0.1
+
+
+def specificity(y_true, y_pred, average, labels, sample_weight, zero_division, pos_label=1):
+    """Recall of the rows that are not of the class."""
+    if y_true.ndim == 1:
+        y_true, y_pred = ((each[:, None] == labels).astype(int) for each in (y_true, y_pred))
+    if average == "binary":
+        index = list(labels).index(pos_label)
+        y_true, y_pred, average = y_true[:, [index]], y_pred[:, [index]], "macro"
+    own = {"sample_weight": sample_weight, "zero_division": zero_division}
+    if average == "micro":
+        w = None if sample_weight is None else np.repeat(sample_weight, y_true.shape[1])
+        return sk.recall_score(1 - y_true.ravel(), 1 - y_pred.ravel(), sample_weight=w)
+    occurs = (y_true | y_pred).any(axis=0) if len(labels) > 3 else np.ones(len(labels), bool)[: y_true.shape[1]]
+    each = [sk.recall_score(1 - y_true[:, k], 1 - y_pred[:, k], **own) for k in range(y_true.shape[1])]
+    if average is None:
+        return np.array(each)
+    w = np.ones(N) if sample_weight is None else sample_weight
+    weights = (y_true * w[:, None]).sum(axis=0) if average == "weighted" else np.ones(len(each))
+    return np.average(np.array(each)[occurs], weights=weights[occurs])
+
+
+FUNCTIONS = {
+    "iou": sk.jaccard_score,
+    "f0_5": partial(sk.fbeta_score, beta=0.5),
+    "f2": partial(sk.fbeta_score, beta=2),
+    "specificity": specificity,
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])
+@pytest.mark.parametrize("average", ["auto", "micro", "macro", "weighted", None])
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("task", TASKS)
+def test_averages_equal_scikit_learn(task, name, average, weighted):
+    (kind, y_true, y_pred), weight = TASKS[task], WEIGHT if weighted else None
+    tally = read(kind, y_true, y_pred, sample_weight=weight)
+    true, predicted = tally.labels
+    own = average if average != "auto" else "binary" if kind.kind == "binary" else "macro"
+    options = {"average": own, "sample_weight": weight, "zero_division": 0.0}
+    if kind.kind == "multilabel" and true.shape[1] == 1:  # one label: its own value, whatever the average
+        options["average"], true, predicted = "binary", true[:, 0], predicted[:, 0]
+        options |= {"labels": [0, 1]} if name == "specificity" else {}
+    elif kind.kind == "binary" and own == "binary":
+        options |= {"pos_label": kind.pos_label} | ({"labels": [0, 1]} if name == "specificity" else {})
+    elif own is None or name == "specificity":
+        options["labels"] = np.arange(true.shape[1]) if true.ndim == 2 else tally.classes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = FUNCTIONS[name](true, predicted, **options)
+    ours = assessed(kind, y_true, y_pred, name, average=average, sample_weight=weight).values[name]
+    assert_same(np.ravel(ours), np.ravel(theirs))
+
+
+@pytest.mark.parametrize("name", ["iou", "f0_5", "f2"])
+def test_the_average_over_samples(name):
+    task, y_true, y_pred = TASKS["multilabel"]
+    true, predicted = read(task, y_true, y_pred).labels
+    ours = assessed(task, y_true, y_pred, name, average="samples").values[name]
+    assert_same(ours, FUNCTIONS[name](true, predicted, average="samples", zero_division=0.0))
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])
+@pytest.mark.parametrize("task", ["binary", "multiclass", "a class is missing"])
+def test_scores_of_the_whole_table(task, weighted):
+    (kind, y_true, y_pred), weight = TASKS[task], WEIGHT if weighted else None
+    tally = read(kind, y_true, y_pred)
+    ours = assessed(kind, y_true, y_pred, ["mcc", "kappa_linear", "kappa_quadratic"], sample_weight=weight).values
+    true, predicted = tally.labels
+    assert_same(ours["mcc"], sk.matthews_corrcoef(true, predicted, sample_weight=weight))
+    for weights in ("linear", "quadratic"):
+        own = {"labels": tally.classes, "weights": weights, "sample_weight": weight}
+        assert_same(ours[f"kappa_{weights}"], sk.cohen_kappa_score(true, predicted, **own))
+
+
+def test_classes_that_do_not_occur_keep_their_distance():
+    y, p = [0, 0, 2, 2], np.eye(3)[[0, 2, 2, 0]]
+    ours = assessed(Multiclass(), y, p, "kappa_quadratic").values["kappa_quadratic"]
+    assert_same(ours, sk.cohen_kappa_score(y, [0, 2, 2, 0], labels=[0, 1, 2], weights="quadratic"))
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, "mcc", "kappa_linear", "kappa_quadratic"])
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_counts_suffice(task, name):
+    kind, y_true, y_pred = TASKS[task]
+    score = named_scores(Options())[name]
+    if kind.kind not in score.needs:
+        return
+    tally = read(kind, y_true, y_pred)
+    counts = Accumulator(ranked=False)
+    counts.add(tally.labeled, "float64")
+    assert_same(score.compute(counts.tally()), score.compute(tally))
+
+
+@pytest.mark.parametrize("zero_division", [0.0, 1.0, float("nan")])
+def test_a_class_that_is_not_predicted(zero_division):
+    y, p = [0, 0, 1, 1], np.eye(3)[[0, 0, 1, 1]]
+    ours = assessed(Multiclass(), y, p, "f2", average=None, zero_division=zero_division)
+    assert_same(ours.values["f2"], [1.0, 1.0, zero_division])
+    assert "class 2" in ours.undefined["f2"]
+    macro = assessed(Multiclass(), y, p, "f2", zero_division=zero_division).values["f2"]
+    assert macro == sk.fbeta_score(y, [0, 0, 1, 1], beta=2, average="macro") == 1.0
+
+
+# Names.
+
+
+def test_the_panel_may_be_part_of_a_list():
+    task, y_true, y_pred = TASKS["binary"]
+    metrics = Metrics(["panel", "average_precision", "mcc"], task=task, verbose=False)
+    found = metrics.evaluate(echo_model(), (y_pred[:, None], y_true))
+    assert list(found) == ["f1", "precision", "recall", "kappa", "auc", "confusion", "average_precision", "mcc"]
+    assert next(iter(Metrics(["auc", "panel"], verbose=False)._plan.directions())) == "auc"
+
+
+def test_a_multilabel_panel_in_a_list_has_no_kappa_unless_asked_for():
+    task, y_true, y_pred = TASKS["multilabel"]
+    found = Metrics(["panel", "iou"], task=task, verbose=False).evaluate(echo_model(3), (y_pred, y_true))
+    assert list(found) == ["f1", "precision", "recall", "auc", "confusion", "iou"]
+    with pytest.raises(ValueError, match="kappa is not defined for a multilabel task"):
+        Metrics(["panel", "kappa"], task=task)
+
+
+@pytest.mark.parametrize(
+    ("usual", "name"),
+    [
+        ("pr_auc", "average_precision"),
+        ("ap", "average_precision"),
+        ("f1s", "f1"),
+        ("f1_score", "f1"),
+        ("dice", "f1"),
+        ("mIoU", "iou"),
+        ("sensitivity", "recall"),
+        ("tpr", "recall"),
+        ("tnr", "specificity"),
+        ("qwk", "kappa_quadratic"),
+        ("acc", "accuracy"),
+        ("auroc", "auc"),
+        ("roc", "auc"),
+        ("R2", "r2"),
+        ("F1", "f1"),
+    ],
+)
+def test_a_usual_name_leads_to_ours(usual, name):
+    with pytest.raises(ValueError, match=f"unknown score '{usual}'; did you mean '{name}'"):
+        Metrics(usual)
+
+
+def test_every_usual_name_leads_to_a_score():
+    known = named_scores(Options())
+    assert set(USUAL_NAMES.values()) <= set(known)
+    assert not set(USUAL_NAMES) & set(known)
