@@ -40,9 +40,10 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     into a list, and as a float into `logs` under `val_<name>`, where every other callback can use it.
 
     Args:
-        scoring: None for the panel `f1, precision, recall, kappa, auc, confusion`. Or a name (of the panel, or of
-            `sklearn.metrics.get_scorer_names()`), a scorer, a metric function `(y_true, y_pred)` of labels, a list of
-            them, or a dict name → one of them.
+        scoring: None for the panel: `f1, precision, recall, kappa, auc, confusion`, or `r2, mae, rmse` of a regression.
+            Or a name (of the panel, `iou`, `specificity`, `mcc`, …, or of `sklearn.metrics.get_scorer_names()`), a
+            scorer, a metric function `(y_true, y_pred)` of labels, a list of them, which may contain "panel", or a dict
+            name → one of them.
         task: "auto", "binary", "multiclass", "multilabel", "regression", or an object such as
             `Binary(threshold=0.3)`. "auto" reads the compiled loss, then shapes and values.
         average: how the panel averages over classes: "auto" is "binary" for a binary task, else "macro"; or any of
@@ -298,7 +299,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     def _score(self, collect: Callable[[], Pass], used: Collection[str]) -> dict[str, float]:
         """Score and record one pass; return name → float for `logs`, without prefix."""
         scores = broadcast_from_first_process(lambda: self._recorder.record(collect))
-        entries = self._keys.renamed(scores, used, self._warn_once)
+        entries = self._keys.renamed(scores, used, self._warn_once, self._print)
         self._logged = set(self._keys.with_prefix(entries))
         not_ours = self._keys.with_prefix(scores).keys() - self._logged  # of compiled metrics, which Keras knows
         restore_auto_mode([callback for callback in self._changed_modes if callback.monitor in not_ours])
