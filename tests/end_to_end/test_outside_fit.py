@@ -106,21 +106,23 @@ def test_evaluate_and_predict_warn_once(method, options):
     assert f"model.{method}() was given this Metrics" in said[0]
     assert advice_works(said[0], model) == F1
     assert metrics.history.epochs == []
-    model.fit(DATA, validation_data=DATA, verbose=0, callbacks=[metrics])  # and it serves a fit afterwards
+    model.fit(
+        DATA, validation_data=DATA, verbose=0, shuffle=False, callbacks=[metrics]
+    )  # and it serves a fit afterwards
     assert metrics.f1s == [F1]
 
 
 @pytest.mark.parametrize("options", [{}, {"validation_data": DATA}], ids=["own pass", "given data"])
 def test_after_a_fit_and_within_one(options):
     model, metrics = shared_echo_model(), Metrics(verbose=False, **options)
-    model.fit(DATA, validation_data=DATA, verbose=0, callbacks=[metrics])
+    model.fit(DATA, validation_data=DATA, shuffle=False, verbose=0, callbacks=[metrics])
     with pytest.warns(UserWarning, match=r"metrics\.evaluate"):
         model.evaluate(DATA, verbose=0, callbacks=[metrics])
     nested = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: model.evaluate(DATA, verbose=0, callbacks=[metrics])
     )
     with pytest.warns(UserWarning, match=r"metrics\.evaluate"):
-        model.fit(DATA, validation_data=DATA, epochs=2, verbose=0, callbacks=[metrics, nested])
+        model.fit(DATA, validation_data=DATA, shuffle=False, epochs=2, verbose=0, callbacks=[metrics, nested])
     assert metrics.f1s == [F1, F1]
 
 
@@ -216,7 +218,7 @@ def test_another_model_never_takes_the_place_of_the_trained_one(where, options):
     model, metrics = echo_model(), Metrics(verbose=False, **options)
     other = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: evaluate_another(metrics))
     if where == "fit":
-        train = lambda: model.fit(DATA, validation_data=DATA, verbose=0, callbacks=[metrics, other])  # noqa: E731
+        train = lambda: model.fit(DATA, validation_data=DATA, shuffle=False, verbose=0, callbacks=[metrics, other])  # noqa: E731
     else:
         callbacks = keras.callbacks.CallbackList([metrics, other], model=model)
         train = lambda: run_loop(HOOKS, callbacks, model)  # noqa: E731
@@ -249,7 +251,7 @@ def test_other_callbacks_of_a_loop_get_the_scores():
 def test_fit_takes_a_list_that_was_made_by_hand():
     model, metrics = shared_echo_model(), Metrics(verbose=False)
     callbacks = keras.callbacks.CallbackList([metrics], model=model, epochs=2, verbose=0, add_history=True)
-    model.fit(DATA, validation_data=DATA, epochs=2, verbose=0, callbacks=callbacks)
+    model.fit(DATA, validation_data=DATA, shuffle=False, epochs=2, verbose=0, callbacks=callbacks)
     assert metrics.f1s == [F1, F1]
 
 
@@ -278,7 +280,7 @@ def test_wrappers_and_copies_in_fit(wrap, options):
     """fit's own pass needs `Metrics` in fit's list; given data does not."""
     model = shared_echo_model()
     wrapper, metrics = wrap(Metrics(verbose=False, **options))
-    fit = lambda: model.fit(DATA, validation_data=DATA, epochs=2, verbose=0, callbacks=[wrapper])  # noqa: E731
+    fit = lambda: model.fit(DATA, validation_data=DATA, shuffle=False, epochs=2, verbose=0, callbacks=[wrapper])  # noqa: E731
     if options or wrapper is metrics:
         fit()
         assert metrics.f1s == [F1, F1]
