@@ -28,6 +28,12 @@ from kerascb_metrics.pipeline.fit_start import (
     warn_if_unrelated,
 )
 from kerascb_metrics.pipeline.results import Results
+from kerascb_metrics.pipeline.training_loop import (
+    TrainingLoop,
+    refuse_no_model,
+    warn_outside_training,
+    why_none_was_scored,
+)
 from kerascb_metrics.record.log_file import LogFile, index_of_saver_before, open_log
 from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
@@ -158,7 +164,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._reset()
 
     def _reset(self) -> None:
-        self._epoch = 0
+        self._loop = TrainingLoop()
         self._logged: set[str] = set()
         self._given: GivenData | None = None
         self._index: int | None = None
@@ -171,7 +177,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         """A copy, or a pickle, holds the scores, but neither the model nor the other callbacks of a fit."""
         copy: Any = object.__new__(type(self))
         state: dict[str, Any] = vars(copy)
-        state.update(vars(self), _given=None, _log=None, _index=None, _changed_modes=[], _claim=Claim())
+        state.update(vars(self), _given=None, _log=None, _index=None, _changed_modes=[])
+        state.update(_claim=Claim(), _loop=TrainingLoop())
         copy.set_model(None)
         return state
 
@@ -219,11 +226,13 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         """Note the model that the next fit trains; raise if a fit that has not ended trains another one."""
         if model is not model_of(self):
             self._claim.refuse_use()
+            self._loop.model_was_set(self, model)
         super().set_model(model)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reset the lists, check the fit, and install the validation hook."""
         callbacks = callbacks_of_fit(self)
+        refuse_no_model(model_of(self))
         refuse_listed_twice(self, callbacks)
         predicting = self._predicting  # a copy from a pickle has no model: it raises, and keeps its scores
         self._claim.take()
@@ -246,17 +255,20 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             self._index = move_callback(0, self)
         warn_if_not_gathered(self._warn_once)
         self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
+        self._loop.begin(self, model_of(self))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch, resume the log file before the first one, and install the validation hook if it is gone."""
-        self._epoch = epoch
         self._resume(epoch)  # not before: BackupAndRestore sets the first epoch in its on_train_begin
+        if not self.uses_fit_validation:
+            self._loop.refuse_open_epoch(epoch)
+        self._loop.begin_epoch(epoch, model_of(self), self.history.epochs)
         if self.uses_fit_validation:
             validation_hook.install(self.model)
 
     def on_validation_begin(self) -> RowConsumer:
         """Return the consumer of the rows of fit's own pass, for the case that they are not kept."""
-        return self._begin(is_fit_pass=True)
+        return self._begin(self._loop.epoch_of_pass(model_of(self), self.history.epochs), is_fit_pass=True)
 
     def on_validation_pass(self, collect: Callable[[], Pass], logs: Mapping[str, float]) -> dict[str, float]:
         """Score and record the rows of fit's own pass; return what is added to its logs."""
@@ -265,20 +277,27 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Score the given data if the epoch is due, note what else was logged, and write to the log file."""
         logs = {} if logs is None else logs
+        if not self._loop.is_in_epoch:
+            self.on_epoch_begin(epoch)
+        self._loop.end_epoch(epoch, model_of(self))
         given = self._given
         if given is not None and is_due(epoch, self.options.validation_freq):
-            reader = self._begin()
+            reader = self._begin(epoch)
             entries = self._score(
                 lambda: given.predict(self._predicting, reader, show_progress=not self._is_silent),
                 used=self._keys.without_prefix(logs),
             )
             logs.update(self._keys.with_prefix(entries))
+        elif given is None and self._none_is_scored:
+            self._loop.refuse_unscored(model_of(self))
         self._recorder.note(epoch, {key: value for key, value in logs.items() if key not in self._logged})
         if self._log is not None and epoch in self.history.epochs[-1:]:
             self._log.write(self.history)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the model and the other callbacks as they were."""
+        if not self._loop.is_running:
+            return
         if self.uses_fit_validation:
             validation_hook.remove(self.model)
         move_callback(self._index, self)
@@ -287,15 +306,31 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._given = None
         self._claim.release()
         self._resume(None)  # for a fit that had no epoch to train
-        if len(self.history.epochs) == self._recorder.resumed_epochs:
-            self._warn_once("idle", "no epoch of this fit was scored. Check validation_freq.")
+        self._loop = TrainingLoop()
+        if self._none_is_scored:
+            self._warn_once("idle", why_none_was_scored(model_of(self)))
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Warn if `evaluate` was given this callback outside training."""
+        never_in_an_epoch = self._none_is_scored and not self._loop.is_in_epoch
+        if never_in_an_epoch or not self._loop.includes(self, model_of(self)):
+            warn_outside_training("evaluate", self._warn_once)
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Warn that `predict` was given a callback that no fit has used; scikeras passes those of fit to it too."""
+        if self._none_is_scored:
+            warn_outside_training("predict", self._warn_once)
+
+    @property
+    def _none_is_scored(self) -> bool:
+        return len(self.history.epochs) == self._recorder.resumed_epochs
 
     def _resume(self, epoch: int | None) -> None:
         if self._log is not None:
             self._recorder.continue_from(self._log.resume(epoch, self.history.settings))
 
-    def _begin(self, *, is_fit_pass: bool = False) -> RowConsumer:
-        self._recorder.begin(self._epoch, replace(loss_and_output_names(self._predicting), is_fit_pass=is_fit_pass))
+    def _begin(self, epoch: int, *, is_fit_pass: bool = False) -> RowConsumer:
+        self._recorder.begin(epoch, replace(loss_and_output_names(self._predicting), is_fit_pass=is_fit_pass))
         return self._recorder.reader
 
     def _score(self, collect: Callable[[], Pass], used: Collection[str]) -> dict[str, float]:

@@ -20,9 +20,10 @@ def given_data_arguments(model: Any) -> str:
 
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     >>> given_data_arguments(model)
-    'Metrics(validation_data=…)'
+    'Metrics(validation_data=(x_val, y_val))'
     """
-    return f"Metrics(validation_data=…{'' if can_predict(model) else f', model={inner_model(model)}'})"
+    model_argument = "" if can_predict(model) else f", model={inner_model(model)}"
+    return f"Metrics(validation_data=(x_val, y_val){model_argument})"
 
 
 def inner_model(model: Any) -> str:

@@ -79,8 +79,8 @@ class GivenData:
             inner = can_predict.inner_model(model)
             raise CaptureError(
                 f"Metrics: {type(model).__name__} has no `call`, so it cannot predict the data. Pass the model or "
-                f"function that predicts: in a fit Metrics(validation_data=…, model={inner}), otherwise "
-                f"metrics.evaluate({inner}, data)."
+                f"function that predicts: in a fit Metrics(validation_data=(x, y), model={inner}), otherwise "
+                f"metrics.evaluate({inner}, (x, y))."
             )
         if trained_by_another_thread(model) and state_variables(model):
             raise CaptureError(
@@ -161,7 +161,7 @@ class GivenData:
             raise CaptureError(
                 f"Metrics: {rows}{of} rows of the given data went through `predict_function`, so nothing was scored "
                 f"(does {type(model).__name__} override `predict`?). Pass the model or function that predicts: in a "
-                f"fit Metrics(validation_data=…, model={inner}), otherwise metrics.evaluate({inner}, data)."
+                f"fit Metrics(validation_data=(x, y), model={inner}), otherwise metrics.evaluate({inner}, (x, y))."
             )
 
     @property

@@ -26,7 +26,9 @@ __all__ = [
     "axis_of",
     "callbacks_in",
     "calling_list",
+    "compiled_metrics",
     "compiled_parts",
+    "deprecated_update",
     "first_validation_batch",
     "fit_list_holds",
     "fit_validates",
@@ -107,6 +109,20 @@ def made_by_keras(function: Callable[..., Any]) -> bool:
     """Return whether a `test_function` was built by Keras's own `make_test_function`."""
     module: str = getattr(inspect.unwrap(function), "__module__", "")
     return module.partition(".")[0] == "keras"
+
+
+def compiled_metrics(model: Any) -> Any:
+    """Return the one metric that updates all of `compile(metrics=…)`; None if there is none.
+
+    It is also in the public `model.metrics`, but only its class, which is private, tells it from the others.
+    """
+    return getattr(model, "_compile_metrics", None)
+
+
+def deprecated_update(model: Any) -> str | None:
+    """Return the name of the method behind `model.compiled_metrics.update_state`, which only TensorFlow has."""
+    name = "_compiled_metrics_update_state"
+    return name if hasattr(model, name) else None
 
 
 def axis_of(loss: Any) -> int:

@@ -8,9 +8,10 @@ If another thread's `evaluate` finds it there, the call goes to the function tha
 """
 
 import functools
+import inspect
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -25,6 +26,8 @@ from kerascb_metrics.exceptions import CaptureError
 
 # The attribute of Keras's test function that holds the tapped one.
 _TAPPED = "_kerascb_metrics_tapped"
+# The order of the arguments of Keras's `evaluate`.
+_EVALUATE_ARGUMENTS = tuple(inspect.signature(keras.Model.evaluate).parameters)[1:]
 
 
 class PassListener:
@@ -100,19 +103,21 @@ class ValidationHook:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluate; in fit's own pass also collect the rows, and add the scores to the logs."""
-        model, callbacks = self._model(), kwargs.get("callbacks")
+        model, asked = self._model(), _by_name(args, kwargs)
+        callbacks = asked.get("callbacks")
         evaluate = self._inner or functools.partial(type(model).evaluate, model)
         listeners = _listeners(callbacks)
         if not listeners:
             return evaluate(*args, **kwargs)
-        known = _rows_expected(kwargs)
+        known = _rows_expected(asked)
         consumers = [listener.on_validation_begin() for listener in listeners]
         with BatchTap(model, callbacks, Batches(known, consumers)) as tap:
-            logs = evaluate(*args, **kwargs)
+            result = evaluate(*args, **kwargs)
         collect = functools.partial(_collect, tap, known)
+        logs = result if isinstance(result, Mapping) else tap.logs  # a custom loop may ask for a list of values
         for listener in listeners:
             logs = {**logs, **listener.on_validation_pass(collect, logs)}
-        return logs
+        return logs if isinstance(result, Mapping) else result
 
     def undo(self, model: Any) -> None:
         """Restore the `evaluate` that the hook replaced."""
@@ -120,6 +125,11 @@ class ValidationHook:
             del vars(model)["evaluate"]
         else:
             vars(model)["evaluate"] = self._inner
+
+
+def _by_name(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the arguments of an `evaluate` by their names; `fit` passes them by name, a custom loop may not."""
+    return {**dict(zip(_EVALUATE_ARGUMENTS, args, strict=False)), **kwargs}
 
 
 def _listeners(callbacks: Any) -> list[PassListener]:
@@ -147,6 +157,7 @@ class BatchTap(keras.callbacks.Callback):
         self._function: Callable[..., Any] | None = None  # Keras's own, while the tapped one is on the model
         self.batches = batches
         self.passes = 0
+        self.logs: Mapping[str, float] = {}
         self.stopped = False
 
     def __enter__(self) -> "BatchTap":
@@ -163,6 +174,10 @@ class BatchTap(keras.callbacks.Callback):
     def on_test_begin(self, logs: Any = None) -> None:
         """Count the passes."""
         self.passes += 1
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Note the logs: `evaluate` may return a list of values."""
+        self.logs = logs or {}
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Note whether the pass is cut short; at its end a hook may evaluate, which resets `stop_evaluating`."""
@@ -239,4 +254,4 @@ def _collect(tap: BatchTap, known: int | None) -> Pass:
 
 
 def _remedy(model: Any) -> str:
-    return f"Score given data instead: {given_data_arguments(model)}."
+    return f"Score given data instead: metrics = {given_data_arguments(model)}"

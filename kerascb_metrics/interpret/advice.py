@@ -146,7 +146,7 @@ def _shown(kind: Kind, options: dict[str, Any]) -> str:
     """Return a task as the user writes it."""
     shown = ", ".join(f"{name}={_value(value)}" for name, value in options.items())
     task = f"{_TASKS[kind].__name__}({shown})" if shown else repr(kind)
-    return f"task={task} with scoring=['r2']" if kind == "regression" else f"task={task}"
+    return f"task={task}"
 
 
 def _value(value: Any) -> str:

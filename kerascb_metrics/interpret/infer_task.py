@@ -14,6 +14,7 @@ from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.multiclass import Multiclass
 from kerascb_metrics.interpret.multilabel import Multilabel
 from kerascb_metrics.interpret.regression import Regression
+from kerascb_metrics.interpret.soft_targets import look_soft
 from kerascb_metrics.interpret.targets import are_integral, are_zero_one
 from kerascb_metrics.interpret.tasks import Task
 from kerascb_metrics.interpret.validation import some
@@ -62,6 +63,7 @@ def _infer_regression(rows: Rows, loss: LossReading) -> Task:
 def _infer_from_values(rows: Rows, loss: LossReading, ignored: Values) -> Task:
     _refuse_nan(rows, loss)
     if not are_integral(rows.y_true):
+        _refuse_shares(rows, loss)
         return Regression()
     if rows.columns == 1:
         if are_zero_one(rows.y_true[~equal_any(rows.y_true, ignored)]):
@@ -90,6 +92,18 @@ def _refuse_nan(rows: Rows, loss: LossReading) -> None:
         raise DataError(
             f"Metrics: {np.count_nonzero(missing)} of {missing.size} targets are NaN. "
             f"{advice(rows, loss, [*kinds, 'regression'])}"
+        )
+
+
+def _refuse_shares(rows: Rows, loss: LossReading) -> None:
+    """Raise `DataError` for rows that add up to 1: they may be probabilities of classes, or numbers."""
+    if rows.columns == 1 or rows.y_true.shape != rows.y_pred.shape or not look_soft(rows.y_true):
+        return
+    if np.allclose(rows.y_true.sum(axis=-1, dtype=np.float64), 1, rtol=0, atol=1e-3):
+        raise DataError(
+            "Metrics: the loss does not tell the task, and targets that add up to 1 in each row may be probabilities "
+            f"of classes; received {rows.y_true.reshape(-1, rows.columns)[0].tolist()}. "
+            f"{advice(rows, loss, ['multiclass', 'regression'], most=2)}"
         )
 
 

@@ -19,7 +19,7 @@ from kerascb_metrics.interpret.validation import check_finite, some
 
 @dataclass(frozen=True)
 class Regression:
-    """Continuous targets. There is no panel: `scoring=` names regression scores.
+    """Continuous targets. The panel is r2, mae and rmse.
 
     If the outputs have two axes or more, the last one holds the columns and all others are rows: (N, T, K) has N · T
     rows of K columns. If the model does not know the length of the last axis, it holds positions, and each is a row.

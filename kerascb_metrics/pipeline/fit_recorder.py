@@ -104,9 +104,9 @@ class Recorder:
         for output, reading in readings.items():
             result.add(output, self._scored_output(output, reading, seen.complete))
         self._describe_width(result.bounds)
-        scored = tuple(readings)
-        self.history.set_directions(self._plan.directions(self.reader.output_names, scored=scored))
-        self.history.settings["scoring"] = score_names(self._plan, self.reader.output_names, scored=scored)
+        kinds = {output: reading.tally.kind for output, reading in readings.items()}
+        self.history.set_directions(self._plan.directions(self.reader.output_names, kinds))
+        self.history.settings["scoring"] = score_names(self._plan, self.reader.output_names, kinds)
         return result
 
     def _scored_output(self, output: str | None, reading: Reading, complete: bool) -> EpochResult:

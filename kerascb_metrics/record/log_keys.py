@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from kerascb_metrics.score.plan import RENAMED, Plan
+from kerascb_metrics.score.plan import RENAMED, Plan, full_name
 
 
 class LogKeys:
@@ -22,6 +22,7 @@ class LogKeys:
         self.prefix = prefix
         self._plan = plan
         self._monitored: set[str] = set()  # names, without prefix
+        self._described: tuple[str, ...] = ()  # the names of the panel that were said to be renamed
 
     def monitor(self, name: str, outputs: Sequence[str] | None) -> dict[str, str]:
         """Return the `monitor` and `mode` of a score, and remember that they were given out.
@@ -65,43 +66,56 @@ class LogKeys:
         return {key.removeprefix(self.prefix) for key in keys}
 
     def renamed(
-        self, entries: Mapping[str, float], used: Collection[str], warn: Callable[[object, str], None]
+        self,
+        entries: Mapping[str, float],
+        used: Collection[str],
+        warn: Callable[[object, str], None],
+        describe: Callable[[str], None],
     ) -> dict[str, float]:
         """Return the entries, each under another name if a compiled Keras metric already uses its own.
 
         Args:
             entries: score name → float.
             used: the names that are in use under the prefix.
-            warn: called with (topic, sentence) for each score that gets another name.
+            warn: called with (topic, sentence) if scores that were asked for by name get another one.
+            describe: called once with a sentence if scores of the default panel do.
 
         Raises:
             ValueError: if two scores would have the same key, or if `monitor` gave out a key that is in use.
         """
-        names = [self._free_name(name, used, warn) for name in entries]
+        taken = [name for name in entries if name in used]
+        self._refuse_monitored(taken)
+        names = [RENAMED + name if name in used else name for name in entries]
         double = {name for name in names if names.count(name) > 1 or (name in used and name.startswith(RENAMED))}
         if double:
             raise ValueError(
                 f"Metrics: two scores would both be logged as {', '.join(self._sorted_keys(double))}. Give them "
                 "different names, as in scoring={'name': …}."
             )
+        asked = [name for name in taken if not self._plan.is_of_panel(name)]
+        if asked:
+            remedy = f"Choose a name yourself, as in scoring={{'exact_{asked[0]}': …}}."
+            warn(("names", tuple(asked)), f"{self._moved(asked)} {remedy}")
+        unasked = tuple(name for name in taken if name not in asked)
+        if unasked and unasked != self._described:
+            self._described = unasked
+            describe(self._moved(unasked))
         return dict(zip(names, entries.values(), strict=True))
 
-    def _free_name(self, name: str, used: Collection[str], warn: Callable[[object, str], None]) -> str:
-        if name not in used:
-            return name
-        key, remedy = self.prefix + name, f"Choose a name yourself, as in scoring={{'exact_{name}': …}}."
-        if name in self._monitored:
-            raise ValueError(
-                f"Metrics: metrics.monitor({name!r}) returned {key!r}, but a compiled Keras metric or another Metrics "
-                f"already uses that key. {remedy}"
-            )
-        other = RENAMED + name
-        warn(
-            ("name", name),
-            f"a compiled Keras metric or another Metrics already uses the key {key!r}, so this score is logged as "
-            f"{self.prefix + other!r}. {remedy}",
-        )
-        return other
+    def _moved(self, names: Sequence[str]) -> str:
+        """Return a sentence that tells which keys are in use, and which are written instead."""
+        keys = ", ".join(repr(self.prefix + name) for name in names)
+        others = ", ".join(repr(self.prefix + RENAMED + name) for name in names)
+        return f"a compiled Keras metric or another Metrics already uses {keys}; logged as {others} instead."
+
+    def _refuse_monitored(self, taken: Sequence[str]) -> None:
+        for name in taken:
+            if name in self._monitored:
+                raise ValueError(
+                    f"Metrics: metrics.monitor({name!r}) returned {self.prefix + name!r}, but a compiled Keras metric "
+                    f"or another Metrics already uses that key. Choose a name yourself, as in "
+                    f"scoring={{'exact_{name}': …}}."
+                )
 
     def refuse_unknown(self, outputs: Sequence[str] | None) -> None:
         """Raise `ValueError` if `monitor` gave out a key before the outputs were known, and it is not a score."""
@@ -119,14 +133,23 @@ class LogKeys:
             others: the `LogKeys` of the other `Metrics`.
             outputs: as in `monitor`.
         """
-        names = set(self._plan.directions(outputs or ()))
+        names = self._certain_names(outputs)
         for other in others:
-            double = names & set(other._plan.directions(outputs or ())) if other.prefix == self.prefix else set()
+            double = names & other._certain_names(outputs) if other.prefix == self.prefix else set()
             if double:
                 raise ValueError(
                     f"Metrics: two Metrics of this fit would both write {', '.join(sorted(double))} under "
                     f"{self.prefix!r}. Give the scores different names, as in scoring={{'f1_at_0.3': 'f1'}}."
                 )
+
+    def _certain_names(self, outputs: Sequence[str] | None) -> set[str]:
+        """Return the names without those that only a regression would have, where nobody asked for them."""
+        names = outputs or ()
+        plan = self._plan
+        unasked = {
+            full_name(output, name) for output in names or (None,) for name in plan.only_for_regression(output, names)
+        }
+        return set(plan.directions(names)) - unasked
 
     def _sorted_keys(self, names: Iterable[str]) -> list[str]:
         return sorted(self.prefix + name for name in names)

@@ -1,6 +1,6 @@
 """The settings of a run, kept with its scores so that the numbers can be understood later."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,7 +8,8 @@ import numpy as np
 import sklearn
 
 from kerascb_metrics import __version__
-from kerascb_metrics.score.plan import Plan
+from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.score.plan import Plan, full_name
 
 
 def run_settings(
@@ -37,24 +38,22 @@ def run_settings(
     }
 
 
-def score_names(plan: Plan, outputs: Sequence[str] = (), scored: Iterable[str | None] | None = None) -> list[str]:
+def score_names(plan: Plan, outputs: Sequence[str] = (), kinds: Mapping[str | None, Kind] | None = None) -> list[str]:
     """Return the names of the scores of a `Plan`.
 
     Args:
         plan: the `Plan`.
         outputs: the names of the model's outputs if there are several.
-        scored: the outputs that have targets; None: all.
+        kinds: output → its kind of task, of the outputs that have targets; None: not known, see `Scoring.names`.
 
     >>> from kerascb_metrics.score.plan import Plan
     >>> score_names(Plan({"a": ["f1", "auc"], "b": "r2"}), ["a", "b"])
     ['a_f1', 'a_auc', 'b_r2']
     """
-    scorings = {
-        output: plan.scoring_of(output, outputs) for output in ((outputs or (None,)) if scored is None else scored)
-    }
-    return [
-        name if output is None else f"{output}_{name}"
-        for output, scoring in scorings.items()
-        if scoring is not None
-        for name in scoring.names
-    ]
+    names: list[str] = []
+    for output in (outputs or (None,)) if kinds is None else kinds:
+        scoring = plan.scoring_of(output, outputs)
+        if scoring is not None:
+            own = scoring.names if kinds is None else [score.name for score in scoring.for_kind(kinds[output])]
+            names.extend(full_name(output, name) for name in own)
+    return names

@@ -1,6 +1,6 @@
 """What to score on which output: `scoring=` and `task=`, for one output, for all alike, or by output."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -170,26 +170,43 @@ class Plan:
         return [full_name(output, name) for name in own]
 
     def directions(
-        self, outputs: Collection[str] = (), scored: Iterable[str | None] | None = None
+        self, outputs: Collection[str] = (), kinds: Mapping[str | None, Kind] | None = None
     ) -> dict[str, bool | None]:
         """Return the direction of every score.
 
         Args:
             outputs: the names of the model's outputs where there are several; empty for one.
-            scored: those of the outputs that have targets; None: all.
+            kinds: output → its kind of task, of the outputs that have targets. None: not known, so that the names of
+                the panels of classification and of regression are both there.
 
         Returns:
             Name → True if higher is better, False if lower is better, None if unknown. The names are those of the
             history and, cells included, of `logs`; with several outputs each begins with that of its output.
         """
         known: dict[str, bool | None] = {}
-        for output in (outputs or (None,)) if scored is None else scored:
+        for output in (outputs or (None,)) if kinds is None else kinds:
             scoring = self.scoring_of(output, outputs)
             if scoring is not None:
-                own = {score.name: score.greater_is_better for score in scoring.scores}
+                scores = scoring.scores if kinds is None else scoring.for_kind(kinds[output])
+                own = {score.name: score.greater_is_better for score in scores}
                 cells = CELLS if "confusion" in own else {}
                 known.update({full_name(output, name): better for name, better in {**own, **cells}.items()})
         return known
+
+    def only_for_regression(self, output: str | None, outputs: Collection[str]) -> Collection[str]:
+        """Return the names of the panel that an output has only if it is a regression."""
+        scoring = self.scoring_of(output, outputs)
+        return () if scoring is None else scoring.only_for_regression
+
+    def is_of_panel(self, name: str) -> bool:
+        """Return whether a name in `logs` is of the default panel, and nobody asked for it by name.
+
+        Args:
+            name: without prefix; it may begin with the name of an output.
+        """
+        panel = () if self._whole is None else self._whole.from_panel
+        names = [*panel, *(CELLS if "confusion" in panel else ())]
+        return any(name == own or name.endswith(f"_{own}") for own in names)
 
     def asked_by_output(self, outputs: Collection[str] = ()) -> list[str]:
         """Return the outputs that `scoring=` or `output=` asks for by name."""

@@ -1,4 +1,4 @@
-"""Every score that has a name. A new one is one more `Score`, yielded by one of the five functions below."""
+"""Every score that has a name. A new one is one more `Score`, yielded by one of the six functions below."""
 
 from functools import lru_cache
 
@@ -6,6 +6,7 @@ from kerascb_metrics.score.areas import area_scores
 from kerascb_metrics.score.averaged import averaged_scores
 from kerascb_metrics.score.functions import counted_scores
 from kerascb_metrics.score.panel import panel_scores
+from kerascb_metrics.score.regression_panel import error_scores
 from kerascb_metrics.score.score import Options, Score
 from kerascb_metrics.score.sklearn_scorers import named_scorers
 
@@ -22,6 +23,7 @@ def named_scores(options: Options) -> dict[str, Score]:
         counted_scores(options),
         area_scores(),
         averaged_scores(options),
+        error_scores(),
         panel_scores(options),
     )
     found = {score.name: score for group in groups for score in group}

@@ -8,6 +8,7 @@ from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.score.panel import PANEL
 from kerascb_metrics.score.parse import parse_scoring
 from kerascb_metrics.score.recordable import recordable
+from kerascb_metrics.score.regression_panel import REGRESSION_PANEL
 from kerascb_metrics.score.score import AVERAGES, Options, Score, Undefined, Value
 from kerascb_metrics.tally.tally import Tally
 
@@ -66,8 +67,13 @@ class Scoring:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the scores, in the order they were asked for."""
-        return tuple(score.name for score in self.scores)
+        """The names of the scores, in the order they were asked for; of the panels that of classification."""
+        return tuple(score.name for score in self.scores if score.name not in self.only_for_regression)
+
+    @property
+    def only_for_regression(self) -> Collection[str]:
+        """The names of the panel that only a regression has."""
+        return [name for name in self.from_panel if name in REGRESSION_PANEL]
 
     @property
     def ranks(self) -> bool:
@@ -90,21 +96,21 @@ class Scoring:
         return [score.name for score in self.scores if "binary" in score.per_class]
 
     def for_kind(self, kind: Kind) -> tuple[Score, ...]:
-        """Return the scores for a kind of task: the panel is without kappa where it is not defined."""
-        from_panel = self._from_panel if kind == "multilabel" else ()
-        return tuple(score for score in self.scores if kind in score.needs or score.name not in from_panel)
+        """Return the scores for a kind of task: of the panels those that the task has."""
+        of_panel = self.from_panel
+        return tuple(score for score in self.scores if score.name not in of_panel or _is_defined(score, kind))
 
     @property
-    def _from_panel(self) -> Collection[str]:
-        """The names that were not asked for one by one."""
+    def from_panel(self) -> Collection[str]:
+        """The names of both panels that were not asked for one by one."""
         listed = ["panel"] if self.scoring is None else self.scoring
         if not isinstance(listed, list | tuple) or "panel" not in listed:
             return ()
-        return [name for name in PANEL if name not in listed]
+        return [name for name in (*PANEL, *REGRESSION_PANEL) if name not in listed]
 
     def needing_rows(self, kind: Kind | None) -> list[str]:
         """Return the names of the scores that need the rows; None: for every kind of classification."""
-        scores = self.scores if kind is None else self.for_kind(kind)
+        scores = [score for score in self.scores if score.name in self.names] if kind is None else self.for_kind(kind)
         return [score.name for score in scores if score.needs_rows(kind)]
 
     def check(self, kind: Kind, loss: str | None = None, *, by_element: bool = False) -> None:
@@ -188,3 +194,8 @@ class Scoring:
             if tally.weighted and not score.takes_weight:
                 found.unweighted.append(score.name)
         return found
+
+
+def _is_defined(score: Score, kind: Kind) -> bool:
+    """Return whether a task has a score of the panel. r2 of classes is not of any use."""
+    return kind in score.needs and (kind == "regression") == (score.name in REGRESSION_PANEL)

@@ -180,3 +180,19 @@ def test_batches_are_stacked_from_3_16_on():
     stacked = keras_internals.unstacked_batches()
     expected = [(2, 1)] * 2 if stacked is None else [(3, 2, 1), stacked]
     assert seen == expected, MOVED + "the batches of an execution have another form"
+
+
+def test_the_compiled_metrics_are_one_of_the_model_s_metrics():
+    model = echo_model(metrics=["accuracy"])
+    found = keras_internals.compiled_metrics(model)
+    assert any(metric is found for metric in model.metrics), MOVED + "`_compile_metrics` is not in `model.metrics`"
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has `model.compiled_metrics`")
+@pytest.mark.filterwarnings(r"ignore:`model\.compiled_metrics:UserWarning")
+def test_what_is_behind_compiled_metrics():
+    model, name, got = echo_model(), keras_internals.deprecated_update(echo_model()), []
+    assert name is not None, MOVED + "`compiled_metrics.update_state` calls another method"
+    vars(model)[name] = lambda *given, **options: got.append(given)
+    model.compiled_metrics.update_state(1, 2)
+    assert got == [(1, 2)], MOVED + f"`compiled_metrics.update_state` does not call `{name}`"

@@ -233,17 +233,18 @@ def test_a_model_that_this_fit_does_not_train():
 
 
 def advised(message, **names):
-    """Run the line of code at the end of a message, with data in place of the dots."""
-    code = re.findall(r"(?:Metrics|metrics\.evaluate)\(.*?\)(?=[,. ]|$)", str(message))
-    return [eval(line.replace("…", "(X, Y)"), {"X": X, "Y": Y, "Metrics": Metrics, **names}) for line in code]
+    """Run the code in a message."""
+    code = re.findall(r"(?:Metrics|metrics\.evaluate)\((?:[^()]|\([^()]*\))*\)", str(message))
+    data = {"x": X, "y": Y, "x_val": X, "y_val": Y}
+    return [eval(line, {"Metrics": Metrics, **data, **names}) for line in code]
 
 
 def test_the_advice_for_a_model_without_call_works():
-    model, data = around(), (X, Y)
+    model = around()
     plain = Metrics(task="binary", verbose=False)
     with pytest.raises(CaptureError, match="Around has no `call`") as raised:
-        fit(model, Metrics(task="binary", validation_data=data))
-    metrics, evaluated = advised(raised.value, model=model, metrics=plain, data=data)
+        fit(model, Metrics(task="binary", validation_data=(X, Y)))
+    metrics, evaluated = advised(raised.value, model=model, metrics=plain)
     expected = sk.confusion_matrix(Y, model.inner.predict(X, verbose=0)[:, 0] > 0.5)
     np.testing.assert_array_equal(evaluated["confusion"], expected)
     notes = Notes(model.inner, metrics)

@@ -82,6 +82,7 @@ TASKS = {
     "soft targets and logits": (SOFT, Z3, own_loss, Multiclass()),
     "soft targets of one column": (P1[::-1], P1, "binary_crossentropy", "auto"),
     "soft labels": (P2_SIGMOID[::-1], P2_SIGMOID, "binary_crossentropy", "auto"),
+    "soft targets and a custom loss": (SOFT, P3, own_loss, "auto"),
     "soft targets with gaps": (gaps(P1[::-1]), P1, "binary_crossentropy", "auto"),
     "two sigmoids as one softmax": (BITS, P2_SIGMOID, "sparse_categorical_crossentropy", "auto"),
     "a threshold that is no probability": (BITS, Z1, own_loss, Binary(threshold=1.5)),
@@ -89,7 +90,6 @@ TASKS = {
     "a threshold that is no probability, loss": (BITS, Z1, keras.losses.BinaryCrossentropy(True), Binary(1.5)),
     "a positive label that does not occur": (BITS, P1, own_loss, Binary(pos_label=-1)),
     "a positive label with two others": (CLASSES, P1, own_loss, Binary(pos_label=2)),
-    "no words, words of numbers": (VALUES, Z1, own_loss, "auto"),
 }
 
 

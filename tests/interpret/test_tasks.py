@@ -215,7 +215,7 @@ def test_the_task_argument_comes_before_the_loss():
 def test_a_task_is_checked_against_the_scores():
     rows = rows_of(REALS, outputs(1))
     with pytest.raises(ValueError, match=r"regression task has no .*r2"):
-        settle_task("auto", rows, read_loss("mse"), Scoring())
+        settle_task("auto", rows, read_loss("mse"), Scoring("f1"))
     assert settle_task("auto", rows, read_loss("mse"), Scoring("r2")) == Regression()
 
 

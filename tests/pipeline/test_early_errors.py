@@ -116,7 +116,9 @@ CASES = {
     "an average that the task does not have": Case(
         "training", "training", "average='samples' needs", P3, CLASSES, SPARSE, {"average": "samples"}
     ),
-    "classification scores of a regression": Case("training", "training", "regression task has no f1", P1, P1, MSE),
+    "classification scores of a regression": Case(
+        "training", "training", "regression task has no f1", P1, P1, MSE, {"scoring": "f1"}
+    ),
     "a label that no column has": Case("training", "batch", "targets hold 7", P3, changed(CLASSES, 3, 7), SPARSE),
     "a third label": Case("training", "batch", "received 2", P1, changed(BITS, 5, 2), BCE),
     "targets that are no labels": Case("training", "batch", "received 0.5", P1, changed(BITS * 1.0, 5, 0.5), BCE),
@@ -130,7 +132,9 @@ CASES = {
     "targets that are nan": Case(
         "training", "batch", "targets hold nan", P1, changed(P1, 4, NAN), MSE, {"task": Regression(), "scoring": "r2"}
     ),
-    "floats for a loss that says nothing": Case("training", "batch", "regression task has no f1", P1, P1, any_targets),
+    "floats for a loss that says nothing": Case(
+        "training", "batch", "regression task has no f1", P1, P1, any_targets, {"scoring": "f1"}
+    ),
     "numbers for a loss that says nothing": Case(
         "training", "pass", "ambiguous", P1, np.arange(ROWS), any_targets, {"scoring": "f1"}
     ),

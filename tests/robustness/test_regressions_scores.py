@@ -65,7 +65,12 @@ def test_data_passed_as_scoring(scoring):
 
 @pytest.mark.parametrize(
     "options",
-    [{"output": "zz"}, {"task": "multiclass"}, {"task": "regression"}, {"average": "binary", "task": Multiclass()}],
+    [
+        {"output": "zz"},
+        {"task": "multiclass"},
+        {"task": "regression", "scoring": "f1"},
+        {"average": "binary", "task": Multiclass()},
+    ],
 )
 def test_a_number_for_error_score_does_not_hide_wrong_arguments(options):
     with pytest.raises(ValueError, match=r"zz|multiclass|regression"):
@@ -76,7 +81,7 @@ def test_the_task_argument_is_checked_before_training():
     begun = []
     watch = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: begun.append(epoch))
     with pytest.raises(ValueError, match="regression task has no "):
-        fit(Metrics(task="regression"), callbacks=[watch])
+        fit(Metrics("f1", task="regression"), callbacks=[watch])
     assert begun == []
 
 

@@ -41,7 +41,7 @@ def value_of(score, tally):
 
 
 def test_it_has_the_panel_and_every_scorer_name():
-    own = {"iou", "specificity", "f0_5", "f2", "mcc", "kappa_linear", "kappa_quadratic"}
+    own = {"iou", "specificity", "f0_5", "f2", "mcc", "kappa_linear", "kappa_quadratic", "mae", "rmse"}
     assert set(SCORES) == {*PANEL, CONFUSION_CELLS, *own, *get_scorer_names()}
 
 

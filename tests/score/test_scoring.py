@@ -134,7 +134,7 @@ def test_the_panel_goes_with_every_classification(kind):
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
-        ({}, "regression", r"regression task has no .*'r2'"),
+        ({"scoring": "f1"}, "regression", r"regression task has no .*'r2'"),
         ({"scoring": {"mine": "auc"}}, "regression", r"regression task has no "),
         ({"scoring": "kappa"}, "multilabel", r"kappa is not defined for a multilabel"),
         ({"scoring": {"agreement": "kappa"}}, "multilabel", r"agreement is not defined for a multilabel"),

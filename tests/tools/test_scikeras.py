@@ -1,5 +1,6 @@
 """scikeras: scikit-learn's estimators around Keras, which are cloned, and their callbacks with them."""
 
+import pytest
 from scikeras.wrappers import KerasClassifier
 from sklearn.model_selection import cross_validate
 
@@ -33,3 +34,12 @@ def test_cross_validation_clones_it():
     assert [fold.history_["val_f1"] for fold in found["estimator"]] == [f1s(), f1s()]
     assert metrics.history.epochs == []  # each clone has a copy
     assert [fold.callbacks[1].f1s for fold in found["estimator"]] == [f1s(), f1s()]
+
+
+@pytest.mark.parametrize("callbacks", [lambda: [Shift(), Metrics(verbose=False)], lambda: [Shift, Metrics]])
+def test_predict_after_fit_gets_the_callbacks_of_fit(callbacks):
+    """scikeras passes `callbacks=` to predict too: no warning, and the scores of the fit stay."""
+    estimator = classifier(callbacks=callbacks()).fit(X, Y, validation_data=(X, Y))
+    assert estimator.predict(X).shape == Y.shape
+    assert estimator.score(X, Y) > 0.5
+    assert estimator.history_["val_f1"] == f1s()

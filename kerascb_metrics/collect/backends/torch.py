@@ -19,7 +19,7 @@ class TorchBackend(Backend):
     def build(self, model: Any) -> TappedFunction:
         """Build `tapped(data) -> (logs, parts)`. Keras allows no `steps_per_execution` here: one batch per call."""
         # Under a mask, Keras's losses multiply the sample weights in place (`sample_weight *= mask` in `apply_mask`).
-        spy = StepSpy(model, copy=torch.clone)
+        spy = StepSpy(model, copy=_copy)
 
         def one_step(data: Any) -> tuple[Any, Captured]:
             with torch.no_grad():
@@ -89,6 +89,11 @@ class TorchBackend(Backend):
             return 1
         count: int = torch.distributed.get_world_size()
         return count
+
+
+def _copy(leaf: Any) -> Any:
+    """Return a copy of a tensor; a loss tracker gets the number of rows as its weight, which is a plain number."""
+    return torch.clone(leaf) if torch.is_tensor(leaf) else leaf
 
 
 BACKEND: Backend = TorchBackend()
