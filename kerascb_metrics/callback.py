@@ -181,44 +181,6 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         copy.set_model(None)
         return state
 
-    def evaluate(
-        self, model: keras.Model, data: Any, *, batch_size: int | None = None, steps: int | None = None
-    ) -> dict[str, Any]:
-        """Score a model on other data, such as a test set, with the same scores.
-
-        Other threads may predict with the model at the same time, but not train it; on JAX Keras allows neither. If
-        several processes train together, each one scores the data that it is given.
-
-        Args:
-            model: a Keras model, compiled or not.
-            data: as `validation_data`.
-            batch_size: for arrays.
-            steps: the number of batches to read from data without end.
-
-        Returns:
-            A dict, name → float or array: the confusion matrix, or one value per class.
-
-        Raises:
-            TypeError: if the first argument is not a Keras model.
-            CaptureError: if the model cannot predict the data.
-            DataError: for targets, outputs or weights that cannot be scored.
-            ScoringError: if a score fails.
-
-        >>> import numpy as np, keras
-        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
-        >>> x, y = np.array([[0.1], [0.8], [0.7]]), np.array([0, 1, 0])
-        >>> Metrics(["precision", "recall"]).evaluate(model, (x, y))
-        {'precision': 0.5, 'recall': 1.0}
-        """
-        if not isinstance(model, keras.Model):
-            raise TypeError(
-                f"Metrics.evaluate takes a Keras model, then the data; received a {type(model).__name__} first."
-            )
-        recorder = Recorder(self._plan, self.options.use_sample_weight, "raise", describe=lambda message: None)
-        recorder.begin(0, loss_and_output_names(model))
-        recorder.record(lambda: GivenData(data, batch_size, steps).predict(model, recorder.reader))
-        return {name: values[0] for name, values in recorder.history.items()}
-
     # Keras's hooks.
 
     def set_model(self, model: keras.Model | None) -> None:
