@@ -14,7 +14,6 @@ from kerascb_metrics.collect.claims import Claim
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
-from kerascb_metrics.collect.predictor import Predictor, problem_with
 from kerascb_metrics.collect.processes import broadcast_from_first_process
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
@@ -181,44 +180,6 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         state.update(_claim=Claim(), _loop=TrainingLoop())
         copy.set_model(None)
         return state
-
-    def evaluate(
-        self, model: Any, data: Any, *, batch_size: int | None = None, steps: int | None = None
-    ) -> dict[str, Any]:
-        """Score a model on other data, such as a test set, with the same scores.
-
-        Other threads may predict with the model at the same time, but not train it; on JAX Keras allows neither. If
-        several processes train together, each one scores the data that it is given.
-
-        Args:
-            model: a Keras model, compiled or not; or a function x → outputs, as the argument `model` of `Metrics`.
-            data: as `validation_data`.
-            batch_size: for arrays.
-            steps: the number of batches to read from data without end.
-
-        Returns:
-            A dict, name → float or array: the confusion matrix, or one value per class.
-
-        Raises:
-            TypeError: if the first argument is neither a Keras model nor a function.
-            CaptureError: if the model cannot predict the data.
-            DataError: for targets, outputs or weights that cannot be scored.
-            ScoringError: if a score fails.
-
-        >>> import numpy as np, keras
-        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
-        >>> x, y = np.array([[0.1], [0.8], [0.7]]), np.array([0, 1, 0])
-        >>> Metrics(["precision", "recall"]).evaluate(model, (x, y))
-        {'precision': 0.5, 'recall': 1.0}
-        """
-        problem = problem_with(model)
-        if problem is not None:
-            raise TypeError(f"Metrics.evaluate takes a Keras model or a function, then the data; {problem}.")
-        predicting = Predictor(model).keras_model
-        recorder = Recorder(self._plan, self.options.use_sample_weight, "raise", describe=lambda message: None)
-        recorder.begin(0, loss_and_output_names(predicting))
-        recorder.record(lambda: GivenData(data, batch_size, steps).predict(predicting, recorder.reader))
-        return {name: values[0] for name, values in recorder.history.items()}
 
     # Keras's hooks.
 
