@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-import keras
-
 from kerascb_metrics.collect.given_data import GivenData
 from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
