@@ -1,6 +1,6 @@
 """What a test step handed to its metrics and losses: which of these calls holds the rows to score.
 
-Nothing is guessed: if it cannot be told, the error names another way.
+Nothing is guessed: if a step is ambiguous, the error names another way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from keras import tree
 
 from kerascb_metrics.exceptions import CaptureError
 
-# The places where a step hands over targets, outputs and weights.
+# The places where a step passes targets, outputs and weights.
 METRICS = "self.compute_metrics"
 DEPRECATED = "self.compiled_metrics.update_state"
 COMPILED = "update_state of the compiled metrics"
