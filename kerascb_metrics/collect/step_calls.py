@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import tree
 
+from kerascb_metrics.collect.shadow import way_out
 from kerascb_metrics.exceptions import CaptureError
 
 # The places where a step passes targets, outputs and weights.
@@ -23,7 +24,7 @@ CALL = "self.call"
 # The targets, outputs and sample weights of one call.
 Call = tuple[Any, Any, Any]
 
-_GIVEN = "Score given data: metrics = Metrics(validation_data=(x_val, y_val))"
+_GIVEN = way_out(can_predict=True)
 
 
 def call_to_score(calls: Mapping[str, Sequence[Any]], batch: Call | None, *, can_predict: bool) -> Call:
@@ -119,12 +120,8 @@ def _ambiguous(what: str) -> CaptureError:
 
 
 def _nothing_found(can_predict: bool) -> CaptureError:
-    inner = (
-        "Given data needs a model with a `call`, so score an inner model that has one: "
-        "metrics.evaluate(inner_model, (x_val, y_val))"
-    )
     return CaptureError(
-        "Metrics: nothing can be captured from the model's `test_step`: it hands the targets and outputs of a batch "
+        "Metrics: nothing can be captured from the model's `test_step`: it passes the targets and outputs of a batch "
         "neither to `self.compute_metrics` or `self.compute_loss` nor, unchanged, to a metric of the model. "
-        f"{_GIVEN if can_predict else inner}"
+        f"{way_out(can_predict=can_predict)}"
     )
