@@ -1,0 +1,49 @@
+"""Validation every 20 batches: a small callback scores the model in the middle of an epoch and keeps its own history.
+
+python examples/mid_epoch.py
+"""
+
+import keras
+import numpy as np
+
+from kerascb_metrics import Metrics
+
+
+class EvaluateEvery(keras.callbacks.Callback):
+    """Scores given data every `batches` training batches. The fit itself is unchanged, to the last bit."""
+
+    def __init__(self, batches, data, scoring=None):
+        super().__init__()
+        self.batches, self.data, self.metrics = batches, data, Metrics(scoring)
+        self.history = []  # one dict per evaluation
+        self.trained = 0  # batches of earlier epochs
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Score the data if it is time."""
+        # `batch` is counted from 0 in each epoch. With steps_per_execution above 1 not every batch comes here.
+        trained = self.trained + batch + 1
+        last = self.history[-1]["batch"] if self.history else 0
+        if trained // self.batches > last // self.batches:
+            self.history.append({"batch": trained, **self.metrics.evaluate(self.model, self.data)})
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Count the batches of the epoch."""
+        self.trained += self.params["steps"]
+
+
+keras.utils.set_random_seed(0)
+rng = np.random.default_rng(0)
+x = rng.normal(size=(3000, 8)).astype("float32")
+y = (x[:, 0] + x[:, 1] * x[:, 2] + 0.5 * rng.normal(size=3000) > 0).astype(int)
+
+model = keras.Sequential(
+    [keras.Input((8,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(1, activation="sigmoid")]
+)
+model.compile("adam", "binary_crossentropy")
+
+mid_epoch = EvaluateEvery(20, (x[2000:], y[2000:]), ["f1", "auc"])
+model.fit(x[:2000], y[:2000], epochs=2, verbose=0, callbacks=[mid_epoch])
+
+print("  batch         f1        auc")
+for scores in mid_epoch.history:
+    print(f"{scores['batch']:7d}{scores['f1']:11.4f}{scores['auc']:11.4f}")
