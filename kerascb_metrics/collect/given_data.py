@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import tree
 
-from kerascb_metrics.collect import can_predict, shadow
+from kerascb_metrics.collect import shadow
 from kerascb_metrics.collect.backend import Captured, Tensor, backend
 from kerascb_metrics.collect.batches import Batches, Pass
 from kerascb_metrics.collect.keras_internals import (
@@ -73,14 +73,13 @@ class GivenData:
             self._array_adapter()  # Keras checks the arrays' lengths
 
     def refuse(self, model: Any) -> None:
-        """Raise `CaptureError` if the data cannot be predicted; all processes that train together call this."""
+        """Raise `CaptureError` if the model cannot predict the data; all processes that train together call this."""
         backend().refuse_unsupported(model, given=True)
-        if not can_predict.can_predict(model):
-            inner = can_predict.inner_model(model)
+        if _needs_call(model) and not shadow.has_call(model):
             raise CaptureError(
-                f"Metrics: {type(model).__name__} has no `call`, so it cannot predict the data. Pass the model or "
-                f"function that predicts: in a fit Metrics(validation_data=(x, y), model={inner}), otherwise "
-                f"metrics.evaluate({inner}, (x, y))."
+                f"Metrics: {type(model).__name__} has no `call`, so it cannot predict validation_data. Name what "
+                "predicts, such as an inner model: Metrics(validation_data=(x, y), model=inner_model), or "
+                "metrics.evaluate(inner_model, data)."
             )
         if trained_by_another_thread(model) and state_variables(model):
             raise CaptureError(
@@ -157,11 +156,11 @@ class GivenData:
         """Raise if `predict` left rows out: a part of the data is never scored."""
         expected = None if self._known_rows is None else rows_of_all_processes(self._known_rows)
         if rows != expected and (expected is not None or not rows):
-            of, inner = "" if expected is None else f" of {expected}", can_predict.inner_model(model)
+            of = "" if expected is None else f" of {expected}"
             raise CaptureError(
                 f"Metrics: {rows}{of} rows of the given data went through `predict_function`, so nothing was scored "
-                f"(does {type(model).__name__} override `predict`?). Pass the model or function that predicts: in a "
-                f"fit Metrics(validation_data=(x, y), model={inner}), otherwise metrics.evaluate({inner}, (x, y))."
+                f"(does {type(model).__name__} override `predict`?). Name the inner model that predicts: "
+                "Metrics(validation_data=(x, y), model=inner_model), or metrics.evaluate(inner_model, data)."
             )
 
     @property
@@ -188,6 +187,16 @@ class GivenData:
                 "Metrics: the data to score must hold targets: (x, y) or (x, y, sample_weight), or a dataset of such "
                 f"tuples; received a {type(self._data).__name__}{count}."
             )
+
+
+def _needs_call(model: Any) -> bool:
+    """Return whether Keras's `predict` calls the model."""
+    own = {name for name in ("predict", "make_predict_function", "predict_step") if _is_own(model, name)}
+    return not own or (own == {"predict_step"} and backend().predict_calls_unbuilt_model and not model.built)
+
+
+def _is_own(model: Any, name: str) -> bool:
+    return name in vars(model) or getattr(type(model), name) is not getattr(keras.Model, name)
 
 
 def _are_same(these: list[Any], those: list[Any]) -> bool:

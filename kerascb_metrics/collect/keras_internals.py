@@ -21,37 +21,6 @@ import keras
 
 from kerascb_metrics.exceptions import CaptureError
 
-__all__ = [
-    "TRIED",
-    "axis_of",
-    "callbacks_in",
-    "calling_list",
-    "compiled_metrics",
-    "compiled_parts",
-    "deprecated_update",
-    "first_validation_batch",
-    "fit_list_holds",
-    "fit_validates",
-    "fit_validation_targets",
-    "fits_under_way",
-    "get_data_adapter",
-    "get_keras_mask",
-    "jax_state_setter",
-    "joins_torch_processes",
-    "list_of_innermost_fit",
-    "lists_of_all_fits",
-    "made_by_keras",
-    "model_of",
-    "models_in_fit",
-    "put_in_order",
-    "refuse_unknown_trainer",
-    "state_variables",
-    "stop_tracking",
-    "sync_jax_state",
-    "trained_by_another_thread",
-    "unstacked_batches",
-]
-
 TRIED = "3.12 to 3.16"
 
 # The parts of a trainer that are read or replaced.
@@ -276,16 +245,13 @@ def trained_by_another_thread(model: Any) -> bool:
 
 
 def first_validation_batch(model: Any) -> int | None:
-    """Return how many rows are in the first batch that the innermost `fit` of `model` validates.
+    """Return how many rows are in the first batch that the innermost `fit` of `model` validates; None if not known.
 
-    None if that is not known: it is for arrays; a dataset would have to be read.
+    It is known for arrays; a dataset would have to be read.
     """
-    frame = next(_fits(model), None)
-    asked: dict[str, Any] = {} if frame is None else frame.f_locals
-    data, freq = asked.get("validation_data"), asked.get("validation_freq")
-    targets = data[1] if isinstance(data, tuple | list) and len(data) > 1 else None
-    shapes = [leaf.shape for leaf in keras.tree.flatten(targets) if getattr(leaf, "shape", ())]
-    if not shapes or (isinstance(freq, int) and freq > asked["epochs"]):
+    found, asked = fit_validation_targets(model), _arguments(model)
+    shapes = [leaf.shape for leaf in keras.tree.flatten(found and found[0]) if getattr(leaf, "shape", ())]
+    if not shapes:
         return None
     rows, steps = int(shapes[0][0]), asked["validation_steps"]
     # The same rule as in Keras's array adapter.
@@ -298,14 +264,19 @@ def fit_validation_targets(model: Any) -> tuple[Any, Any, int | None] | None:
 
     None if that is not known: it is for arrays; a dataset would have to be read.
     """
-    frame = next(_fits(model), None)
-    asked: dict[str, Any] = {} if frame is None else frame.f_locals
+    asked = _arguments(model)
     data, freq, steps = (asked.get(name) for name in ("validation_data", "validation_freq", "validation_steps"))
     if not isinstance(data, tuple | list) or (isinstance(freq, int) and freq > asked["epochs"]):
         return None
     _, y_true, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
     size = asked["validation_batch_size"] or asked["batch_size"]
     return y_true, sample_weight, steps * size if steps and size else None
+
+
+def _arguments(model: Any) -> dict[str, Any]:
+    """Return the local variables of the innermost `fit` of `model`; empty if no `fit` is on the stack."""
+    frame = next(_fits(model), None)
+    return {} if frame is None else frame.f_locals
 
 
 def _frames(frame: FrameType | None = None) -> Iterator[FrameType]:

@@ -43,6 +43,24 @@ def has_call(model: Any) -> bool:
     return call is not keras.Model.call and not _only_raises(call)
 
 
+def way_out(model: Any = None, *, can_predict: bool | None = None) -> str:
+    """Return how to score what fit's own pass cannot give: by data that this model, or an inner one, predicts.
+
+    Args:
+        model: the fitted model.
+        can_predict: whether it has a `call`, if that is known.
+
+    >>> way_out(can_predict=True)
+    'Score given data: metrics = Metrics(validation_data=(x_val, y_val))'
+    """
+    if has_call(model) if can_predict is None else can_predict:
+        return "Score given data: metrics = Metrics(validation_data=(x_val, y_val))"
+    return (
+        "This model has no `call`, so name an inner model that predicts: metrics = "
+        "Metrics(validation_data=(x_val, y_val), model=inner_model)"
+    )
+
+
 def _only_raises(function: Callable[..., Any]) -> bool:
     """Return whether a function never returns: it does nothing but `raise NotImplementedError`."""
     code = getattr(function, "__code__", None)

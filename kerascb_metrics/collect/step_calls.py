@@ -1,6 +1,6 @@
 """What a test step handed to its metrics and losses: which of these calls holds the rows to score.
 
-Nothing is guessed: if it cannot be told, the error names another way.
+Nothing is guessed: if a step is ambiguous, the error names another way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,9 +9,10 @@ from typing import Any
 import keras
 from keras import tree
 
+from kerascb_metrics.collect.shadow import way_out
 from kerascb_metrics.exceptions import CaptureError
 
-# The places where a step hands over targets, outputs and weights.
+# The places where a step passes targets, outputs and weights.
 METRICS = "self.compute_metrics"
 DEPRECATED = "self.compiled_metrics.update_state"
 COMPILED = "update_state of the compiled metrics"
@@ -23,12 +24,10 @@ CALL = "self.call"
 # The targets, outputs and sample weights of one call.
 Call = tuple[Any, Any, Any]
 
-
-class _UnknownError(Exception):
-    """It is not known what to score: says what the step does."""
+_GIVEN = way_out(can_predict=True)
 
 
-def call_to_score(calls: Mapping[str, Sequence[Any]], batch: Call | None, *, given_data: str) -> Call:
+def call_to_score(calls: Mapping[str, Sequence[Any]], batch: Call | None, *, can_predict: bool) -> Call:
     """Return the targets, outputs and weights to score.
 
     `compute_metrics` counts if it is called, as Keras's own step does. Else the compiled metrics and `compute_loss`
@@ -38,25 +37,16 @@ def call_to_score(calls: Mapping[str, Sequence[Any]], batch: Call | None, *, giv
     Args:
         calls: the calls at each place.
         batch: the targets and weights of the batch, and the outputs of the model, see `batch_of`.
-        given_data: the code that scores given data, for the error.
+        can_predict: whether the model has a `call`, which given data needs.
 
     Raises:
         CaptureError: if it is not known what to score.
     """
-    try:
-        return _call_to_score(calls, batch)
-    except _UnknownError as what:
-        raise CaptureError(
-            f"Metrics: the model's `test_step` {what} Score given data: metrics = {given_data}"
-        ) from None
-
-
-def _call_to_score(calls: Mapping[str, Sequence[Any]], batch: Call | None) -> Call:
     for place in (METRICS, DEPRECATED, COMPILED, LOSS):
         if len(calls[place]) > 1:
-            raise _UnknownError(
-                f"calls `{place}` {len(calls[place])} times per batch, so a row would be scored more than once. Call "
-                "it once per batch."
+            raise CaptureError(
+                f"Metrics: the model's `test_step` calls `{place}` {len(calls[place])} times per batch, so a row would "
+                f"be scored more than once. Call it once per batch. {_GIVEN}"
             )
         if place == METRICS and calls[place]:
             whole: Call = calls[place][0]
@@ -65,10 +55,7 @@ def _call_to_score(calls: Mapping[str, Sequence[Any]], batch: Call | None) -> Ca
     if not found:
         found = [] if batch is None else [call for call in calls[OTHER_METRICS] if _same_rows(call, batch)]
         if not found or batch is None:
-            raise _UnknownError(
-                "hands the targets and outputs of a batch neither to `self.compute_metrics` or `self.compute_loss` "
-                "nor, unchanged, to a metric of the model, so nothing can be captured."
-            )
+            raise _nothing_found(can_predict)
         _refuse_other_weights(found, batch[2])
     return (*_rows(found, batch), _weights(found, batch))
 
@@ -128,5 +115,13 @@ def _same(given: Any, other: Any) -> bool:
     return len(leaves) == len(others) > 0 and all(a is b for a, b in zip(leaves, others, strict=True))
 
 
-def _ambiguous(what: str) -> _UnknownError:
-    return _UnknownError(f"{what}, so it is not known what to score.")
+def _ambiguous(what: str) -> CaptureError:
+    return CaptureError(f"Metrics: the model's `test_step` {what}, so it is not known what to score. {_GIVEN}")
+
+
+def _nothing_found(can_predict: bool) -> CaptureError:
+    return CaptureError(
+        "Metrics: nothing can be captured from the model's `test_step`: it passes the targets and outputs of a batch "
+        "neither to `self.compute_metrics` or `self.compute_loss` nor, unchanged, to a metric of the model. "
+        f"{way_out(can_predict=can_predict)}"
+    )

@@ -12,9 +12,9 @@ import keras
 from keras import tree
 
 from kerascb_metrics.collect.backend import Captured, Tensor
-from kerascb_metrics.collect.can_predict import given_data_arguments
 from kerascb_metrics.collect.keras_internals import compiled_metrics, deprecated_update, get_keras_mask
 from kerascb_metrics.collect.restore import replaced
+from kerascb_metrics.collect.shadow import has_call
 from kerascb_metrics.collect.step_calls import (
     CALL,
     COMPILED,
@@ -44,7 +44,7 @@ class StepSpy:
     """
 
     def __init__(self, model: Any, copy: Callable[[Tensor], Tensor] = lambda leaf: leaf) -> None:
-        self._given_data = given_data_arguments(model)  # now: a spy on `call` would look like one
+        self._can_predict = has_call(model)  # now: a spy on `call` would look like one
         self._copy = copy
         # MirroredStrategy traces in one thread per replica, interleaved: each must see its own calls only.
         self._seen = threading.local()
@@ -70,7 +70,7 @@ class StepSpy:
         calls, self._seen.calls = self._seen.calls, None
         own_step = len(self._spies) > 1  # Keras's own needs no look at the batch
         batch = batch_of(args[-1], calls[CALL], functools.partial(mapped, self._as_first_seen)) if own_step else None
-        return result, _captured(*call_to_score(calls, batch, given_data=self._given_data))
+        return result, _captured(*call_to_score(calls, batch, can_predict=self._can_predict))
 
     @contextlib.contextmanager
     def _spying_on_all(self) -> Iterator[None]:

@@ -16,10 +16,9 @@ from typing import Any
 
 import keras
 
-from kerascb_metrics.collect import keras_internals
+from kerascb_metrics.collect import keras_internals, shadow
 from kerascb_metrics.collect.backend import TappedFunction, backend
 from kerascb_metrics.collect.batches import Batches, Pass
-from kerascb_metrics.collect.can_predict import given_data_arguments
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.collect.shards import refuse_uneven_batches, rows_of_all_processes
 from kerascb_metrics.exceptions import CaptureError
@@ -78,18 +77,18 @@ def refuse_what_cannot_be_captured(model: Any) -> None:
     if "make_test_function" in vars(model) or type(model).make_test_function is not keras.Model.make_test_function:
         raise CaptureError(
             f"Metrics: {type(model).__name__} overrides `make_test_function`, so the rows that its validation sees "
-            f"cannot be captured. {_remedy(model)}"
+            f"cannot be captured. {shadow.way_out(model)}"
         )
     if keras.config.is_nnx_enabled():
         raise CaptureError(
             "Metrics: with Flax NNX enabled Keras compiles the class's own `test_step`, so the rows that it sees "
-            f"cannot be captured. Unset KERAS_NNX_ENABLED. {_remedy(model)}"
+            f"cannot be captured. Unset KERAS_NNX_ENABLED. {shadow.way_out(model)}"
         )
     function = vars(model).get("test_function")
     if function is not None and not keras_internals.made_by_keras(function):
         raise CaptureError(
             f"Metrics: `model.test_function` was set by hand ({function!r}), so the rows that it sees cannot be "
-            f"captured. Set it to None, so that Keras makes its own, or override `test_step`. {_remedy(model)}"
+            f"captured. Set it to None, so that Keras makes its own, or override `test_step`. {shadow.way_out(model)}"
         )
 
 
@@ -151,7 +150,7 @@ class BatchTap(keras.callbacks.Callback):
 
     def __init__(self, model: Any, callbacks: keras.callbacks.CallbackList, batches: Batches) -> None:
         super().__init__()
-        self._own_model = model  # `self.model` would sync the state on JAX at every access
+        self.fitted = model  # `self.model` would sync the state on JAX at every access
         self._list = callbacks
         self._thread = threading.get_ident()
         self._function: Callable[..., Any] | None = None  # Keras's own, while the tapped one is on the model
@@ -181,16 +180,16 @@ class BatchTap(keras.callbacks.Callback):
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Note whether the pass is cut short; at its end a hook may evaluate, which resets `stop_evaluating`."""
-        self.stopped = getattr(self._own_model, "stop_evaluating", False)
+        self.stopped = getattr(self.fitted, "stop_evaluating", False)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Put the tapped function on the model."""
         if self._function is not None:
             self._refuse_missed()
         self.batches.refuse_first()
-        self._function = self._own_model.test_function
-        self._tapped = _tapped_function(self._own_model)
-        vars(self._own_model)["test_function"] = functools.partial(self._run, self._function)
+        self._function = self.fitted.test_function
+        self._tapped = _tapped_function(self.fitted)
+        vars(self.fitted)["test_function"] = functools.partial(self._run, self._function)
 
     def _run(self, function: Callable[..., Any], *args: Any) -> Any:
         if threading.get_ident() != self._thread:
@@ -203,14 +202,14 @@ class BatchTap(keras.callbacks.Callback):
     def _release(self) -> None:
         """Put Keras's own function back."""
         if self._function is not None:
-            vars(self._own_model)["test_function"] = self._function
+            vars(self.fitted)["test_function"] = self._function
             self._function = None
 
     def _refuse_missed(self) -> None:
         self._release()
         raise CaptureError(
             f"Metrics: a validation batch did not run through `model.test_function`, so its rows were not seen "
-            f"(does {type(self._own_model).__name__} override `evaluate`?). {_remedy(self._own_model)}"
+            f"(does {type(self.fitted).__name__} override `evaluate`?). {shadow.way_out(self.fitted)}"
         )
 
 
@@ -241,17 +240,13 @@ def _collect(tap: BatchTap, known: int | None) -> Pass:
     if tap.passes != 1:
         raise CaptureError(
             f"Metrics: the model's `evaluate` made {tap.passes} passes over the validation data, but one is scored "
-            f"(is it overridden?). {_remedy(tap._own_model)}"
+            f"(is it overridden?). {shadow.way_out(tap.fitted)}"
         )
     batches, rows = tap.batches.finish(), tap.batches.rows
     complete = not tap.stopped or rows == known
     if complete and known is not None and rows != known:
         raise CaptureError(
             f"Metrics: fit validates on {known} rows, but {rows} were captured, so nothing was scored. "
-            f"{_remedy(tap._own_model)}"
+            f"{shadow.way_out(tap.fitted)}"
         )
     return Pass(batches, complete)
-
-
-def _remedy(model: Any) -> str:
-    return f"Score given data instead: metrics = {given_data_arguments(model)}"

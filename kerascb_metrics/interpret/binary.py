@@ -162,14 +162,13 @@ class Binary:
         return flat.y_true, flat
 
     def _are_labels(self, y_true: np.ndarray, weighted: np.ndarray) -> np.ndarray:
-        """Return which targets are labels of rows that have some weight, or one of the two classes."""
-        labels = {*np.unique(weighted).tolist(), self.pos_label}
+        """Return which targets of weight zero are one of the two labels, as those with weight show them."""
         if self.pos_label in (-1, 0, 1):
-            labels |= set() if -1 in labels else {0, 1}
-        elif len(labels) == 1:
-            others = set(np.unique(y_true).tolist()) - labels
-            labels |= others if len(others) == 1 else set()
-        return np.isin(y_true, list(labels))
+            return np.isin(y_true, [-1 if (weighted == -1).any() else 0, 1, self.pos_label])
+        others = weighted[weighted != self.pos_label][:1]
+        if not len(others):  # none has weight: then the only other value, if there is one
+            others = np.unique(y_true[y_true != self.pos_label])
+        return np.isin(y_true, [self.pos_label, *(others if len(others) == 1 else ())])
 
     def _cut(self, scale: Scale) -> float:
         if scale == "margin":

@@ -6,7 +6,6 @@ from typing import Any
 import keras
 from keras import tree
 
-from kerascb_metrics.collect.can_predict import can_predict, given_data_arguments
 from kerascb_metrics.collect.keras_internals import (
     fit_list_holds,
     fit_validates,
@@ -104,8 +103,7 @@ def warn_if_idle(callback: Any, model: Any, warn: Callable[[object, str], None])
         warn: called with (topic, sentence).
     """
     if not fit_validates(model):
-        advice = "Pass validation_data=… to fit()" if can_predict(model) else f"Pass {given_data_arguments(model)}"
-        warn("idle", f"fit() has no validation data, so nothing is scored. {advice}.")
+        warn("idle", "fit() has no validation data, so nothing is scored. Pass validation_data=… to fit().")
     elif not fit_list_holds(callback, model):
         warn("idle", "Metrics is inside another callback, so nothing is scored. Add it directly to fit(callbacks=[…]).")
 

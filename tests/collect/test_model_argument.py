@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import re
 
 import keras
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from keras import ops
 from sklearn import metrics as sk
 
-from kerascb_metrics import Binary, CaptureError, DataError, Metrics
+from kerascb_metrics import Binary, DataError, Metrics
 from tests.support.models import BACKEND, Batches, binary_rows, echo_model
 from tests.support.short_fits import ours
 from tests.support.trainers import Around, around, classifier
@@ -227,39 +226,6 @@ def test_a_model_that_this_fit_does_not_train():
     with pytest.warns(UserWarning, match="shares no weights with the model that fit") as warned:
         fit(around(), Metrics(validation_data=(X, Y), model=classifier(), verbose=False))
     assert len(ours(warned)) == 1
-
-
-# Advice.
-
-
-def advised(message, **names):
-    """Run the code in a message."""
-    code = re.findall(r"(?:Metrics|metrics\.evaluate)\((?:[^()]|\([^()]*\))*\)", str(message))
-    data = {"x": X, "y": Y, "x_val": X, "y_val": Y}
-    return [eval(line, {"Metrics": Metrics, **data, **names}) for line in code]
-
-
-def test_the_advice_for_a_model_without_call_works():
-    model = around()
-    plain = Metrics(task="binary", verbose=False)
-    with pytest.raises(CaptureError, match="Around has no `call`") as raised:
-        fit(model, Metrics(task="binary", validation_data=(X, Y)))
-    metrics, evaluated = advised(raised.value, model=model, metrics=plain)
-    expected = sk.confusion_matrix(Y, model.inner.predict(X, verbose=0)[:, 0] > 0.5)
-    np.testing.assert_array_equal(evaluated["confusion"], expected)
-    notes = Notes(model.inner, metrics)
-    fit(model, metrics, notes)
-    assert_scored(metrics, notes)
-
-
-def test_the_advice_for_a_fit_without_validation_data_works():
-    model = around()
-    with pytest.warns(UserWarning, match="no validation data") as warned:
-        fit(model, Metrics(verbose=False))
-    (metrics,) = advised(ours(warned)[0].message, model=model)
-    notes = Notes(model.inner, metrics)
-    fit(model, metrics, notes)
-    assert_scored(metrics, notes)
 
 
 # Copies.
