@@ -106,7 +106,7 @@ class _FunctionModel(keras.Model):
     def __init__(self, function: Callable[[Any], Any]) -> None:
         super().__init__(name="function")
         # Keras would track a layer, or the model of a bound method, as a part of this model.
-        object.__setattr__(self, "_function", function)
+        object.__setattr__(self, "outputs_of", function)
         self.run_eagerly = True  # what a function reads from elsewhere, such as weights, would be constants in a graph
         self.built = True  # Keras would call the function with symbols
 
@@ -115,7 +115,7 @@ class _FunctionModel(keras.Model):
         *state, data = args
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         x = tree.map_structure(_as_tensor, x)
-        returned = backend().call_outside_step(self._function, x)
+        returned = backend().call_outside_step(self.outputs_of, x)
         outputs = tree.map_structure(lambda leaf: leaf if keras.ops.is_tensor(leaf) else np.asarray(leaf), returned)
         _check_rows(x, outputs, returned)
         return (outputs, state[0][1]) if state else outputs

@@ -317,6 +317,7 @@ class Wide(Traced):
         return super().call(self.hidden(inputs))
 
 
+@pytest.mark.slow
 def test_a_model_that_is_quantized_between_epochs():
     inner = Wide()
     inner(X)

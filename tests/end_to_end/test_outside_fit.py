@@ -274,7 +274,7 @@ WRAPPERS = {
 }
 
 
-@pytest.mark.parametrize("options", [{}, {"validation_data": DATA}], ids=["own pass", "given data"])
+@pytest.mark.parametrize("options", [{}, {"validation_data": (X, Y)}], ids=["own pass", "given data"])
 @pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 def test_wrappers_and_copies_in_fit(wrap, options):
     """fit's own pass needs `Metrics` in fit's list; given data does not."""

@@ -50,7 +50,7 @@ def test_several_values_of_a_function_are_numbered():
     assert [run.history[f"val_share_{place}"] for place in range(3)] == [[0.25], [0.5], [1.0]]
 
 
-@pytest.mark.parametrize(("arguments", "message"), [(((X, Y), echo_model), "received a tuple first")])
+@pytest.mark.parametrize(("arguments", "message"), [(((X, Y), echo_model), "then the data; received a tuple")])
 def test_evaluate_takes_the_model_first(arguments, message):
     with pytest.raises(TypeError, match=message):
         Metrics().evaluate(*arguments)
