@@ -25,7 +25,7 @@ class Sample(NamedTuple):
     Attributes:
         y_true: its targets, without the axis of samples.
         y_pred: its outputs, without the axis of samples.
-        sample_weight: None, one number, or one per position.
+        sample_weight: None, one number, one per position, or one per position and column.
         mask: None, or Keras's mask: True where a position counts.
     """
 
@@ -77,7 +77,7 @@ class Layout:
         Args:
             y_true: (P,) or (P, C).
             y_pred: (P, C).
-            sample_weight: None or (P,).
+            sample_weight: None or (P,), or (P, C).
             mask: None or (P,).
         """
         start = sample = 0
@@ -95,7 +95,7 @@ class Layout:
 
     def _weight(self, weights: np.ndarray | None, sample: int, own: slice, positions: Shape) -> np.ndarray | None:
         if weights is None or self.sample_weight is None:
-            return None if weights is None else weights[own].reshape(positions)
+            return None if weights is None else weights[own].reshape(*positions, *weights.shape[1:])
         weight: np.ndarray = self.sample_weight[sample]
         return weight
 

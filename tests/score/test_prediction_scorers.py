@@ -336,3 +336,12 @@ def test_wrong_arguments(function, options, message):
 def test_a_function_that_no_metric_function_can_be_is_refused_at_once(function, message):
     with pytest.raises(ValueError, match=message):
         Metrics({"own": function})
+
+
+def test_weights_per_element_of_samples_of_several_lengths():
+    rng = np.random.default_rng(4)
+    parts = [(rng.random((2, length, 3)), rng.random((2, length, 3))) for length in (2, 4)]
+    batches = [{"y_true": y, "y_pred": y, "sample_weight": weight, "mask": None} for y, weight in parts]
+    found = list(Predictions.join(batches, has_columns=True).samples())
+    expected = [weight for _, weights in parts for weight in weights]
+    assert [sample.sample_weight.tolist() for sample in found] == [weight.tolist() for weight in expected]
