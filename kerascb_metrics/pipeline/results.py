@@ -9,6 +9,7 @@ from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
 from kerascb_metrics.collect.predictor import Predictor, problem_with
 from kerascb_metrics.history import ScoreHistory
+from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.options import Options
 from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.pipeline.fit_start import known_outputs
@@ -28,7 +29,9 @@ class Results:
     _recorder: Recorder
 
     def __repr__(self) -> str:
-        names = ", ".join(self.history or score_names(self._plan, self._outputs or ())) or "scores by output"
+        outputs = self._known_outputs
+        kinds = None if outputs is None else self._plan.known_kinds(outputs)
+        names = ", ".join(self.history or score_names(self._plan, self._outputs or (), kinds)) or "scores by output"
         return printable(f"Metrics({self._keys.prefix}…: {names}; {len(self.history.epochs)} epochs)")
 
     def __str__(self) -> str:
@@ -146,6 +149,11 @@ class Results:
     @property
     def _outputs(self) -> tuple[str, ...] | None:
         """The names of the model's outputs if there are several, () for one, None if they are not known."""
-        model = self.options.predicting(model_of(self))
-        outputs = None if model is None and self.options.model is not None else known_outputs(model)
+        outputs = self._known_outputs
         return None if outputs is None else outputs.names
+
+    @property
+    def _known_outputs(self) -> Outputs | None:
+        """The outputs of the model that is scored, if they are known."""
+        model = self.options.predicting(model_of(self))
+        return None if model is None and self.options.model is not None else known_outputs(model)

@@ -38,13 +38,16 @@ def run_settings(
     }
 
 
-def score_names(plan: Plan, outputs: Sequence[str] = (), kinds: Mapping[str | None, Kind] | None = None) -> list[str]:
+def score_names(
+    plan: Plan, outputs: Sequence[str] = (), kinds: Mapping[str | None, Kind | None] | None = None
+) -> list[str]:
     """Return the names of the scores of a `Plan`.
 
     Args:
         plan: the `Plan`.
         outputs: the names of the model's outputs if there are several.
-        kinds: output → its kind of task, of the outputs that have targets; None: not known, see `Scoring.names`.
+        kinds: output → its kind of task, or None if it is not known (see `Scoring.names`), of the outputs that have
+            targets; None: of all outputs, not known.
 
     >>> from kerascb_metrics.score.plan import Plan
     >>> score_names(Plan({"a": ["f1", "auc"], "b": "r2"}), ["a", "b"])
@@ -54,6 +57,7 @@ def score_names(plan: Plan, outputs: Sequence[str] = (), kinds: Mapping[str | No
     for output in (outputs or (None,)) if kinds is None else kinds:
         scoring = plan.scoring_of(output, outputs)
         if scoring is not None:
-            own = scoring.names if kinds is None else [score.name for score in scoring.for_kind(kinds[output])]
+            kind = None if kinds is None else kinds[output]
+            own = scoring.names if kind is None else [score.name for score in scoring.for_kind(kind)]
             names.extend(full_name(output, name) for name in own)
     return names

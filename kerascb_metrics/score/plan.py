@@ -280,6 +280,14 @@ class Plan:
             for name in (scoring.by_class if scoring is not None else ())
         }
 
+    def known_kinds(self, outputs: Outputs) -> dict[str | None, Kind | None]:
+        """Return output → its kind of task where the user or the loss is certain of it, else None.
+
+        Args:
+            outputs: the model's `Outputs`.
+        """
+        return {output: self._known_kind(output, outputs.loss_of(output)) for output in outputs.keys}
+
     def _known_kind(self, output: str | None, reading: LossReading) -> Kind | None:
         """The kind of task where the user or the loss is certain of it, else None."""
         task = self.task_of(output)

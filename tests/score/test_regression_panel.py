@@ -98,3 +98,12 @@ def test_two_metrics_may_share_a_fit_if_only_a_regression_would_collide():
     own, panel = Metrics({"mae": mae}, verbose=False), Metrics(verbose=False)
     echo_model().fit(x, y, validation_data=(x, y), verbose=0, callbacks=[own, panel])
     assert own.history["mae"] == [np.mean(y != (x[:, 0] > 0.5))]
+
+
+def test_the_repr_lists_the_scores_that_the_loss_tells():
+    metrics = Metrics()
+    assert "f1, precision" in repr(metrics)
+    metrics.set_model(echo_model(3, "mse"))
+    assert repr(metrics) == "Metrics(val_…: r2, mae, rmse; 0 epochs)"
+    metrics.set_model(echo_model(1))
+    assert "f1, precision" in repr(metrics)
