@@ -131,11 +131,15 @@ def test_copies_made_during_the_fit_have_no_hook(scored, copying):
 
 
 def test_the_model_does_not_keep_the_callback_alive(scored):
-    metrics = Metrics(verbose=False)
-    scored.model.fit(X, Y, validation_data=(X, Y), batch_size=8, verbose=0, callbacks=[metrics])
-    assert len(metrics.f1s) == 1
-    alive = weakref.ref(metrics)
-    del metrics
+    alive = fitted_with(scored.model)  # no frame that still runs may know the callback
     scored.model.history = None  # Keras's History holds the callback list
     gc.collect()
     assert alive() is None
+
+
+def fitted_with(model):
+    """Fit with a `Metrics`, and return a weak reference to it."""
+    metrics = Metrics(verbose=False)
+    model.fit(X, Y, validation_data=(X, Y), batch_size=8, verbose=0, callbacks=[metrics])
+    assert len(metrics.f1s) == 1
+    return weakref.ref(metrics)
