@@ -10,24 +10,25 @@ from kerascb_metrics import Metrics
 
 
 class EvaluateEvery(keras.callbacks.Callback):
-    """Scores given data every `every` training batches. The training itself is unchanged, to the last bit."""
+    """Scores given data every `batches` training batches. The fit itself is unchanged, to the last bit."""
 
-    def __init__(self, every, data, scoring=None):
+    def __init__(self, batches, data, scoring=None):
         super().__init__()
-        self.every, self.data, self.metrics = every, data, Metrics(scoring)
+        self.batches, self.data, self.metrics = batches, data, Metrics(scoring)
         self.history = []  # one dict per evaluation
-
-    def on_train_begin(self, logs=None):
-        self.history, self.trained, self.before_epoch = [], 0, 0
+        self.trained = 0  # batches of earlier epochs
 
     def on_train_batch_end(self, batch, logs=None):
-        # `batch` is counted from 0 in each epoch. With steps_per_execution above 1 it is the last one of an execution.
-        before, self.trained = self.trained, self.before_epoch + batch + 1
-        if self.trained // self.every > before // self.every:
-            self.history.append({"batch": self.trained, **self.metrics.evaluate(self.model, self.data)})
+        """Score the data if it is time."""
+        # `batch` is counted from 0 in each epoch. With steps_per_execution above 1 not every batch comes here.
+        trained = self.trained + batch + 1
+        last = self.history[-1]["batch"] if self.history else 0
+        if trained // self.batches > last // self.batches:
+            self.history.append({"batch": trained, **self.metrics.evaluate(self.model, self.data)})
 
     def on_epoch_end(self, epoch, logs=None):
-        self.before_epoch = self.trained
+        """Count the batches of the epoch."""
+        self.trained += self.params["steps"]
 
 
 keras.utils.set_random_seed(0)

@@ -1,7 +1,4 @@
-"""The recipe of examples/mid_epoch.py: `metrics.evaluate` every n batches, in the middle of an epoch of `fit`."""
-
-import ast
-from pathlib import Path
+"""`metrics.evaluate` in the middle of an epoch: right scores, and a training that is the same to the last bit."""
 
 import keras
 import numpy as np
@@ -9,115 +6,64 @@ import pytest
 from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics
-from tests.support.models import BACKEND, Batches, binary_rows
+from tests.support.arrays import assert_same
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "mid_epoch.py"
-X, Y = binary_rows(96, seed=1, logits=True)
-X_VAL, Y_VAL = binary_rows(40, seed=2, logits=True)
-BATCHES = [(X[start : start + 8], Y[start : start + 8, None]) for start in range(0, 96, 8)]  # 12 in each epoch
-
-
-def class_of_example():
-    """The callback alone: importing the example would run it."""
-    tree = ast.parse(EXAMPLE.read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    names = {"keras": keras, "Metrics": Metrics}
-    exec(compile(tree, str(EXAMPLE), "exec"), names)
-    return names["EvaluateEvery"]
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(96, 4)).astype("float32")
+Y = (X[:, 0] + RNG.normal(size=96) > 0).astype("int64")
+TEST = X[64:], Y[64:]
 
 
-EvaluateEvery = class_of_example()
+class EvaluateEvery(keras.callbacks.Callback):
+    def __init__(self, batches):
+        super().__init__()
+        self.batches, self.metrics, self.history, self.outputs = batches, Metrics(["f1", "auc"]), [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (batch + 1) % self.batches == 0:
+            self.history.append(self.metrics.evaluate(self.model, TEST))
+            self.outputs.append([keras.ops.convert_to_numpy(v) for v in self.model.trainable_variables])
 
 
-def build(**options):
-    """A model with everything that a pass could change: batch statistics, seeds, momentum, metrics."""
-    keras.utils.set_random_seed(5)
-    layers = [
-        keras.Input((1,)),
-        keras.layers.Dense(4, activation="tanh"),
-        keras.layers.BatchNormalization(),
-        keras.layers.Dropout(0.5),
-        keras.layers.Dense(1, activation="sigmoid"),
-    ]
-    model = keras.Sequential(layers)
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "binary_crossentropy", metrics=["accuracy"], **options)
+def model_of(layers):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((4,)), *layers(), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy")
     return model
 
 
-def generator():
-    while True:
-        yield from BATCHES
-
-
-ARRAYS = {"x": X, "y": Y, "batch_size": 8}
-SOURCES = {
-    "arrays": (ARRAYS, {}, [5, 10, 15, 20]),
-    "run eagerly": (ARRAYS, {"run_eagerly": True}, [5, 10, 15, 20]),
-    "PyDataset": ({"x": Batches(BATCHES), "shuffle": False}, {}, [5, 10, 15, 20]),
-    "generator": ({"x": generator, "steps_per_epoch": 12}, {}, [5, 10, 15, 20]),
+LAYERS = {
+    "dense": lambda: [keras.layers.Dense(5, "relu")],
+    "seeds and statistics": lambda: [keras.layers.Dropout(0.4, seed=1), keras.layers.BatchNormalization()],
 }
-if BACKEND != "torch":  # Keras on torch allows 1 only
-    SOURCES["steps_per_execution=3"] = (ARRAYS, {"steps_per_execution": 3}, [6, 12, 15, 21])
 
 
-class Weights(keras.callbacks.Callback):
-    """Keeps the weights after each batch."""
-
-    def on_train_begin(self, logs=None):
-        self.after, self.before_epoch = {}, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.last = self.before_epoch + batch + 1
-        self.after[self.last] = self.model.get_weights()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.before_epoch = self.last
+def trained(layers, callbacks):
+    model = model_of(LAYERS[layers])
+    run = model.fit(
+        X[:64], Y[:64], validation_data=TEST, batch_size=16, epochs=2, verbose=0, shuffle=True, callbacks=callbacks
+    )
+    return run.history, [keras.ops.convert_to_numpy(variable) for variable in model.variables]
 
 
-def train(source, options, callbacks):
-    """A new model after two epochs, its history, and all values of it and its optimizer."""
-    model = build(**options)
-    given = {name: value() if callable(value) else value for name, value in source.items()}
-    run = model.fit(**given, validation_data=(X_VAL, Y_VAL), epochs=2, verbose=0, callbacks=callbacks)
-    variables = [*model.variables, *model.optimizer.variables]
-    return model, run.history, [keras.ops.convert_to_numpy(variable) for variable in variables]
+@pytest.mark.parametrize(("layers", "beside"), [("dense", False), ("seeds and statistics", True)])
+def test_training_is_the_same_to_the_last_bit(layers, beside):
+    own = [Metrics(verbose=False)] if beside else []
+    history, variables = trained(layers, own)
+    seen, others = trained(layers, [EvaluateEvery(2), *own])
+    assert {name: seen[name] for name in history} == history
+    for one, two in zip(variables, others, strict=True):
+        assert np.array_equal(one, two)
 
 
-@pytest.mark.parametrize(("source", "options", "batches"), SOURCES.values(), ids=SOURCES)
-def test_scores_are_those_of_the_weights_and_the_fit_is_unchanged(source, options, batches):
-    _, plain, without = train(source, options, [])
-    every, weights = EvaluateEvery(5, (X_VAL, Y_VAL), ["f1", "auc"]), Weights()
-    model, history, values = train(source, options, [every, weights])
-
-    assert history == plain
-    assert len(values) == len(without)
-    for value, other in zip(values, without, strict=True):
-        np.testing.assert_array_equal(value, other)
-
-    assert [scores["batch"] for scores in every.history] == batches
-    for scores in every.history:
-        model.set_weights(weights.after[scores["batch"]])
-        outputs = model.predict(X_VAL, verbose=0)[:, 0]
-        assert scores["f1"] == sk.f1_score(Y_VAL, outputs > 0.5, zero_division=0.0)
-        assert scores["auc"] == pytest.approx(sk.roc_auc_score(Y_VAL, outputs), rel=0, abs=1e-12)
-
-
-@pytest.mark.parametrize("options", [{}, {"validation_data": (X_VAL, Y_VAL)}], ids=["own pass", "given data"])
-def test_with_metrics_in_the_same_fit(options):
-    """The same `Metrics` may serve both: `evaluate` does not touch its history."""
-    alone = Metrics(["f1", "auc"], verbose=False, **options)
-    train(ARRAYS, {}, [alone])
-    metrics, every = Metrics(["f1", "auc"], verbose=False, **options), EvaluateEvery(4, (X_VAL, Y_VAL))
-    every.metrics = metrics
-    train(ARRAYS, {}, [every, metrics])
-    assert dict(metrics.history) == dict(alone.history)
-    assert [scores["batch"] for scores in every.history] == [4, 8, 12, 16, 20, 24]
-    # After batch 12 and batch 24 an epoch ends.
-    assert [every.history[2]["f1"], every.history[5]["f1"]] == metrics.history["f1"]
-
-
-def test_another_fit_begins_a_new_history():
-    every = EvaluateEvery(6, (X_VAL, Y_VAL), "f1")
-    for _ in range(2):
-        train(ARRAYS, {}, [every])
-        assert [scores["batch"] for scores in every.history] == [6, 12, 18, 24]
+def test_the_scores_are_those_of_the_weights_at_that_batch():
+    every = EvaluateEvery(2)
+    trained("dense", [every])
+    assert len(every.history) == 4
+    replay = model_of(LAYERS["dense"])
+    for found, weights in zip(every.history, every.outputs, strict=True):
+        for variable, value in zip(replay.trainable_variables, weights, strict=True):
+            variable.assign(value)
+        p = replay.predict(TEST[0], verbose=0)[:, 0]
+        assert_same(found["auc"], sk.roc_auc_score(TEST[1], p), 1e-6)
+        assert_same(found["f1"], sk.f1_score(TEST[1], p > 0.5))
