@@ -15,20 +15,21 @@ class EvaluateEvery(keras.callbacks.Callback):
     def __init__(self, batches, data, scoring=None):
         super().__init__()
         self.batches, self.data, self.metrics = batches, data, Metrics(scoring)
+        self.history = []  # one dict per evaluation
 
     def on_train_begin(self, logs=None):
-        """Begin a new history: one dict per evaluation."""
+        """Begin a new history."""
         self.history, self.trained, self.before_epoch = [], 0, 0
 
     def on_train_batch_end(self, batch, logs=None):
         """Score the data if it is time."""
-        # `batch` is counted from 0 in each epoch. With steps_per_execution above 1 not every batch comes here.
+        # `batch` is counted from 0 in each epoch. With steps_per_execution above 1 it is the last one of an execution.
         before, self.trained = self.trained, self.before_epoch + batch + 1
         if self.trained // self.batches > before // self.batches:
             self.history.append({"batch": self.trained, **self.metrics.evaluate(self.model, self.data)})
 
     def on_epoch_end(self, epoch, logs=None):
-        """Note the batches so far: `params["steps"]` is None for data of unknown length."""
+        """Count the batches of the epoch."""
         self.before_epoch = self.trained
 
 

@@ -1,6 +1,7 @@
 """Which task fits rows that another one does not fit: errors name it. Each advice is tried on the rows first."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,8 @@ def advice(rows: Rows, loss: LossReading, kinds: Sequence[Kind], *, most: int = 
         given: a task that does not fit, whose other arguments are kept.
     """
     found: dict[Kind, str] = {}
+    if rows.mask is not None and not rows.mask.any():  # a trial that hides every row
+        rows = replace(rows, mask=None)
     for kind in kinds:
         if len(found) == most:
             break

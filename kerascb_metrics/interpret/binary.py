@@ -24,7 +24,7 @@ from kerascb_metrics.interpret.left_out import (
 )
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import Flat, flatten
-from kerascb_metrics.interpret.soft_targets import more_likely, most_likely
+from kerascb_metrics.interpret.soft_targets import are_soft, more_likely, most_likely
 from kerascb_metrics.interpret.targets import are_one_hot, binary_targets, one_hot_to_index
 from kerascb_metrics.interpret.task_arguments import (
     check_class_names,
@@ -80,6 +80,8 @@ class Binary:
         check_ignore_class("Binary", self.ignore_class, strings=True)
         check_soft_targets("Binary", self.soft_targets)
         copy_arguments(self, "class_names", "ignore_class")
+        if not isinstance(self.pos_label, str) and not is_finite_number(self.pos_label):
+            raise ValueError(f"Binary: pos_label must be one target value; received {self.pos_label!r}.")
         if self.threshold is not None and not is_finite_number(self.threshold):
             raise ValueError(
                 f"Binary: threshold must be one number; received {self.threshold!r}. For one threshold per label "
@@ -110,7 +112,7 @@ class Binary:
                 f"and targets {rows.y_true.shape}.",
                 "Give one target per row, or one per column.",
             )
-        values = ignored_values(self.ignore_class, loss)
+        values = ignored_values(self.ignore_class, loss, rows.y_true.dtype)
         self._refuse_ignored_classes(values)
         flat = without_ignored(flatten(rows, columns=2 if two_columns else 1), values)
         labels, flat = self._labels(flat)
@@ -153,6 +155,7 @@ class Binary:
     def _labels(self, flat: Flat) -> tuple[np.ndarray, Flat]:
         """Return the label of each row, and the rows, without those of weight zero that have none."""
         if self.soft_targets:
+            flat = without_weightless(flat, lambda y_true, weighted: are_soft(y_true))
             labels = most_likely(flat.y_true, "Binary") if flat.y_true.ndim == 2 else more_likely(flat.y_true, "Binary")
             return labels.astype(np.uint8), flat
         if flat.y_true.ndim == 2:

@@ -70,7 +70,7 @@ def refuse_single_class(*ignored: object) -> NoReturn:
     """
     raise DataError(
         f"Metrics: class {', '.join(map(repr, ignored))} is ignored, and the one class that is left cannot be scored. "
-        "Ignore a value that is not a class, such as ignore_class=-1, or leave the output out, as in scoring={…: None}."
+        "Ignore a value that is not a class, such as ignore_class=-1."
     )
 
 

@@ -9,10 +9,11 @@ from kerascb_metrics.interpret.advice import advice
 from kerascb_metrics.interpret.binary import Binary
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import KINDS, Kind
-from kerascb_metrics.interpret.left_out import Values, as_values, equal_any
+from kerascb_metrics.interpret.left_out import Values, as_values, equal_any, weightless_rows
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.multiclass import Multiclass
 from kerascb_metrics.interpret.multilabel import Multilabel
+from kerascb_metrics.interpret.positions import flatten
 from kerascb_metrics.interpret.regression import Regression
 from kerascb_metrics.interpret.soft_targets import look_soft
 from kerascb_metrics.interpret.targets import are_integral, are_zero_one
@@ -85,14 +86,27 @@ def _infer_from_values(rows: Rows, loss: LossReading, ignored: Values) -> Task:
 
 def _refuse_nan(rows: Rows, loss: LossReading) -> None:
     """Raise `DataError` for targets that are missing."""
-    missing = np.isnan(rows.y_true) if rows.y_true.dtype.kind == "f" else np.zeros(0, bool)
+    targets = _with_weight(rows)
+    missing = np.isnan(targets) if targets.dtype.kind == "f" else np.zeros(0, bool)
     if missing.any():
-        others = rows.y_true[~missing]
+        others = targets[~missing]
         kinds: Sequence[Kind] = _of_classes(rows) if are_integral(others) and len(others) else ()
         raise DataError(
             f"Metrics: {np.count_nonzero(missing)} of {missing.size} targets are NaN. "
             f"{advice(rows, loss, [*kinds, 'regression'])}"
         )
+
+
+def _with_weight(rows: Rows) -> np.ndarray:
+    """Return the targets without those of rows of weight zero, which may be anything."""
+    if rows.sample_weight is None:
+        return rows.y_true
+    try:
+        flat = flatten(rows, rows.columns)
+    except DataError:  # the task will say what is wrong
+        return rows.y_true
+    weightless = weightless_rows(flat)
+    return flat.y_true if weightless is None else flat.y_true[~weightless]
 
 
 def _refuse_shares(rows: Rows, loss: LossReading) -> None:

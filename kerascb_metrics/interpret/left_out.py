@@ -2,7 +2,7 @@
 
 import numbers
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -54,22 +54,21 @@ def as_values(ignore_class: IgnoreClass) -> Values:
     return tuple(value.item() if isinstance(value, np.generic) else value for value in given)
 
 
-def ignored_values(ignore_class: IgnoreClass, loss: LossReading) -> Values:
+def ignored_values(ignore_class: IgnoreClass, loss: LossReading, dtype: Any = None) -> Values:
     """Return the values that the task or the loss ignores.
+
+    Args:
+        ignore_class: the task's argument.
+        loss: what the compiled loss tells about the output.
+        dtype: the dtype of the targets: in half precision −999 may be −1000.
 
     >>> ignored_values([254, 255], LossReading(ignore_class=-1))
     (254, 255, -1)
     """
-    return (*as_values(ignore_class), *as_values(loss.ignore_class))
-
-
-def ignores_nan(values: Values) -> bool:
-    """Return whether NaN is one of the values.
-
-    >>> ignores_nan((0, float("nan"))), ignores_nan(("nan",))
-    (True, False)
-    """
-    return any(value != value for value in values)
+    values = (*as_values(ignore_class), *as_values(loss.ignore_class))
+    if getattr(dtype, "name", "") not in ("float16", "bfloat16"):
+        return values
+    return tuple(value if isinstance(value, str) else float(np.asarray(value, float).astype(dtype)) for value in values)
 
 
 def equal_any(y_true: np.ndarray, values: Values) -> npt.NDArray[np.bool_]:
@@ -87,34 +86,41 @@ def equal_any(y_true: np.ndarray, values: Values) -> npt.NDArray[np.bool_]:
     for value in values:
         if value != value:
             found |= np.isnan(y_true) if y_true.dtype.kind == "f" else False
+        elif isinstance(value, str) and not is_text:
+            raise DataError(
+                f"Metrics: ignore_class={value!r} is text, but the targets are numbers. Pass a number, as in "
+                "ignore_class=-1."
+            )
         elif isinstance(value, str) == is_text:
             found |= y_true == value
     return found
 
 
 def without_ignored(flat: Flat, values: Values) -> Flat:
-    """Return the rows whose target is not one of the values. One-hot rows are left out if all of them is NaN.
+    """Return the rows whose target is not one of the values.
+
+    One-hot rows are left out if all of their elements are such a value, 0 and 1 excepted.
 
     Args:
         flat: targets (P,), or one-hot rows (P, C).
         values: the values of `ignore_class`.
 
     Raises:
-        DataError: if a part of a one-hot row is NaN.
+        DataError: if only a part of a one-hot row is such a value.
     """
     if not values:
         return flat
     if flat.y_true.ndim == 1:
         return flat.keep(~equal_any(flat.y_true, values))
-    if not ignores_nan(values) or flat.y_true.dtype.kind != "f":
-        return flat
-    missing = np.isnan(flat.y_true)
+    markers = tuple(value for value in values if value not in (0, 1))
+    missing = equal_any(flat.y_true, markers)
     if (missing.any(axis=1) != missing.all(axis=1)).any():
+        shown = ", ".join("float('nan')" if value != value else repr(value) for value in markers)
         raise DataError(
-            "Metrics: a one-hot row of targets is partly NaN. Make the whole row NaN to leave it out; if each column "
-            "is a label by itself, pass task=Multilabel(ignore_class=float('nan'))."
+            f"Metrics: a one-hot row of targets is partly {shown}. Give the whole row that value to leave it out; if "
+            f"each column is a label by itself, pass task=Multilabel(ignore_class={shown})."
         )
-    return flat.keep(~missing.any(axis=1))
+    return flat.keep(np.asarray(~missing.any(axis=1)))
 
 
 # Called with some targets, and with those that have weight; returns for each of the first whether it is valid.

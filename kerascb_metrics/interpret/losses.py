@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerascb_metrics.collect.keras_internals import axis_of
 from kerascb_metrics.interpret.kinds import LossFamily
@@ -155,16 +156,22 @@ def _wraps_a_function(loss: keras.losses.Loss) -> bool:
 
 
 def _reading(name: str, family: LossFamily | None, options: dict[str, Any]) -> LossReading:
-    ignore_class = options["ignore_class"]
-    ignore_class = tuple(ignore_class) if isinstance(ignore_class, list) else ignore_class
-    if not all(map(_is_number, ignore_class if isinstance(ignore_class, tuple) else (ignore_class or 0,))):
+    ignore_class, from_logits = options["ignore_class"], options["from_logits"]
+    if ignore_class is False:  # a switch that is off
+        ignore_class = None
+    if isinstance(ignore_class, list | tuple | np.ndarray):
+        ignore_class = tuple(np.ravel(np.asarray(ignore_class, dtype=object)).tolist())
+    given = ignore_class if isinstance(ignore_class, tuple) else () if ignore_class is None else (ignore_class,)
+    if not all(map(_is_number, given)):
         return LossReading(name, problem=f"ignore_class of the loss {name} must be numbers; received {ignore_class!r}")
+    if np.ndim(from_logits):
+        return LossReading(name, problem=f"from_logits of the loss {name} must be True or False; received an array")
     axis = int(options["axis"]) if family == "categorical" else -1
-    return LossReading(name, family, bool(options["from_logits"]), ignore_class, axis=axis)
+    return LossReading(name, family, bool(from_logits), ignore_class, axis=axis)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real)  # NumPy's scalars too
+    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)  # NumPy's scalars too
 
 
 def _is_other(value: Any) -> bool:

@@ -23,7 +23,7 @@ from kerascb_metrics.interpret.left_out import (
 )
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import Flat, flatten
-from kerascb_metrics.interpret.soft_targets import most_likely
+from kerascb_metrics.interpret.soft_targets import are_soft, most_likely
 from kerascb_metrics.interpret.targets import are_one_hot, class_indices
 from kerascb_metrics.interpret.task_arguments import (
     check_class_names,
@@ -97,7 +97,7 @@ class Multiclass:
             )
         scale = scale_of("Multiclass", self.from_logits, loss)
         n_classes = rows.columns
-        values = ignored_values(self.ignore_class, loss)
+        values = ignored_values(self.ignore_class, loss, rows.y_true.dtype)
         flat = flatten(rows, columns=n_classes)
         classes = self._classes(n_classes)
         names = class_names_for(self.class_names, classes)
@@ -127,6 +127,7 @@ class Multiclass:
     def _indices(self, flat: Flat, classes: np.ndarray, ignored: Values) -> tuple[np.ndarray, Flat]:
         """Return the class index of each row, and the rows, without those that do not count."""
         if self.soft_targets:
+            flat = without_weightless(flat, lambda y_true, weighted: are_soft(y_true))
             y_true = most_likely(flat.y_true, "Multiclass")
             keep = ~equal_any(classes[y_true], ignored)
         else:

@@ -15,7 +15,7 @@ from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.left_out import IgnoreClass, as_values, check_ignore_class, ignored_values
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import flatten
-from kerascb_metrics.interpret.soft_targets import more_likely
+from kerascb_metrics.interpret.soft_targets import are_soft, more_likely
 from kerascb_metrics.interpret.targets import binary_targets
 from kerascb_metrics.interpret.task_arguments import (
     check_class_names,
@@ -99,8 +99,10 @@ class Multilabel:
         if flat.sample_weight is not None and flat.sample_weight.ndim == 1:
             check_sum(flat.sample_weight, times=n_labels)
         targets, outputs = flat.y_true.reshape(-1, n_labels), flat.y_pred.reshape(-1, n_labels)
-        elements = Elements.of(targets, outputs, flat.sample_weight, ignored_values(self.ignore_class, loss))
+        ignored = ignored_values(self.ignore_class, loss, rows.y_true.dtype)
+        elements = Elements.of(targets, outputs, flat.sample_weight, ignored)
         if self.soft_targets:
+            elements = elements.without_weightless(lambda y_true, weighted: are_soft(y_true))
             y_true = more_likely(elements.y_true, "Multilabel")
         else:
             elements = elements.without_weightless(_are_labels)

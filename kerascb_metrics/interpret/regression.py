@@ -68,7 +68,8 @@ class Regression:
         columns = rows.columns
         flat = flatten(rows, columns=columns, element_weights=True)
         y_true, y_pred = flat.y_true.reshape(-1, columns), flat.y_pred.reshape(-1, columns)
-        elements = Elements.of(y_true, y_pred, flat.sample_weight, ignored_values(self.ignore_class, loss))
+        ignored = ignored_values(self.ignore_class, loss, rows.y_true.dtype)
+        elements = Elements.of(y_true, y_pred, flat.sample_weight, ignored)
         elements = elements.without_weightless(lambda y_true, weighted: np.isfinite(y_true))
         if check_finite(elements.y_true)[1]:
             raise DataError(

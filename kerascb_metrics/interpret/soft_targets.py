@@ -57,6 +57,19 @@ def most_likely(y_true: np.ndarray, task: str) -> npt.NDArray[np.intp]:
     return np.asarray(y_true.argmax(axis=1))
 
 
+def are_soft(y_true: np.ndarray) -> npt.NDArray[np.bool_]:
+    """Return which targets (P,) are probabilities, or which rows (P, C) are probabilities that add up to 1.
+
+    >>> are_soft(np.array([0.3, -1.0])), are_soft(np.array([[0.3, 0.7], [-1.0, -1.0]]))
+    (array([ True, False]), array([ True, False]))
+    """
+    within = (y_true >= 0) & (y_true <= 1)
+    if y_true.ndim == 1:
+        return np.asarray(within)
+    sums = y_true.sum(axis=1, dtype=np.float64)
+    return np.asarray(within.all(axis=1) & (np.abs(sums - 1) <= _SLACK))
+
+
 def look_soft(y_true: np.ndarray) -> bool:
     """Return whether targets could be probabilities, some of them between 0 and 1. For messages only.
 

@@ -121,7 +121,7 @@ def _read(task: Any, rows: Predictions, loss: LossReading, scoring: Scoring, who
     if settled is not None:
         _refuse_unfit(settled, rows, loss)
         scoring.check(settled.kind, loss.name, by_element=is_by_element(settled, rows, loss))
-        read_rows(settled, rows, loss)
+        scoring.refuse_margins(read_rows(settled, rows, loss).labeling)
     return settled
 
 

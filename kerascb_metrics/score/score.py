@@ -68,6 +68,7 @@ class Score:
             task only) or "all".
         ranks_classes: called with a `Tally`; tells whether it ranks each class, so that the curves are kept.
         leaves_out: called with a `Tally` that it has a value for; says which classes that value leaves out, "" if none.
+        needs_proba: whether it needs probabilities, which margins are not.
         averages_precision: whether it asks the rankings for average precision, which the same sort can give.
         takes_elements: the kinds of task for which it can be computed from rows of which single elements are left out
             or weighted, although it needs rows.
@@ -83,6 +84,7 @@ class Score:
     ranks_classes: Callable[[Tally], bool] = _never
     leaves_out: Callable[[Tally], str] = _nothing
     averages_precision: bool = False
+    needs_proba: bool = False
     takes_elements: tuple[Kind, ...] = ()
 
     @property

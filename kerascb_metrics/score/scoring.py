@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.interpret.labeled_rows import Labeling
 from kerascb_metrics.score.panel import PANEL
 from kerascb_metrics.score.parse import parse_scoring
 from kerascb_metrics.score.recordable import recordable
@@ -150,6 +151,20 @@ class Scoring:
                 f"Metrics: {', '.join(whole)} of a {kind} task needs whole rows, but single elements of them are left "
                 "out or weighted. Leave it out of scoring=, as in "
                 f"scoring={[name for name in self.names if name not in whole] or self._instead(kind)!r}."
+            )
+
+    def refuse_margins(self, labeling: Labeling) -> None:
+        """Raise `ValueError` if a score needs probabilities, and the outputs are no such thing.
+
+        Args:
+            labeling: of a task that `check` accepts.
+        """
+        names = [score.name for score in self.for_kind(labeling.kind) if score.needs_proba]
+        if names and labeling.kind != "regression" and not labeling.has_proba:
+            raise ValueError(
+                f"Metrics: {', '.join(names)} needs probabilities, but the outputs are margins, or in units of their "
+                "own. Leave it out of scoring=, as in "
+                f"scoring={[name for name in self.names if name not in names] or self._instead(labeling.kind)!r}."
             )
 
     def _instead(self, kind: Kind) -> list[str]:

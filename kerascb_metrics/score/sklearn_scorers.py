@@ -57,6 +57,7 @@ def named_scorers(options: Options) -> Iterator[Score]:
             needs,
             takes_weight=takes_sample_weight(scorer),
             takes_elements=("regression",) if averages_columns(*of_labels(scorer)) else (),
+            needs_proba=needs_proba(scorer),
         )
 
 
@@ -72,6 +73,7 @@ def scorer_score(name: str, scorer: Any) -> Score:
         needs,
         takes_weight=takes_sample_weight(scorer),
         takes_elements=("regression",) if averages_columns(function, options) else (),
+        needs_proba=needs_proba(scorer),
     )
 
 
@@ -106,6 +108,15 @@ def run_scorer(scorer: Any, tally: Tally) -> Any:
     if weight is not None and takes_sample_weight(scorer) and "sample_weight" not in own:
         options["sample_weight"] = weights_for(inner, own, weight)
     return scorer(kind(exact, copies), None, y_true, **options)
+
+
+def needs_proba(scorer: Any) -> bool:
+    """Return whether a scorer calls its function with probabilities, and with nothing else.
+
+    >>> needs_proba(metrics.get_scorer("neg_log_loss")), needs_proba(metrics.get_scorer("roc_auc"))
+    (True, False)
+    """
+    return isinstance(scorer, SCORER_TYPE) and scorer._response_method in ("predict_proba", ("predict_proba",))
 
 
 def of_labels(scorer: Any) -> tuple[Any, dict[str, Any]]:

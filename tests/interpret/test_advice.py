@@ -133,6 +133,25 @@ def refusal(model, data, arguments):
     return None
 
 
+ARRAYS = ["missing labels", "missing binary targets", "missing class numbers", "missing numbers", "soft targets"]
+
+
+@pytest.mark.filterwarnings("ignore::kerascb_metrics.UndefinedScoreWarning")
+@pytest.mark.parametrize("case", [*ARRAYS, "three labels and one column", "classes numbered from 1"])
+def test_the_same_in_fit_where_arrays_are_read_before_training(case):
+    y_true, y_pred, loss, task = TASKS[case]
+    model = echo_model(y_pred.shape[1], loss)
+    arguments, messages = {"task": task}, []
+    for _ in range(2):
+        with pytest.raises(ValueError, match="Metrics: ") as caught:
+            model.fit(y_pred, y_true, validation_data=(y_pred, y_true), verbose=0, callbacks=[Metrics(**arguments)])
+        messages.append(str(caught.value))
+        arguments |= advised(messages[-1])
+        if refusal(model, (y_pred, y_true), arguments) is None:
+            break
+    assert len(messages) == 1, messages
+
+
 FUNCTIONS = ["ndcg_score", "log_loss", "roc_auc_score", "average_precision_score", "brier_score_loss", "hinge_loss"]
 MORE = ["label_ranking_loss", "label_ranking_average_precision_score", "coverage_error", "dcg_score"]
 

@@ -245,6 +245,14 @@ def test_a_loss_may_ignore_several_classes():
     assert tally.labels[0].tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("ignore_class", ["7", [7, "8"], {"a": 1}])
+def test_a_loss_may_ignore_an_array_of_classes():
+    assert read_loss(Own(np.array([7, 8]))).ignore_class == (7, 8)
+
+
+def test_a_switch_that_is_off_ignores_no_class():
+    assert read_loss(Own(False)).ignore_class is None
+
+
+@pytest.mark.parametrize("ignore_class", ["7", [7, "8"], {"a": 1}, True, [True, 2]])
 def test_a_loss_that_ignores_anything_else_cannot_be_read(ignore_class):
     assert "ignore_class of the loss Own must be numbers" in read_loss(Own(ignore_class)).problem

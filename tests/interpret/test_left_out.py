@@ -1,6 +1,7 @@
 """Targets that are left out: `ignore_class` of every task, elements of rows, weights per element, padding."""
 
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
 from sklearn import metrics as sk
@@ -197,7 +198,7 @@ def test_an_ignored_column_is_no_class_of_the_task():
 
 
 def test_a_one_hot_row_that_is_partly_nan_is_refused():
-    with pytest.raises(DataError, match=r"partly NaN.*task=Multilabel\(ignore_class=float\('nan'\)\)"):
+    with pytest.raises(DataError, match=r"partly float\('nan'\).*task=Multilabel\(ignore_class=float\('nan'\)\)"):
         read(Multiclass(ignore_class=NAN), [[0, NAN, 1], [1, 0, 0]], np.full((2, 3), 1 / 3))
 
 
@@ -321,3 +322,48 @@ def test_a_score_of_whole_predictions_takes_elements_too():
     y_true = np.where(MISSING, -1, labels()).astype("float32")
     metrics = Metrics([make_prediction_scorer(present)], task=Multilabel(ignore_class=-1), verbose=False)
     assert metrics.evaluate(echo_model(4), (PROBA, y_true)) == {"present": float((~MISSING).sum())}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("value", [-999, -999.9, 0.1])
+def test_values_are_rounded_as_the_targets_are(dtype, value):
+    """-999 is -1000 in bfloat16."""
+    y = np.linspace(1, 2, 6)
+    y[1:3] = value
+    y_true = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(y, dtype)))
+    y_true = y_true.astype(ml_dtypes.bfloat16) if dtype == "bfloat16" else y_true.astype(dtype)
+    tally = read(Regression(ignore_class=value), y_true, y)
+    assert len(tally) == 4
+
+
+@pytest.mark.parametrize("value", [-1, 255, NAN, [254, -1]])
+@pytest.mark.parametrize("soft", [False, True])
+def test_one_hot_rows_of_the_value_are_left_out(value, soft):
+    marker = value[0] if isinstance(value, list) else value
+    y_true = [[0, 0, 1], [marker] * 3, [1, 0, 0]]
+    task = Multiclass(ignore_class=value, soft_targets=soft)
+    assert read(task, y_true, np.full((3, 3), 1 / 3)).labels[0].tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("task", [Multiclass(ignore_class="0"), Binary(ignore_class="nan")])
+def test_text_among_numbers_is_refused(task):
+    with pytest.raises(DataError, match="is text, but the targets are numbers"):
+        read(task, [0, 1], np.full((2, 2), 0.5))
+
+
+@pytest.mark.parametrize(
+    ("task", "y_true", "y_pred"),
+    [
+        (Binary(soft_targets=True), [0.3, -1, 0.9], [0.1, 0.2, 0.3]),
+        (Multiclass(soft_targets=True), [[0.3, 0.7], [-1, -1], [0.9, 0.1]], np.full((3, 2), 0.5)),
+        (Multilabel(soft_targets=True), [[0.3, 0.7], [-1, -1], [0.9, 0.1]], np.full((3, 2), 0.5)),
+    ],
+)
+def test_soft_targets_of_weight_zero_may_be_anything(task, y_true, y_pred):
+    assert len(read(task, y_true, y_pred, sample_weight=[1, 0, 1])) == 2
+
+
+@pytest.mark.parametrize("task", [NAN, None, [1]])
+def test_a_positive_label_that_is_no_target_value_raises(task):
+    with pytest.raises(ValueError, match="pos_label must be one target value"):
+        Binary(pos_label=task)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from kerascb_metrics import Binary, DataError, Metrics, Multilabel, ScoringError
+from kerascb_metrics import Binary, DataError, Metrics, Multilabel
 from tests.support.arrays import assert_same, assessed, read
 from tests.support.models import echo_model
 
@@ -60,10 +60,21 @@ def test_without_a_threshold_the_error_names_it(task, y_true, y_pred, advice):
 
 
 @pytest.mark.parametrize("name", ["neg_log_loss", "neg_brier_score"])
-def test_scorers_of_probabilities_are_refused(name):
-    metrics = Metrics([name], task=Binary(threshold=0.0, from_logits=False), verbose=False)
-    with pytest.raises(ScoringError, match="predict_proba"):
-        metrics.evaluate(echo_model(), (COSINE[:, None], Y))
+@pytest.mark.parametrize(
+    ("task", "loss"),
+    [
+        (Binary(threshold=0.0, from_logits=False), "mse"),
+        (Binary(threshold=0.5, from_logits=False), "mse"),
+        ("binary", "hinge"),
+    ],
+)
+def test_scorers_of_probabilities_are_refused_before_training(task, loss, name):
+    began = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: began.append(epoch))
+    metrics, x = Metrics(["f1", name], task=task, verbose=False), COSINE[:, None]
+    with pytest.raises(ValueError, match=rf"{name} needs probabilities.*scoring=\['f1'\]"):
+        echo_model(1, loss).fit(x, Y, validation_data=(x, Y), verbose=0, callbacks=[watch, metrics])
+    assert not began
 
 
 def contrastive(y_true, y_pred):

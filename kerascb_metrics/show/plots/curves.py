@@ -142,7 +142,7 @@ class ThresholdDisplay:
             tps / positives,
             2 * tps / (tps + fps + positives),
             threshold=tally.own_threshold(name),
-            axis="threshold" if tally.scale == "margin" else f"threshold: probability of class {_short(tally, name)}",
+            axis=_threshold_axis(tally, name),
             title=title_of(output, number),
         )
 
@@ -288,6 +288,13 @@ def _recorded(
         if np.ndim(value) == 0 and not np.isnan(value):
             return value, [f"{score_name} {value:.3f}"]
     return None, []
+
+
+def _threshold_axis(tally: EpochRecord, name: str) -> str:
+    """Return what the thresholds of a class are; those of the class of low outputs are of the negated outputs."""
+    if tally.scale == "margin":
+        return "threshold of −output" if tally.inverted else "threshold"
+    return f"threshold: probability of class {_short(tally, name)}"
 
 
 def _ascending_counts(tally: EpochRecord, name: str) -> list[np.ndarray]:
