@@ -3,6 +3,8 @@
 python examples/mid_epoch.py
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -12,23 +14,23 @@ from kerascb_metrics import Metrics
 class EvaluateEvery(keras.callbacks.Callback):
     """Scores given data every `batches` training batches. The fit itself is unchanged, to the last bit."""
 
-    def __init__(self, batches, data, scoring=None):
+    def __init__(self, batches: int, data: Any, scoring: list[str] | None = None) -> None:
         super().__init__()
         self.batches, self.data, self.metrics = batches, data, Metrics(scoring)
-        self.history = []  # one dict per evaluation
+        self.history: list[dict[str, Any]] = []  # one per evaluation
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Begin a new history."""
         self.history, self.trained, self.before_epoch = [], 0, 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Score the data if it is time."""
         # `batch` is counted from 0 in each epoch. With steps_per_execution above 1 it is the last one of an execution.
         before, self.trained = self.trained, self.before_epoch + batch + 1
         if self.trained // self.batches > before // self.batches:
             self.history.append({"batch": self.trained, **self.metrics.evaluate(self.model, self.data)})
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Count the batches of the epoch."""
         self.before_epoch = self.trained
 
