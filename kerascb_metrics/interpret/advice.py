@@ -7,25 +7,16 @@ from typing import Any
 import numpy as np
 
 from kerascb_metrics.exceptions import DataError, MisfitError
-from kerascb_metrics.interpret.binary import Binary
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import CLASSIFICATION, Kind
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.losses import LossReading
-from kerascb_metrics.interpret.multiclass import Multiclass
-from kerascb_metrics.interpret.multilabel import Multilabel
 from kerascb_metrics.interpret.positions import flatten
-from kerascb_metrics.interpret.regression import Regression
 from kerascb_metrics.interpret.soft_targets import look_soft
 from kerascb_metrics.interpret.task_arguments import is_finite_number
+from kerascb_metrics.interpret.tasks import TASKS
 from kerascb_metrics.interpret.validation import SLACK, range_of
 
-_TASKS: dict[Kind, Any] = {
-    "binary": Binary,
-    "multiclass": Multiclass,
-    "multilabel": Multilabel,
-    "regression": Regression,
-}
 # Values that mark padding or missing targets in many data sets. Another value is never advised to be ignored.
 _MARKERS = (-1, -100, 255)
 
@@ -41,7 +32,7 @@ def read_rows(task: Any, rows: Rows, loss: LossReading) -> LabeledRows:
     Raises:
         DataError: if the rows do not fit the task.
 
-    >>> read_rows(Multiclass(), Rows(np.array([0, 1]), np.array([[0.2], [0.7]])), LossReading())
+    >>> read_rows(TASKS["multiclass"](), Rows(np.array([0, 1]), np.array([[0.2], [0.7]])), LossReading())
     Traceback (most recent call last):
         ...
     kerascb_metrics.exceptions.DataError: Metrics: a multiclass task needs ... Pass task='binary'.
@@ -75,7 +66,7 @@ def advice(rows: Rows, loss: LossReading, kinds: Sequence[Kind], *, most: int = 
             break
         for options in _options(kind, rows, loss, given):
             try:
-                _TASKS[kind](**options).read(rows, loss)
+                TASKS[kind](**options).read(rows, loss)
             except ValueError:
                 continue
             found[kind] = _shown(kind, options)
@@ -148,7 +139,7 @@ def _special(kind: Kind, rows: Rows, targets: np.ndarray) -> Iterator[dict[str, 
 def _shown(kind: Kind, options: dict[str, Any]) -> str:
     """Return a task as the user writes it."""
     shown = ", ".join(f"{name}={_value(value)}" for name, value in options.items())
-    task = f"{_TASKS[kind].__name__}({shown})" if shown else repr(kind)
+    task = f"{TASKS[kind].__name__}({shown})" if shown else repr(kind)
     return f"task={task}"
 
 

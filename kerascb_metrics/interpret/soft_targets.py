@@ -5,9 +5,7 @@ import numpy.typing as npt
 
 from kerascb_metrics._blocks import blocks
 from kerascb_metrics.exceptions import DataError
-
-# A sum of probabilities in bfloat16 may differ from 1 by this much.
-_SLACK = 0.02
+from kerascb_metrics.interpret.validation import BFLOAT16_SLACK
 
 
 def more_likely(y_true: np.ndarray, task: str) -> npt.NDArray[np.bool_]:
@@ -48,7 +46,7 @@ def most_likely(y_true: np.ndarray, task: str) -> npt.NDArray[np.intp]:
     _refuse_others(y_true, task)
     for block in blocks(y_true):
         sums = y_true[block].sum(axis=1, dtype=np.float64)
-        if not (np.abs(sums - 1) <= _SLACK).all():
+        if not (np.abs(sums - 1) <= BFLOAT16_SLACK).all():
             raise DataError(
                 f"Metrics: the targets of {task}(soft_targets=True) must add up to 1 in each row; received rows that "
                 f"add up to {sums.min():.4g} to {sums.max():.4g}. If each column is a label by itself, pass "
@@ -67,7 +65,7 @@ def are_soft(y_true: np.ndarray) -> npt.NDArray[np.bool_]:
     if y_true.ndim == 1:
         return np.asarray(within)
     sums = y_true.sum(axis=1, dtype=np.float64)
-    return np.asarray(within.all(axis=1) & (np.abs(sums - 1) <= _SLACK))
+    return np.asarray(within.all(axis=1) & (np.abs(sums - 1) <= BFLOAT16_SLACK))
 
 
 def look_soft(y_true: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ from kerascb_metrics.interpret.kinds import Scale
 # A mean of probabilities may be rounded to slightly more than 1.
 SLACK = 1e-6
 # The sum of two probabilities in bfloat16 may differ from 1 by this much.
-_BFLOAT16_SLACK = 0.02
+BFLOAT16_SLACK = 0.02
 
 
 def checked_outputs(outputs: np.ndarray, scale: Scale, task: str) -> tuple[np.ndarray, str | None]:
@@ -84,7 +84,7 @@ def check_two_shares(columns: np.ndarray) -> None:
     """
     for block in blocks(columns):
         sums = columns[block, 0] + columns[block, 1]
-        if len(sums) and not np.all(np.abs(sums - 1) <= _BFLOAT16_SLACK):
+        if len(sums) and not np.all(np.abs(sums - 1) <= BFLOAT16_SLACK):
             raise MisfitError(
                 "Metrics: two columns of probabilities must add up to 1, as those of softmax do; received rows that "
                 f"add up to {sums.min():.4g} to {sums.max():.4g}. A softmax makes them so."

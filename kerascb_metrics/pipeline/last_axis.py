@@ -8,7 +8,7 @@ from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.losses import LossReading
 
 # Families of losses whose outputs have one column per class.
-_OF_COLUMNS = ("categorical", "categorical_hinge", "crossentropy")
+OF_COLUMNS = ("categorical", "categorical_hinge", "crossentropy")
 
 
 def known_columns(
@@ -30,7 +30,7 @@ def known_columns(
         return None
     if axes[-1] is not None:
         return True if axes[0] is None and lengths_of(batches) == {(axes[-1],)} else None
-    wants_columns = getattr(task, "kind", None) in ("multiclass", "multilabel") or loss.family in _OF_COLUMNS
+    wants_columns = getattr(task, "kind", None) in ("multiclass", "multilabel") or loss.family in OF_COLUMNS
     # One target for several outputs of a row: they are columns, whatever the loss is.
     targets = [(batch["y_true"], batch["y_pred"]) for batch in batches]
     shared = any(y_true is not None and 0 < y_true.size < y_pred.size for y_true, y_pred in targets)

@@ -14,7 +14,7 @@ from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.interpret.regression import Regression
-from kerascb_metrics.pipeline.last_axis import known_columns
+from kerascb_metrics.pipeline.last_axis import OF_COLUMNS, known_columns
 from kerascb_metrics.pipeline.settling import is_by_element, refuse_element_weights
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.plan import Plan
@@ -22,9 +22,6 @@ from kerascb_metrics.score.scoring import Scoring
 
 # Output → its task.
 Tasks = dict[str | None, Any]
-
-# Families of losses whose outputs have one column per class.
-_OF_CLASSES = ("categorical", "categorical_hinge", "crossentropy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +137,7 @@ def _certain_task(task: Any, rows: Predictions, loss: LossReading) -> Any:
 
 def _refuse_unfit(task: Any, rows: Predictions, loss: LossReading) -> None:
     """Raise `DataError` if columns are classes by the loss, and the task would read each as a position."""
-    if task.kind == "binary" and loss.family in _OF_CLASSES and rows.columns > 2:
+    if task.kind == "binary" and loss.family in OF_COLUMNS and rows.columns > 2:
         raise DataError(
             f"Metrics: a binary task needs outputs with one or two columns; received outputs "
             f"{(None, *rows.y_pred.shape[1:])} and the loss {loss.name}, whose columns are classes. Pass "

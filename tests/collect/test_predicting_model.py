@@ -1,8 +1,6 @@
-"""`model=`: what predicts given data where the fitted model is a trainer around another model."""
+"""`model=` with the trainers that people write: distiller, autoencoder, two towers, encoder with a probe, GAN."""
 
 import contextlib
-import copy
-import pickle
 
 import keras
 import numpy as np
@@ -121,26 +119,6 @@ def test_the_scores_of_each_epoch_are_those_of_the_model(case):
     assert not np.array_equal(reference.outputs[0], reference.outputs[-1])  # the model was trained
 
 
-@pytest.mark.parametrize("case", ["distiller", "two_towers"])
-def test_training_is_the_same_without_the_callback(case):
-    weights = []
-    for with_metrics in (False, True):
-        keras.utils.set_random_seed(2)
-        trainer, predictor, (x, y), data, task = CASES[case]()
-        own = [Metrics(validation_data=data, model=predictor, task=task, verbose=False)] if with_metrics else []
-        trainer.fit(x, y, epochs=2, verbose=0, callbacks=own)
-        weights.append([keras.ops.convert_to_numpy(variable) for variable in trainer.weights])
-    for one, two in zip(*weights, strict=True):
-        assert np.array_equal(one, two)
-
-
-def test_the_loss_of_the_inner_model_is_read():
-    trainer, student, (x, y), data, _ = distiller()
-    metrics = Metrics(validation_data=data, model=student, verbose=False)
-    trainer.fit(x, y, verbose=0, callbacks=[metrics])
-    assert "loss sparse_categorical_crossentropy" in metrics.history.settings["task"]
-
-
 def test_a_trainer_without_a_call_is_scored_by_its_inner_model():
     class Gan(keras.Model):
         def __init__(self):
@@ -160,44 +138,6 @@ def test_a_trainer_without_a_call_is_scored_by_its_inner_model():
     gan.fit(x, verbose=0, callbacks=[metrics])
     assert_same(metrics.f1s, [sk.f1_score(data[1], x[:, 0] > 0.5)])
     assert gan.critic.counter.seen() == 0  # state is restored
-
-
-@pytest.mark.parametrize(("model", "received"), [("critic", "a str"), (keras.Model, "the class"), (3, "a int")])
-def test_anything_else_raises_in_the_constructor(model, received):
-    with pytest.raises(ValueError, match=f"Keras model or a function.*received {received}"):
-        Metrics(validation_data=(X, CLASSES), model=model)
-
-
-def test_a_model_needs_validation_data():
-    with pytest.raises(ValueError, match=r"needs validation_data="):
-        Metrics(model=echo_model())
-
-
-def test_a_function_that_returns_another_number_of_rows_is_an_error():
-    trainer, _, (x, y), data, _ = distiller()
-    metrics = Metrics(validation_data=data, model=lambda x: x[:-1], task=Multiclass(from_logits=True))
-    with pytest.raises(ValueError, match="rows"):
-        trainer.fit(x, y, verbose=0, callbacks=[metrics])
-
-
-def test_a_model_that_is_not_trained_here_is_a_warning():
-    trainer, _, (x, y), data, _ = distiller()
-    _, stranger, *_ = distiller()
-    metrics = Metrics(validation_data=data, model=stranger, verbose=False)
-    with pytest.warns(UserWarning, match="shares no weights with the model that fit"):
-        trainer.fit(x, y, verbose=0, callbacks=[metrics])
-
-
-def test_a_deep_copy_refers_to_the_same_model_and_a_pickle_to_none():
-    trainer, student, (x, y), data, _ = distiller()
-    metrics = Metrics(validation_data=data, model=student, verbose=False)
-    twin = copy.deepcopy(metrics)
-    trainer.fit(x, y, verbose=0, callbacks=[twin])
-    assert twin.options.model.model is student
-    from_pickle = pickle.loads(pickle.dumps(twin))
-    assert from_pickle.f1s == twin.f1s
-    with pytest.raises(ValueError, match="not part of a pickle"):
-        trainer.fit(x, y, verbose=0, callbacks=[from_pickle])
 
 
 def test_data_from_a_generator_and_names_of_outputs():
