@@ -54,7 +54,7 @@ def flatten(rows: Rows, columns: int, *, element_weights: bool = False) -> Flat:
     weight = weight.reshape(-1, columns) if per_element and weight is not None else weight
     flat = Flat(y_true, y_pred, None if weight is None else weight.astype(np.float64))
     mask = spread(rows.mask, shape, "the mask")
-    flat = flat if mask is None else flat.keep(mask.astype(bool))
+    flat = flat if mask is None else flat.keep(mask.astype(bool, copy=False))
     if flat.sample_weight is not None:
         _check_weights(flat.sample_weight)
     return flat

@@ -12,8 +12,8 @@ from keras import tree
 from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.pipeline.trial import Trial, refuse_untargeted
 
-# Stands for a number of rows that is not known; messages show None instead.
-_ANY = 99991
+# How many rows are tried where their number is not known: few, for a row may have millions of positions.
+_ROWS = 2
 # How many outputs are read at a time.
 _AT_ONCE = 1 << 20
 _SPARSE = "sparse_categorical_crossentropy"
@@ -80,7 +80,7 @@ def check_shapes(trial: Trial) -> None:
     for output, trained in zip(trial.outputs.keys, trial.outputs.trained, strict=True):
         axes = trial.outputs.axes_of(output, trial.structure)
         if axes and axes[-1] is not None and (trained or not trial.outputs.names):
-            _check_shape(trial, output, (_ANY, *(length or 1 for length in axes[1:])))
+            _check_shape(trial, output, (_ROWS, *(length or 1 for length in axes[1:])))
 
 
 def _check_shape(trial: Trial, output: str | None, shape: tuple[int, ...]) -> None:
@@ -99,7 +99,7 @@ def _check_shape(trial: Trial, output: str | None, shape: tuple[int, ...]) -> No
         except ValueError as error:
             errors.append(error)
     if len(errors) == len(layouts):
-        raise type(errors[-1])(str(errors[-1]).replace(f"({_ANY},", "(None,")) from None
+        raise type(errors[-1])(str(errors[-1]).replace(f"({_ROWS},", "(None,")) from None
 
 
 # Batches for a trial.

@@ -1,5 +1,6 @@
 """When a mistake is found: in the constructor, before training, or at the first validation batch."""
 
+import tracemalloc
 from dataclasses import dataclass, field
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 from keras import layers
 
 from kerascb_metrics import Binary, DataError, Metrics, Multiclass, Multilabel, Regression
+from kerascb_metrics.pipeline.fit_start import check_outputs
 from tests.support.models import Batches
 from tests.support.three_batches import (
     BCE,
@@ -261,3 +263,17 @@ def test_the_model_is_as_it_was(source):
     model.fit(P3, CLASSES, validation_data=(P3, CLASSES), epochs=2, verbose=0, callbacks=[metrics])
     assert len(metrics.f1s) == 2
     assert model.predict(P3, verbose=0).shape == (ROWS, 3)
+
+
+def test_the_shapes_of_large_images_are_checked_with_few_positions():
+    inputs = keras.Input((1024, 1024, 1))
+    model = keras.Model(inputs, layers.Activation("linear")(inputs))
+    model.compile(loss=BCE)
+    metrics = Metrics(memory="bounded", verbose=False)
+    tracemalloc.start()
+    try:
+        check_outputs(metrics._plan, model, metrics.options)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * 1024**2  # bytes; there are 1024**2 positions in a row
