@@ -72,7 +72,7 @@ tuner.search(
 print("units  learning rate  best F1  in epoch  its AUC")
 for units, learning_rate, history in hypermodel.trials:
     epoch, f1 = history.best("f1")
-    auc = history["auc"][history.index_of(epoch)]
+    auc = history.at(epoch)["auc"]
     print(f"{units:5d}{learning_rate:15.3f}{f1:9.4f}{epoch + 1:10d}{auc:9.4f}")
 
 (best,) = tuner.get_best_hyperparameters()

@@ -39,6 +39,7 @@ __all__ = [
     "Predictions",
     "Regression",
     "ScoreHistory",
+    "Scores",
     "ScoringError",
     "UndefinedScoreWarning",
     "__version__",
@@ -56,6 +57,7 @@ _MODULES = {
     "Predictions": "kerascb_metrics.predictions",
     "Regression": "kerascb_metrics.interpret.regression",
     "ScoreHistory": "kerascb_metrics.history",
+    "Scores": "kerascb_metrics.scores",
     "ScoringError": "kerascb_metrics.exceptions",
     "UndefinedScoreWarning": "kerascb_metrics.exceptions",
     "make_prediction_scorer": "kerascb_metrics.score.prediction_scorers",
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from kerascb_metrics.interpret.regression import Regression
     from kerascb_metrics.predictions import Predictions
     from kerascb_metrics.score.prediction_scorers import make_prediction_scorer
+    from kerascb_metrics.scores import Scores
 else:
     # Hidden from type checkers: a module with `__getattr__` would have every name that a user mistypes.
 

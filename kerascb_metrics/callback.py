@@ -70,7 +70,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             "raise" always raises; a number is recorded with one warning.
         memory: "exact" keeps the rows of a pass until it is scored. "bounded" keeps counts only: label scores are the
             same; ROC AUC and average precision are the middle of an interval that holds the exact value (see
-            `history.bounds`); `predictions` is None; scores that need the rows are refused. "auto" keeps up to 4 GiB of
+            `history.bounds`); `predictions` raises; scores that need the rows are refused. "auto" keeps up to 4 GiB of
             targets, outputs and weights. Beyond that it switches to counts with a warning, if no score needs the rows.
         log_file: a path such as "scores.jsonl". Each scored epoch is written to it, and is on the disk before the next
             one begins; `ScoreHistory.load` reads it. A fit that begins at a later epoch than 0 (`initial_epoch`,
@@ -170,7 +170,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._log: LogFile | None = None
         options = self.options
         self._recorder = Recorder(self._plan, options.use_sample_weight, options.error_score, self._print)
-        self.history.settings.update(options.run_settings())
+        self._recorder.run.settings.update(options.run_settings())
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or a pickle, holds the scores, but neither the model nor the other callbacks of a fit."""
@@ -223,13 +223,13 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._resume(epoch)  # not before: BackupAndRestore sets the first epoch in its on_train_begin
         if not self.uses_fit_validation:
             self._loop.refuse_open_epoch(epoch)
-        self._loop.begin_epoch(epoch, model_of(self), self.history.epochs)
+        self._loop.begin_epoch(epoch, model_of(self), self._recorder.run.epochs)
         if self.uses_fit_validation:
             validation_hook.install(self.model)
 
     def on_validation_begin(self) -> RowConsumer:
         """Return the consumer of the rows of fit's own pass, for the case that they are not kept."""
-        return self._begin(self._loop.epoch_of_pass(model_of(self), self.history.epochs), is_fit_pass=True)
+        return self._begin(self._loop.epoch_of_pass(model_of(self), self._recorder.run.epochs), is_fit_pass=True)
 
     def on_validation_pass(self, collect: Callable[[], Pass], logs: Mapping[str, float]) -> dict[str, float]:
         """Score and record the rows of fit's own pass; return what is added to its logs."""
@@ -252,8 +252,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         elif given is None and self._none_is_scored:
             self._loop.refuse_unscored(model_of(self))
         self._recorder.note(epoch, {key: value for key, value in logs.items() if key not in self._logged})
-        if self._log is not None and epoch in self.history.epochs[-1:]:
-            self._log.write(self.history)
+        if self._log is not None and epoch in self._recorder.run.epochs[-1:]:
+            self._log.write(self._recorder.run)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the model and the other callbacks as they were."""
@@ -284,11 +284,11 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
 
     @property
     def _none_is_scored(self) -> bool:
-        return len(self.history.epochs) == self._recorder.resumed_epochs
+        return len(self._recorder.run.epochs) == self._recorder.resumed_epochs
 
     def _resume(self, epoch: int | None) -> None:
         if self._log is not None:
-            self._recorder.continue_from(self._log.resume(epoch, self.history.settings))
+            self._recorder.continue_from(self._log.resume(epoch, self._recorder.run.settings))
 
     def _begin(self, epoch: int, *, is_fit_pass: bool = False) -> RowConsumer:
         self._recorder.begin(epoch, replace(loss_and_output_names(self._predicting), is_fit_pass=is_fit_pass))

@@ -25,6 +25,10 @@ class MisfitError(DataError):
         self.otherwise = otherwise
 
 
+class MissingRowsError(ValueError, AttributeError):
+    """The rows of a pass were not kept. An `AttributeError` too, so that `hasattr` and debuggers skip `predictions`."""
+
+
 class ScoringError(ValueError):
     """A score failed in a pass. The message contains its name, the epoch, the shapes and the original error."""
 

@@ -8,16 +8,20 @@ import numpy as np
 
 from kerascb_metrics.collect.batches import Pass
 from kerascb_metrics.collect.model_facts import ModelFacts
-from kerascb_metrics.exceptions import ScoringError
+from kerascb_metrics.exceptions import MissingRowsError, ScoringError
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.pipeline.epoch_result import Bounds, EpochResult, Shapes, score_output, widest
 from kerascb_metrics.pipeline.pass_reader import Reader, Reading
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.error_policy import ErrorPolicy
+from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.run_settings import score_names
 from kerascb_metrics.record.saved_run import SavedRun
 from kerascb_metrics.score.plan import Plan, full_name
 from kerascb_metrics.score.score import Value
+from kerascb_metrics.scores import Scores
+
+_ONLY_COUNTS = "counts were kept and no rows. Pass memory='exact' to Metrics to keep the rows of the last pass"
 
 
 class Recorder:
@@ -30,7 +34,8 @@ class Recorder:
         describe: called with a sentence for each output that says how it is read.
 
     Attributes:
-        history: the `ScoreHistory`.
+        run: the record.
+        history: the same as a `ScoreHistory`.
         reader: the `Reader`, which also counts rows that are not kept.
         troubles: the `ErrorPolicy`.
         resumed_epochs: how many epochs of the history are those of an earlier fit, from a log file.
@@ -39,28 +44,60 @@ class Recorder:
     def __init__(
         self, plan: Plan, use_sample_weight: bool, error_score: str | float, describe: Callable[[str], None]
     ) -> None:
-        self.history = ScoreHistory()
+        self.run = RunRecord()
+        self.history = ScoreHistory._of(self.run, self)
         self.troubles = ErrorPolicy(error_score)
         # Not a method of the recorder: that would be a reference circle, freed only by the garbage collector.
-        describe_output = partial(_describe_output, self.history, describe)
+        describe_output = partial(_describe_output, self.run, describe)
         self.reader = Reader(plan, use_sample_weight, describe_output, self.troubles.warn_once)
         self.resumed_epochs = 0
         self._plan, self._describe = plan, describe
         self._epoch = 0
+        self._epoch_of_rows: int | None = None
         self._keys: tuple[str, ...] = ()  # of what goes to `logs`, the same in every epoch
         self._shapes: dict[str | None, Shapes] = {}  # of the scores of each output
         self._width_described = False
         self._left_out_described: set[tuple[str | None, str]] = set()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, or what a pickle holds, has a history with the rows of the copy."""
+        vars(self).update(state)
+        self.history = ScoreHistory._of(self.run, self)
+
     @property
     def predictions(self) -> Predictions | dict[str, Predictions] | None:
-        """The last scored pass's `Predictions`, by output where there are several; None where rows are not kept."""
+        """The `Predictions` of the last pass that had rows, by output where there are several; None before.
+
+        Raises:
+            MissingRowsError: if that pass kept counts and no rows.
+        """
+        if self.reader.memory == "bounded" or (self._epoch_of_rows is not None and self.reader.predictions is None):
+            raise MissingRowsError(f"no predictions: {_ONLY_COUNTS}.")
         return self.reader.predictions
+
+    def rows_of(self, epoch: int) -> tuple[Any, str]:
+        """Return the rows of an epoch, by output where there are several, and why there are none.
+
+        Args:
+            epoch: one that was scored.
+
+        Returns:
+            The rows, or None; and the reason, for the case of None.
+        """
+        rows = self.reader.predictions
+        if epoch == self._epoch_of_rows:
+            return rows, _ONLY_COUNTS
+        kept = "" if rows is None else f", epoch {self._epoch_of_rows}"
+        return None, f"the rows of epoch {epoch} are gone, because only those of the last scored epoch are kept{kept}"
+
+    def scores_of_last_pass(self) -> Scores:
+        """Return the `Scores` of the last pass, with its rows if they were kept."""
+        return Scores(self.run.at("last"), *self.rows_of(self._epoch))
 
     def continue_from(self, run: SavedRun | None) -> None:
         """Begin the history with the epochs of an earlier fit; None: there are none."""
         if run is not None:
-            self.history.restore(run)
+            self.run.restore(run)
             self.resumed_epochs = len(run.epochs)
 
     def begin(self, epoch: int, facts: ModelFacts) -> None:
@@ -88,25 +125,26 @@ class Recorder:
         if self._keys:
             entries = {name: entries.get(name, float("nan")) for name in self._keys}
         self._keys = tuple(entries)
-        self.history.append(self._epoch, result.values, result.records, result.bounds)
+        self.run.append(self._epoch, result.values, result.records, result.bounds)
         self.troubles.report(result.undefined, result.unweighted, self._epoch)
         self.troubles.report_left_out(result.left_out, self._epoch)
         return entries
 
     def note(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Note what else was logged in an epoch, if it was scored."""
-        if epoch in self.history.epochs[-1:]:
-            self.history.logs[-1].update({str(key): float(value) for key, value in logs.items() if _is_number(value)})
+        if epoch in self.run.epochs[-1:]:
+            self.run.logs[-1].update({str(key): float(value) for key, value in logs.items() if _is_number(value)})
 
     def _scored(self, seen: Pass) -> EpochResult:
         readings = self.reader.read(seen.batches)
+        self._epoch_of_rows = self._epoch
         result = EpochResult()
         for output, reading in readings.items():
             result.add(output, self._scored_output(output, reading, seen.complete))
         self._describe_width(result.bounds)
         kinds = {output: reading.tally.kind for output, reading in readings.items()}
-        self.history.set_directions(self._plan.directions(self.reader.output_names, kinds))
-        self.history.settings["scoring"] = score_names(self._plan, self.reader.output_names, kinds)
+        self.run.set_directions(self._plan.directions(self.reader.output_names, kinds))
+        self.run.settings["scoring"] = score_names(self._plan, self.reader.output_names, kinds)
         return result
 
     def _scored_output(self, output: str | None, reading: Reading, complete: bool) -> EpochResult:
@@ -125,11 +163,11 @@ class Recorder:
         for name, which in left_out.items():
             if (output, name) not in self._left_out_described:
                 self._left_out_described.add((output, name))
-                _describe_output(self.history, self._describe, output, f"{name} {which.partition(':')[0]}.")
+                _describe_output(self.run, self._describe, output, f"{name} {which.partition(':')[0]}.")
 
     def _failed(self, value: float) -> EpochResult:
         """The result of a pass that could not be scored: the value in place of every score that is a number."""
-        values: dict[str, Value] = {name: value for name, past in self.history.items() if not np.ndim(past[-1])}
+        values: dict[str, Value] = {name: value for name, past in self.run.items() if not np.ndim(past[-1])}
         return EpochResult(values, dict.fromkeys(self._keys, value))
 
     def _describe_width(self, bounds: Bounds) -> None:
@@ -138,12 +176,12 @@ class Recorder:
             self._width_described = True
             self._describe(
                 f"{', '.join(known)}: midpoint of an interval that holds the exact value, see history.bounds. Width in "
-                f"epoch {self._epoch + 1}: at most {widest(known):.1e}."
+                f"epoch {self._epoch}: at most {widest(known):.1e}."
             )
 
     def _score_failed(self, name: str, error: Exception, shapes: str) -> float:
         named = ScoringError(
-            f"Metrics: the score {name!r} failed in epoch {self._epoch + 1} (counted from 1), on {shapes}: "
+            f"Metrics: the score {name!r} failed in epoch {self._epoch} (counted from 0), on {shapes}: "
             f"{type(error).__name__}: {error}"
         )
         named.__cause__ = error
@@ -151,15 +189,15 @@ class Recorder:
 
     def _settle(self, error: Exception) -> float:
         """Raise, or return what stands for the error; a first pass that cannot be scored at all always raises."""
-        first = len(self.history.epochs) == self.resumed_epochs
+        first = len(self.run.epochs) == self.resumed_epochs
         if first and not isinstance(error, ScoringError):
             raise error
         return self.troubles.settle(error, self._epoch, first)
 
 
-def _describe_output(history: ScoreHistory, describe: Callable[[str], None], output: str | None, sentence: str) -> None:
+def _describe_output(run: RunRecord, describe: Callable[[str], None], output: str | None, sentence: str) -> None:
     sentence = sentence if output is None else f"output {output!r}: {sentence}"
-    history.settings["task"] = " ".join(filter(None, [history.settings.get("task"), sentence]))
+    run.settings["task"] = " ".join(filter(None, [run.settings.get("task"), sentence]))
     describe(sentence)
 
 

@@ -130,12 +130,12 @@ class Reader(RowConsumer):
 
     def notify_kept(self, kept: bool) -> None:
         """Note whether the rows are kept, for the warning at the end of the pass."""
-        begun = f"epoch {self._epoch + 1}: the validation rows take more than memory='auto' keeps"
+        begun = f"epoch {self._epoch}: the validation rows take more than memory='auto' keeps"
         if not kept:
             self._warning = (
                 f"{begun}, so only counts were kept. Label scores stay exact; ROC AUC and average precision are the "
-                "midpoints of the intervals in `history.bounds`; `predictions` is None. Pass memory='exact' to keep "
-                "the rows, or memory='bounded' to keep counts without this warning."
+                "midpoints of the intervals in `history.bounds`; there are no `predictions`. Pass memory='exact' to "
+                "keep the rows, or memory='bounded' to keep counts without this warning."
             )
         elif self._why_kept:
             self._warning = f"{begun}, but were kept: {self._why_kept}."

@@ -1,22 +1,25 @@
 """What a user reads of a `Metrics`: its history, its lists, and how it prints."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from html import escape
 from typing import Any
 
 from kerascb_metrics.collect.given_data import GivenData
 from kerascb_metrics.collect.keras_internals import model_of
-from kerascb_metrics.collect.model_facts import loss_and_output_names
+from kerascb_metrics.collect.model_facts import ModelFacts, loss_and_output_names
 from kerascb_metrics.collect.predictor import Predictor, problem_with
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.options import Options
+from kerascb_metrics.pipeline.arrays_at_hand import data_of, pass_of_arrays, refuse_labels
 from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.pipeline.fit_start import known_outputs
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.run_settings import score_names
 from kerascb_metrics.score.plan import Plan
+from kerascb_metrics.scores import Scores
 from kerascb_metrics.show.tables import printable
 
 
@@ -47,7 +50,11 @@ class Results:
 
     @property
     def predictions(self) -> Predictions | dict[str, Predictions] | None:
-        """The `Predictions` of the last scored epoch, in a dict by output if there are several; None before."""
+        """The `Predictions` of the last scored epoch, in a dict by output if there are several; None before.
+
+        Raises:
+            MissingRowsError: a `ValueError`, with `memory="bounded"`, and if `memory="auto"` kept counts only.
+        """
         return self._recorder.predictions
 
     @property
@@ -98,9 +105,43 @@ class Results:
         """
         return self._keys.monitor(name, self._outputs)
 
+    def objective(self, name: str) -> Any:
+        """Return the objective of a KerasTuner search: the key of a score in `logs`, and its direction.
+
+        Args:
+            name: the score, without prefix.
+
+        Returns:
+            A `keras_tuner.Objective`, as in `RandomSearch(objective=metrics.objective("f1"), …)`.
+
+        Raises:
+            ImportError: without keras_tuner.
+            ValueError: as `monitor`.
+
+        >>> import pytest; keras_tuner = pytest.importorskip("keras_tuner")
+        >>> from kerascb_metrics import Metrics
+        >>> objective = Metrics().objective("f1")
+        >>> objective.name, objective.direction
+        ('val_f1', 'max')
+        """
+        monitored = self.monitor(name)
+        try:
+            import keras_tuner
+        except ImportError as error:
+            raise ImportError("Metrics.objective needs KerasTuner: pip install keras-tuner") from error
+        return keras_tuner.Objective(monitored["monitor"], monitored["mode"])
+
     def evaluate(
-        self, model: Any, data: Any, *, batch_size: int | None = None, steps: int | None = None
-    ) -> dict[str, Any]:
+        self,
+        model: Any,
+        x: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        data: Any = None,
+        batch_size: int | None = None,
+        steps: int | None = None,
+    ) -> Scores:
         """Score a model on other data, such as a test set, with the same scores.
 
         Other threads may predict with the model at the same time, but not train it; on JAX Keras allows neither. If
@@ -108,15 +149,19 @@ class Results:
 
         Args:
             model: a Keras model, compiled or not; or a function x → outputs, as the argument `model` of `Metrics`.
-            data: as `validation_data`.
+            x: inputs, with `y`; or, without it, data of any kind that `validation_data` of `Metrics` can be: `(x, y)`,
+                a dataset, a PyDataset, ….
+            y: targets.
+            sample_weight: weights; only with `y`.
+            data: another name of `x`, for data that contain the targets.
             batch_size: for arrays.
             steps: the number of batches to read from data without end.
 
         Returns:
-            A dict, name → float or array: the confusion matrix, or one value per class.
+            The `Scores`: a mapping, name → float or array, with reports and plots.
 
         Raises:
-            TypeError: if the first argument is neither a Keras model nor a function.
+            TypeError: if the first argument is neither a Keras model nor a function, or there are no data.
             CaptureError: if the model cannot predict the data.
             DataError: for targets, outputs or weights that cannot be scored.
             ScoringError: if a score fails.
@@ -125,17 +170,60 @@ class Results:
         >>> from kerascb_metrics import Metrics
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
         >>> x, y = np.array([[0.1], [0.8], [0.7]]), np.array([0, 1, 0])
-        >>> Metrics(["precision", "recall"]).evaluate(model, (x, y))
-        {'precision': 0.5, 'recall': 1.0}
+        >>> Metrics(["precision", "recall"]).evaluate(model, x, y)
+        Scores(precision=0.5000, recall=1.0000)
         """
         problem = problem_with(model)
         if problem is not None:
             raise TypeError(f"Metrics.evaluate takes a Keras model or a function, then the data; {problem}.")
+        given = GivenData(data_of(x, y, sample_weight, data), batch_size, steps)
         predicting = Predictor(model).keras_model
-        recorder = Recorder(self._plan, self.options.use_sample_weight, "raise", describe=lambda message: None)
+        recorder = self._recorder_of("Metrics.evaluate", self._plan)
         recorder.begin(0, loss_and_output_names(predicting))
-        recorder.record(lambda: GivenData(data, batch_size, steps).predict(predicting, recorder.reader))
-        return {name: values[0] for name, values in recorder.history.items()}
+        recorder.record(lambda: given.predict(predicting, recorder.reader))
+        return recorder.scores_of_last_pass()
+
+    def score(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Scores:
+        """Score arrays: outputs of a training loop of your own, of another library, or of a file.
+
+        No model is needed, and an earlier fit has no influence. Without a compiled loss the meaning of the outputs is
+        read from their shape and values; `task=` of `Metrics` tells it, such as `Binary(from_logits=True)`.
+
+        Args:
+            y_true: targets, (N, …): a NumPy array, a tensor of any framework, a list, or a column of pandas. With
+                several outputs a dict by output, as the other arguments.
+            y_pred: outputs, (N, …), as a model returns them: probabilities, logits or values; not labels.
+            sample_weight: None, or weights, as Keras takes them: (N,), or one per position.
+            mask: None, or (N, …) True where a position counts.
+
+        Returns:
+            The `Scores`: a mapping, name → float or array, with reports, plots, and the arrays as `predictions`.
+
+        Raises:
+            DataError: for arrays that do not fit each other, or cannot be scored.
+            ScoringError: if a score fails.
+            ValueError: if a score is not defined for the task.
+
+        >>> from kerascb_metrics import Metrics
+        >>> scores = Metrics(["f1", "auc"]).score(y_true=[0, 1, 1, 0], y_pred=[0.2, 0.9, 0.4, 0.6])
+        >>> scores
+        Scores(f1=0.5000, auc=0.7500)
+        >>> scores.predictions.y_true
+        array([0, 1, 1, 0])
+        """
+        seen = pass_of_arrays(y_true, y_pred, sample_weight, mask)
+        refuse_labels(seen, self._plan)
+        # The rows are there already, so there is nothing that memory="bounded" could save.
+        recorder = self._recorder_of("Metrics.score", replace(self._plan, memory="exact"))
+        recorder.begin(0, ModelFacts())
+        recorder.record(lambda: seen)
+        return recorder.scores_of_last_pass()
+
+    def _recorder_of(self, source: str, plan: Plan) -> Recorder:
+        """Return a recorder of a single pass that is not one of an epoch."""
+        recorder = Recorder(plan, self.options.use_sample_weight, "raise", describe=lambda message: None)
+        recorder.run.settings.update(self.options.run_settings(), source=source)
+        return recorder
 
     def _values(self, name: str) -> list[Any]:
         known: Iterable[str] = self.history or self._plan.directions(self._outputs or ())

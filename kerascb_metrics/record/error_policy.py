@@ -33,7 +33,7 @@ class ErrorPolicy:
         if self._error_score == "raise" or (self._error_score == "raise_first" and first):
             raise error
         value = float("nan") if self._error_score == "raise_first" else float(self._error_score)
-        self.warn_once(type(error).__name__, f"epoch {epoch + 1}: recorded {value}, because the pass failed: {error}")
+        self.warn_once(type(error).__name__, f"epoch {epoch}: recorded {value}, because the pass failed: {error}")
         return value
 
     def report(self, undefined: Mapping[str, str], unweighted: Sequence[str], epoch: int) -> None:
@@ -50,7 +50,7 @@ class ErrorPolicy:
             names = {cause: [name for name, of in news.items() if of == cause] for cause in news.values()}
             listed = "; ".join(f"{', '.join(names[cause])}: {cause}" for cause in names)
             _warn(
-                f"undefined in epoch {epoch + 1} (counted from 1): {listed}. Recorded as nan, or as `zero_division` "
+                f"undefined in epoch {epoch} (counted from 0): {listed}. Recorded as nan, or as `zero_division` "
                 "where scikit-learn does that. This warning appears once per fit for each score.",
                 UndefinedScoreWarning,
             )
@@ -71,7 +71,7 @@ class ErrorPolicy:
             self._warned.update(("left out", name) for name in news)
             listed = "; ".join(f"{name} {which}" for name, which in news.items())
             _warn(
-                f"epoch {epoch + 1} (counted from 1): {listed}. A class of no row, or of all rows, has no ROC curve. "
+                f"epoch {epoch} (counted from 0): {listed}. A class of no row, or of all rows, has no ROC curve. "
                 "This warning appears once per fit for each score.",
                 UndefinedScoreWarning,
             )

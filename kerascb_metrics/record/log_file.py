@@ -155,7 +155,7 @@ class LogFile:
             reason = str(error).removesuffix(".")
             self._warn(
                 "log_file",
-                f"cannot write {os.fspath(self.path)} after epoch {run.epochs[-1] + 1} (counted from 1): {reason}. "
+                f"cannot write {os.fspath(self.path)} after epoch {run.epochs[-1]} (counted from 0): {reason}. "
                 "Training continues. The scores are in metrics.history, and the missing epochs are added as soon as "
                 "the file can be written again. This warning appears once per fit.",
             )

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.saved_run import SavedRun, Tallies
 from kerascb_metrics.record.values import (
     Bounds,
@@ -20,6 +21,9 @@ from kerascb_metrics.record.values import (
     copied_pair,
     is_number,
 )
+
+# The setting that tells where rows came from that are not those of an epoch.
+SOURCE = "source"
 
 
 class RunRecord(Mapping[str, list[Any]]):
@@ -140,7 +144,7 @@ class RunRecord(Mapping[str, list[Any]]):
             ValueError: if the score has several values per epoch, no value at all, or no known direction.
         """
         index = self._index_of_best(name, mode)
-        return self.epochs[index], self[name][index]
+        return self._epochs[index], self[name][index]
 
     def _index_of_best(self, name: str, mode: Mode | None = None) -> int:
         values = self[name]
@@ -159,11 +163,41 @@ class RunRecord(Mapping[str, list[Any]]):
             raise ValueError(f"no epoch has a value for {name!r}: {values}")
         return -max(ranked)[1]
 
+    def at(self, epoch: Epoch) -> ResultRecord:
+        """Return the record of one epoch.
+
+        Args:
+            epoch: one of `epochs`; "last" or −1: the last one; "best": the best one of the first score that has a best.
+
+        Raises:
+            ValueError: if the epoch was not scored, or no score has a best.
+        """
+        index = self.index_of(epoch)
+        is_of_epoch = SOURCE not in self.settings
+        return ResultRecord(
+            self.values_at(index),
+            self.tallies[index],
+            self.intervals[index],
+            self.logs[index],
+            self.directions,
+            self.settings,
+            self._epochs[index] if is_of_epoch else None,
+        )
+
+    @classmethod
+    def of(cls, result: ResultRecord) -> Self:
+        """Return a run whose only epoch is a result; 0 if it is not one of an epoch."""
+        run = cls(result.directions)
+        run.settings.update(result.settings)
+        run.append(result.epoch or 0, result.values, result.tallies, result.bounds)
+        run.logs[-1].update(result.logs)
+        return run
+
     def tally(self, epoch: Epoch = -1, output: str | None = None) -> EpochRecord:
         """Return the counts and curves of a scored epoch: its report and its plots are made from them.
 
         Args:
-            epoch: one of `epochs`; −1: the last one; "best": the best one of the first score that has a best.
+            epoch: as in `at`.
             output: the name of the output if the model has several.
 
         Returns:
@@ -172,23 +206,13 @@ class RunRecord(Mapping[str, list[Any]]):
         Raises:
             ValueError: if the epoch was not scored, has no such output, or has no counts.
         """
-        index = self.index_of(epoch)
-        tallies = self.tallies[index]
-        if tallies and output not in tallies:
-            raise ValueError(f"output must be one of {', '.join(map(repr, tallies))}; received {output!r}.")
-        tally = tallies.get(output)
-        if tally is None:
-            raise ValueError(
-                f"epoch {self.epochs[index]} has no counts, so it has no plots and no classification report: its task "
-                "is a regression, or its scores are undefined."
-            )
-        return tally
+        return self.at(epoch).tally(output)
 
     def index_of(self, epoch: Epoch) -> int:
         """Return the index of a scored epoch in the lists.
 
         Args:
-            epoch: one of `epochs`; −1: the last one; "best": the best one of the first score that has a best.
+            epoch: as in `at`.
 
         Returns:
             The index, counted from 0.
@@ -199,9 +223,9 @@ class RunRecord(Mapping[str, list[Any]]):
         if epoch == "best":
             return self._index_of_best(self.headline)
         if isinstance(epoch, bool | np.bool_):  # equal to 1 and 0 for Python
-            raise ValueError(f"epoch must be one of {self.epochs}, -1 or 'best'; received {epoch!r}.")
-        if epoch == -1 and self.epochs:
-            return len(self.epochs) - 1
+            raise ValueError(f"epoch must be one of {self.epochs}, 'last' or 'best'; received {epoch!r}.")
+        if epoch in (-1, "last") and self._epochs:
+            return len(self._epochs) - 1
         if epoch not in self._epochs:
             raise ValueError(f"epoch {epoch!r} was not scored; the scored epochs are {self.epochs}.")
         return next(index for index, scored in enumerate(self._epochs) if scored == epoch)

@@ -14,8 +14,8 @@ Bounds: TypeAlias = tuple[Value, Value]
 Directions: TypeAlias = dict[str, bool | None]
 # The direction of a score, as Keras names it.
 Mode: TypeAlias = Literal["max", "min"]
-# A scored epoch, counted from 0; −1: the last one; "best": the best one of the first score that has a best.
-Epoch: TypeAlias = int | Literal["best"]
+# A scored epoch, counted from 0; "last" or −1: the last one; "best": the best one of the first score that has a best.
+Epoch: TypeAlias = int | Literal["best", "last"]
 
 
 def is_number(value: Value) -> TypeGuard[float]:

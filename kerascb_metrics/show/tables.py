@@ -75,12 +75,12 @@ def _cells(history: RunRecord, names: Sequence[str], best: int | None) -> list[l
     return [
         ["…"] * (len(names) + 1)
         if index is None
-        else [str(history.epochs[index]), *(_number(history[name][index]) for name in names)]
+        else [str(history.epochs[index]), *(number_text(history[name][index]) for name in names)]
         for index in _shown_indices(len(history.epochs), best)
     ]
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
     """Return a number with four decimals, or in scientific notation if it is very small or large."""
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 or not np.isfinite(value) else f"{value:.3e}"
 
@@ -88,7 +88,7 @@ def _number(value: float) -> str:
 def _notes(history: RunRecord, best: int | None, left_out: int) -> Iterator[str]:
     if best is not None:
         name = history.headline
-        yield f"* best {name}: {_number(history[name][best])} in epoch {history.epochs[best]}"
+        yield f"* best {name}: {number_text(history[name][best])} in epoch {history.epochs[best]}"
     if left_out:
         yield f"{left_out} more scores: .to_frame() has all"
 

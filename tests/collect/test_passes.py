@@ -102,7 +102,7 @@ class StopsEvaluating(keras.callbacks.Callback):
 def test_stop_evaluating_scores_nothing_of_that_pass():
     """A part of the rows is not the whole: nan, with a warning; the passes before and after are complete."""
     metrics = Metrics(verbose=False)
-    with pytest.warns(UndefinedScoreWarning, match="epoch 2 .*cut short by stop_evaluating") as warned:
+    with pytest.warns(UndefinedScoreWarning, match="epoch 1 .*cut short by stop_evaluating") as warned:
         seen = fit(metrics, (X, Y), callbacks=[StopsEvaluating()], epochs=3, validation_batch_size=4)
     assert len(ours(warned)) == 1
     assert [len(predictions) for predictions in seen] == [20, 8, 20]
@@ -154,7 +154,7 @@ def test_given_data_that_is_empty_in_one_epoch(error_score):
     """As in any pass that fails: nan, or the number of `error_score`, with one warning; the others are complete."""
     data = Changing([20, 0, 20])
     metrics = Metrics(verbose=False, validation_data=data, error_score=error_score)
-    with pytest.warns(UserWarning, match="epoch 2: recorded") as warned:
+    with pytest.warns(UserWarning, match="epoch 1: recorded") as warned:
         fit(metrics, callbacks=[data.follow()], epochs=3)
     assert len(ours(warned)) == 1
     assert metrics.history.epochs == [0, 1, 2]

@@ -91,7 +91,7 @@ def without_weights(names):
 
 def test_a_scorer_that_fails_raises_with_its_name_epoch_and_shapes():
     model, x, y, _ = multiclass()
-    with pytest.raises(ValueError, match=r"score 'roc_auc' failed in epoch 1 .*targets \(80,\) and outputs \(80, 4\)"):
+    with pytest.raises(ValueError, match=r"score 'roc_auc' failed in epoch 0 .*targets \(80,\) and outputs \(80, 4\)"):
         model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[Metrics("roc_auc")])
 
 

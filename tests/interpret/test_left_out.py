@@ -321,7 +321,7 @@ def test_a_score_of_whole_predictions_takes_elements_too():
 
     y_true = np.where(MISSING, -1, labels()).astype("float32")
     metrics = Metrics([make_prediction_scorer(present)], task=Multilabel(ignore_class=-1), verbose=False)
-    assert metrics.evaluate(echo_model(4), (PROBA, y_true)) == {"present": float((~MISSING).sum())}
+    assert dict(metrics.evaluate(echo_model(4), (PROBA, y_true))) == {"present": float((~MISSING).sum())}
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

@@ -76,11 +76,12 @@ def test_a_binary_fit_by_counts(task, weighted):
     history = ScoreHistory(bounded.history.directions)
     for epoch, place in ((0, 0), (1, 1)):
         values = {name: bounded.history[f"b_{name}"][place] for name in BOUNDED}
-        own = {name.removeprefix("b_"): pair for name, pair in bounded.history.intervals[place].items()}
+        own = {name.removeprefix("b_"): pair for name, pair in bounded.history._run.intervals[place].items()}
         history.append(epoch, values, None, own)
     assert_alike(exact.history, history)
     assert run.history["val_b_auc"] == bounded.history["b_auc"]
-    assert bounded.predictions is None
+    with pytest.raises(ValueError, match="memory='exact'"):
+        _ = bounded.predictions
     assert len(exact.predictions) == len(Y)
     assert exact.history.bounds == {}
     assert bounded.history.report() == exact.history.report()
@@ -231,10 +232,11 @@ def test_auto_changes_over_past_the_limit_and_says_so():
     model = echo_model()
     fit(model, [exact], (X, Y))
     with pytest.warns(
-        UserWarning, match=r"epoch 1.*more than memory='auto' keeps, so only counts were kept.*memory='exact'"
+        UserWarning, match=r"epoch 0.*more than memory='auto' keeps, so only counts were kept.*memory='exact'"
     ):
         fit(model, [auto], (X, Y), epochs=2)
-    assert auto.predictions is None
+    with pytest.raises(ValueError, match="memory='exact'"):
+        _ = auto.predictions
     assert len(auto.history.bounds["auc"]) == 2
     for place in (0, 1):
         low, high = auto.history.bounds["auc"][place]
@@ -349,7 +351,7 @@ def test_how_wide_is_told_once(capsys):
     fit(echo_model(), [Metrics(memory="bounded", verbose=True)], (X, Y), epochs=2)
     told = capsys.readouterr().out
     assert (
-        told.count("auc: midpoint of an interval that holds the exact value, see history.bounds. Width in epoch 1") == 1
+        told.count("auc: midpoint of an interval that holds the exact value, see history.bounds. Width in epoch 0") == 1
     )
 
 

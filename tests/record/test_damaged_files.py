@@ -13,7 +13,7 @@ from kerascb_metrics.record.log_file import LogFile
 from tests.support.saved_histories import BINARY, PB, YB, recorded
 
 HEADER = {"format": "kerascb_metrics.ScoreHistory", "version": 1, "settings": {}, "directions": {}}
-EPOCH = json.loads(jsonl_of(recorded(BINARY, epochs=[0])).splitlines()[1])
+EPOCH = json.loads(jsonl_of(recorded(BINARY, epochs=[0])._run).splitlines()[1])
 TALLY = EPOCH["tallies"][0]
 HUGE = 10**18
 
@@ -298,13 +298,13 @@ def test_file_can_be_read_while_it_is_written(tmp_path):
     """A reader that sees an incomplete line gets the epochs before it, and a warning."""
     path, history = tmp_path / "scores.jsonl", recorded(BINARY, epochs=(0, 1))
     log = LogFile(path, pytest.fail)
-    log.write(history)
+    log.write(history._run)
     whole = path.read_bytes()
     path.write_bytes(whole + lines(with_(EPOCH, epoch=2)).encode()[:50])
     with pytest.warns(UserWarning, match=r"the last line is damaged.*scores\.jsonl, line 4"):
         assert ScoreHistory.load(path).epochs == [0, 1]
     path.write_bytes(whole)
-    log.write(history)
+    log.write(history._run)
     assert ScoreHistory.load(path).epochs == [0, 1]
 
 
@@ -318,7 +318,7 @@ def test_nothing_is_executed(tmp_path, monkeypatch):
 
 # Damage at any byte.
 
-WHOLE = jsonl_of(recorded((None, Binary(), YB[:6], PB[:6], {"scoring": ["f1", "confusion"]}), epochs=range(3)))
+WHOLE = jsonl_of(recorded((None, Binary(), YB[:6], PB[:6], {"scoring": ["f1", "confusion"]}), epochs=range(3))._run)
 ENDS = [index for index, byte in enumerate(WHOLE) if byte == ord("\n")]
 
 

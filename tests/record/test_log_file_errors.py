@@ -82,7 +82,7 @@ def test_full_disk_gives_one_warning_and_loses_no_epoch(model, path, monkeypatch
     with pytest.warns(UserWarning, match="cannot write") as warned:
         fit(model, metrics, [looks], epochs=5)
     assert len(ours(warned)) == 1
-    assert re.search(r"cannot write .*scores\.jsonl after epoch 1 .*No space left", str(ours(warned)[0].message))
+    assert re.search(r"cannot write .*scores\.jsonl after epoch 0 .*No space left", str(ours(warned)[0].message))
     assert contents == [False, False, [0, 1], [0, 1], [0, 1]]
     assert metrics.history.epochs == on_file(path) == [0, 1, 2, 3, 4]
     assert os.listdir(path.parent) == ["scores.jsonl"]
@@ -101,7 +101,7 @@ def test_incomplete_line_on_a_full_disk_is_removed(model, path):
 
     sizes: list = []
     try:
-        with pytest.warns(UserWarning, match=r"cannot write .* after epoch 2 .*File too large"):
+        with pytest.warns(UserWarning, match=r"cannot write .* after epoch 1 .*File too large"):
             fit(model, binary(log_file=path), [Look(limit)], epochs=3)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -121,7 +121,7 @@ def test_directory_that_disappears_for_a_while(model, tmp_path):
             path.parent.mkdir()
 
     metrics = binary(log_file=path)
-    with pytest.warns(UserWarning, match=r"cannot write .*scores\.jsonl after epoch 2 .*no such directory") as warned:
+    with pytest.warns(UserWarning, match=r"cannot write .*scores\.jsonl after epoch 1 .*no such directory") as warned:
         fit(model, metrics, [Look(change)], epochs=3)
     assert len(ours(warned)) == 1
     assert_same_history(ScoreHistory.load(path), metrics.history)

@@ -133,7 +133,7 @@ SOME = st.sampled_from(
 @given(st.lists(SOME | st.floats(), min_size=1, max_size=6), st.sampled_from(["max", "min"]))
 def test_best_is_the_first_of_the_best_numbers(values, mode):
     made = history(f1=values)
-    made.set_directions({"f1": mode == "max"})
+    made._run.set_directions({"f1": mode == "max"})
     numbers = [float(value) for value in values if value == value]
     if not numbers:
         with pytest.raises(ValueError, match="no epoch has a value for 'f1'"):
@@ -165,11 +165,11 @@ def test_true_and_false_are_not_epochs(epoch):
     for each in (0, 1):
         made.append(each, {"f1": 0.5})
     for ask in (made.index_of, made.tally, made.report):
-        with pytest.raises(ValueError, match=rf"epoch must be one of \[0, 1\], -1 or 'best'; received .*{epoch}"):
+        with pytest.raises(ValueError, match=rf"epoch must be one of \[0, 1\], 'last' or 'best'; received .*{epoch}"):
             ask(epoch)
 
 
-@pytest.mark.parametrize("epoch", [-2, -3, np.int64(-2), 1, 3, 0.5, None, "last", "0", (), NAN])
+@pytest.mark.parametrize("epoch", [-2, -3, np.int64(-2), 1, 3, 0.5, None, "first", "0", (), NAN])
 def test_index_of_an_epoch_that_was_not_scored(epoch):
     with pytest.raises(ValueError, match=r"was not scored; the scored epochs are \[0, 2, 4\]"):
         history(f1=[0.5, 0.75, 0.6]).index_of(epoch)
@@ -271,7 +271,7 @@ def test_cells_of_a_renamed_matrix():
 )
 def test_an_error_is_recorded_with_one_warning(error_score, first, recorded):
     policy = ErrorPolicy(error_score)
-    with pytest.warns(UserWarning, match=r"Metrics: epoch 4: recorded .*: no luck"):
+    with pytest.warns(UserWarning, match=r"Metrics: epoch 3: recorded .*: no luck"):
         np.testing.assert_equal(policy.settle(ScoringError("no luck"), 3, first), recorded)
     np.testing.assert_equal(policy.settle(ScoringError("again"), 4, False), recorded)  # warnings are errors here
 
@@ -289,9 +289,9 @@ def test_one_warning_per_fit_for_each_undefined_score():
     with pytest.warns(UndefinedScoreWarning) as warned:
         policy.report({"f1": "no luck", "recall": "no luck", "auc": "one class"}, [], 0)
     assert len(warned) == 1
-    assert "epoch 1 (counted from 1): f1, recall: no luck; auc: one class" in str(warned[0].message)
+    assert "epoch 0 (counted from 0): f1, recall: no luck; auc: one class" in str(warned[0].message)
     policy.report({"f1": "no luck", "auc": "another cause"}, [], 1)  # warned about already
-    with pytest.warns(UndefinedScoreWarning, match=r"epoch 3 .*: kappa: no luck") as warned:
+    with pytest.warns(UndefinedScoreWarning, match=r"epoch 2 .*: kappa: no luck") as warned:
         policy.report({"f1": "no luck", "kappa": "no luck"}, [], 2)
     assert "f1" not in str(warned[0].message)
     with pytest.warns(UndefinedScoreWarning, match="f1"):  # another fit

@@ -91,7 +91,7 @@ def form(value):
 def of_history(history):
     parts = ("epochs", "logs", "tallies", "intervals", "directions")
     return {
-        **{part: form(getattr(history, part)) for part in parts},
+        **{part: form(getattr(history._run, part)) for part in parts},
         "scores": form(dict(history)),
         "settings": [(name, repr(value)) for name, value in history.settings.items()],
     }
@@ -116,7 +116,7 @@ WRONG = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 def refused(history):
     """The texts that JSON cannot hold, and the names of numbers that no float is equal to: an error must name one."""
-    bounds = [item for of_epoch in history.intervals for item in of_epoch.items()]
+    bounds = [item for of_epoch in history._run.intervals for item in of_epoch.items()]
     halves = [text for text in texts_in(history) if WRONG.search(text)]
     return halves + inexact_names([*history.items(), *logs_of(history), *bounds])
 
@@ -167,14 +167,14 @@ def test_log_file_is_resumed_unchanged(history):
         written.settings.update(history.settings)
         for index, epoch in enumerate(history.epochs):
             scores = {name: past[index] for name, past in history.items()}
-            written.append(epoch, scores, history.tallies[index], history.intervals[index])
+            written.append(epoch, scores, history.tallies[index], history._run.intervals[index])
             written.logs[-1].update(history.logs[index])
-            log.write(written)
+            log.write(written._run)
         resumed, saved = ScoreHistory(), LogFile(path, pytest.fail).resume(None, settings=history.settings)
         assert (saved is None) == (not history.epochs)
         if history.epochs:
             assert len(saved.epochs) == len(history.epochs)
-            resumed.restore(saved)
+            resumed._run.restore(saved)
             assert of_history(resumed) == of_history(written)
 
 

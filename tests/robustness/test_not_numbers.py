@@ -70,7 +70,7 @@ def test_one_epoch_that_is_not_finite(spoiled, cause, failed, error_score, given
     with pytest.warns(UserWarning, match="Metrics: ") as warned:
         metrics, logged = fit(Turning(**spoiled), given, error_score=error_score)
     (warning,) = ours(warned)
-    assert "epoch 2" in str(warning.message)
+    assert "epoch 1" in str(warning.message)
     assert cause in str(warning.message)
     value = error_score if failed and error_score == 0.25 else np.nan
     expected = sk.f1_score(Y, X[:, 0] > 0.5)
@@ -87,7 +87,7 @@ def test_one_epoch_that_is_not_finite_raises_if_asked_to(given):
 
 def test_one_epoch_of_one_class():
     """Undefined scores are nan in that epoch, with one warning; the others have scikit-learn's value."""
-    with pytest.warns(UserWarning, match=r"epoch 2.*auc: no true label of class 0") as warned:
+    with pytest.warns(UserWarning, match=r"epoch 1.*auc: no true label of class 0") as warned:
         metrics, _ = fit(Turning(y=ONES), given=False)
     assert len(ours(warned)) == 1
     assert np.isnan(metrics.auc).tolist() == [False, True, False]
@@ -106,8 +106,8 @@ def test_one_epoch_without_one_of_three_classes():
     data, metrics, model = Missing(), Metrics(verbose=False), echo_model(3, "sparse_categorical_crossentropy", **JIT)
     callbacks = [data.follow(), metrics]
     with (
-        pytest.warns(UserWarning, match=r"epoch 2 .*recall: class 2 is not the true label"),
-        pytest.warns(UserWarning, match=r"epoch 2 .*: auc averages over 2 of 3 classes: no row has '2'"),
+        pytest.warns(UserWarning, match=r"epoch 1 .*recall: class 2 is not the true label"),
+        pytest.warns(UserWarning, match=r"epoch 1 .*: auc averages over 2 of 3 classes: no row has '2'"),
     ):
         model.fit(outputs, y[:, None], epochs=3, validation_data=data, verbose=0, callbacks=callbacks)
     areas = [sk.roc_auc_score(np.where(y == 2, 1, y) == k, outputs[:, k]) for k in (0, 1)]

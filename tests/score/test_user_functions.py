@@ -73,14 +73,14 @@ def fit(metrics, epochs=2):
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_no_number_is_an_error_of_the_score(name, wrapped):
     own = make_scorer(returning(WRONG[name])) if wrapped else returning(WRONG[name])
-    with pytest.raises(ScoringError, match="the score 'own' failed in epoch 1"):
+    with pytest.raises(ScoringError, match="the score 'own' failed in epoch 0"):
         Metrics({"own": own}).evaluate(shared_echo_model(), DATA)
 
 
 def test_every_one_of_them_is_recorded_as_error_score_says():
     scoring = {f"own {place}": returning(value) for place, value in enumerate(WRONG.values())} | {"f1": "f1"}
     metrics = Metrics(scoring, error_score=-1.0, verbose=False)
-    with pytest.warns(UserWarning, match=r"recorded -1.0.*the score 'own 0' failed in epoch 1"):
+    with pytest.warns(UserWarning, match=r"recorded -1.0.*the score 'own 0' failed in epoch 0"):
         logs = fit(metrics)
     for place in range(len(WRONG)):
         assert logs[f"val_own {place}"] == metrics.history[f"own {place}"] == [-1.0, -1.0]
@@ -124,7 +124,7 @@ def test_a_shape_that_changes_is_an_error_of_that_epoch(name, policy, tmp_path):
         return values[len(metrics.history.epochs)]
 
     metrics = Metrics({"own": own, "f1": "f1"}, error_score=policy, verbose=False)
-    message = r"score 'own' failed in epoch 2 .*it returned values of shape"
+    message = r"score 'own' failed in epoch 1 .*it returned values of shape"
     if policy == "raise":
         with pytest.raises(ScoringError, match=message):
             fit(metrics, epochs=3)

@@ -71,7 +71,7 @@ def test_weighted_cells_are_scikit_learns():
 
 def test_confusion_of_the_requested_epoch():
     history, y_true, y_pred = multiclass_history(3, epochs=3)
-    history._values["f1"][:] = [0.2, 0.9, 0.3]
+    history._run._values["f1"][:] = [0.2, 0.9, 0.3]
     for epoch, index in ((0, 0), (2, 2), (-1, 2), ("best", 1)):
         display = history.plot_confusion(epoch)
         np.testing.assert_array_equal(

@@ -52,7 +52,7 @@ class Page(HTMLParser):
 
 
 def page_of(history, title=None):
-    return Page(report_page(history, title))
+    return Page(report_page(history._run, title))
 
 
 def entry_of(history, index=-1, output=0):
@@ -66,7 +66,7 @@ def fifty():
 
 @pytest.fixture(scope="module")
 def fifty_page(fifty):
-    return report_page(history_of(Multiclass(), fifty))
+    return report_page(history_of(Multiclass(), fifty)._run)
 
 
 def test_fifty_epochs_of_ten_classes_stay_under_two_megabytes(fifty_page):
@@ -80,7 +80,7 @@ def test_fifty_epochs_of_ten_classes_stay_under_two_megabytes(fifty_page):
 def test_fifty_epochs_with_weights_stay_under_two_megabytes(fifty):
     logits = [(y, np.log(p)) for y, p in fifty]
     history = history_of(Multiclass(from_logits=True), logits, weight=WEIGHT)
-    assert 1_000_000 < len(report_page(history).encode()) < 2_000_000
+    assert 1_000_000 < len(report_page(history._run).encode()) < 2_000_000
 
 
 def test_names_of_the_user_stay_text():
@@ -96,7 +96,7 @@ def test_names_of_the_user_stay_text():
 
 
 def test_the_escaping_test_can_fail():
-    text = report_page(history_of(Multiclass(class_names=HOSTILE_NAMES), class_epochs(3)))
+    text = report_page(history_of(Multiclass(class_names=HOSTILE_NAMES), class_epochs(3))._run)
     assert Page(text.replace("\\u003c", "<").replace("\\u003e", ">")).tags != page_of(regression()).tags
 
 
@@ -105,7 +105,7 @@ def test_numbers_that_are_not_finite_are_null():
 
 
 def test_the_page_loads_nothing():
-    text = report_page(two_outputs())
+    text = report_page(two_outputs()._run)
     names = {name for name, _ in Page(text).attributes}
     assert not names & {"src", "href", "srcset", "action", "style"}
     assert not [name for name in names if name.startswith("on")]
@@ -263,7 +263,7 @@ def test_save_report_replaces_an_older_page(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("older")
     two_outputs().save_report(str(path), title="Two outputs")
-    assert path.read_text(encoding="utf-8") == report_page(two_outputs(), "Two outputs")
+    assert path.read_text(encoding="utf-8") == report_page(two_outputs()._run, "Two outputs")
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
 
 

@@ -86,4 +86,4 @@ def fields_of(holder):
 
 def assert_same_history(ours, theirs):
     for part in ("epochs", "logs", "settings", "_values", "tallies", "directions"):
-        assert_same(getattr(ours, part), getattr(theirs, part))
+        assert_same(getattr(ours._run, part), getattr(theirs._run, part))

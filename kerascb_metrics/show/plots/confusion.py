@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.record.values import Epoch
+from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.show.plots.axes import aspect, panels, shorten, title_of
 
 if TYPE_CHECKING:  # matplotlib is an extra
@@ -197,17 +196,16 @@ def _fit_values(display: ConfusionMatrixDisplay, font: float) -> None:
 
 
 def confusion_display(
-    history: RunRecord, epoch: Epoch = -1, *, normalize: Normalize | None = None, output: str | None = None
+    result: ResultRecord, *, normalize: Normalize | None = None, output: str | None = None
 ) -> ConfusionDisplay | LabelConfusionDisplay:
-    """Return the display of an epoch: one matrix, or one per label of a multilabel task.
+    """Return the display of a result: one matrix, or one per label of a multilabel task.
 
-    The arguments and errors are those of `ScoreHistory.plot_confusion`.
+    The arguments and errors are those of `Scores.plot_confusion`.
     """
     choices = (None, *get_args(Normalize))
     if normalize not in choices:
         raise ValueError(f"normalize must be one of {', '.join(map(repr, choices))}; received {normalize!r}.")
-    tally = history.tally(epoch, output)
-    title = title_of(output, history.epochs[history.index_of(epoch)])
+    tally, title = result.tally(output), title_of(output, result.epoch)
     names, matrix = tally.class_names, tally.matrix()
     if tally.kind == "multilabel":
         tables = np.stack([_normalized(table, normalize) for table in matrix])

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from kerascb_metrics.record.epoch_record import EpochRecord
-from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.record.values import Epoch
+from kerascb_metrics.record.result_record import ResultRecord
+from kerascb_metrics.record.values import is_number
 from kerascb_metrics.show.plots.axes import (
     add_legend,
     aspect,
@@ -125,12 +125,10 @@ class ThresholdDisplay:
         self.title = title
 
     @classmethod
-    def from_history(
-        cls, history: RunRecord, epoch: Epoch = -1, class_name: object = None, *, output: str | None = None
-    ) -> Self:
-        """Return the display of a `ScoreHistory`; the arguments are those of `ScoreHistory.plot_threshold`."""
-        tally, number = history.tally(epoch, output), history.epochs[history.index_of(epoch)]
-        names = _class_names(tally, class_name, number)
+    def from_result(cls, result: ResultRecord, class_name: object = None, *, output: str | None = None) -> Self:
+        """Return the display of a result; the arguments are those of `Scores.plot_threshold`."""
+        tally = result.tally(output)
+        names = _class_names(tally, class_name, result.subject)
         if len(names) > 1:
             raise ValueError(f"this plot shows one class: choose class_name= from {', '.join(names)}.")
         (name,) = names
@@ -143,7 +141,7 @@ class ThresholdDisplay:
             2 * tps / (tps + fps + positives),
             threshold=tally.own_threshold(name),
             axis=_threshold_axis(tally, name),
-            title=title_of(output, number),
+            title=title_of(output, result.epoch),
         )
 
     @property
@@ -183,21 +181,19 @@ class ThresholdDisplay:
         return self
 
 
-def roc_display(
-    history: RunRecord, epochs: Epoch | Sequence[Epoch] = -1, *, classes: object = None, output: str | None = None
-) -> CurvesDisplay:
-    """Return the display of ROC curves; the arguments and errors are those of `ScoreHistory.plot_roc`."""
+def roc_display(results: Sequence[ResultRecord], *, classes: object = None, output: str | None = None) -> CurvesDisplay:
+    """Return the display of ROC curves; the arguments and errors are those of `Scores.plot_roc`."""
 
     def make(curve: Curve, score: float | None, pos_label: str | None) -> RocCurveDisplay:
         return RocCurveDisplay(fpr=curve.fpr, tpr=curve.tpr, roc_auc=score, pos_label=pos_label)
 
-    return _curves_display(history, epochs, classes, output, make, ("auc", "roc_auc"))
+    return _curves_display(results, classes, output, make, ("auc", "roc_auc"))
 
 
 def precision_recall_display(
-    history: RunRecord, epochs: Epoch | Sequence[Epoch] = -1, *, classes: object = None, output: str | None = None
+    results: Sequence[ResultRecord], *, classes: object = None, output: str | None = None
 ) -> CurvesDisplay:
-    """Return the display of precision-recall curves; the arguments and errors are those of `ScoreHistory.plot_roc`."""
+    """Return the display of precision-recall curves; the arguments and errors are those of `Scores.plot_roc`."""
 
     def make(curve: Curve, score: float | None, pos_label: str | None) -> PrecisionRecallDisplay:
         # scikit-learn draws steps from the highest recall to the lowest.
@@ -209,40 +205,38 @@ def precision_recall_display(
             prevalence_pos_label=curve.positives / (curve.positives + curve.negatives),
         )
 
-    return _curves_display(history, epochs, classes, output, make, ("average_precision",))
+    return _curves_display(results, classes, output, make, ("average_precision",))
 
 
 def _curves_display(
-    history: RunRecord,
-    epochs: Epoch | Sequence[Epoch],
+    results: Sequence[ResultRecord],
     classes: object,
     output: str | None,
     make: _MakeDisplay,
     score_names: Sequence[str],
 ) -> CurvesDisplay:
-    """Return one of scikit-learn's displays for each class of each epoch."""
-    displays, labels, indices = [], [], _indices(history, epochs)
-    for index in indices:
-        epoch = history.epochs[index]
-        tally = history.tally(epoch, output)
-        for name in _class_names(tally, classes, epoch):
-            score, score_text = _recorded(history, index, tally, name, output, score_names)
+    """Return one of scikit-learn's displays for each class of each result."""
+    displays, labels = [], []
+    for result in results:
+        tally = result.tally(output)
+        for name in _class_names(tally, classes, result.subject):
+            score, score_text = _recorded(result, tally, name, output, score_names)
             displays.append(make(tally.curves[name], score, name))
-            labels.append(", ".join([*_subject(tally, name, epoch, len(indices) > 1), *score_text]))
+            epoch = [result.subject] if len(results) > 1 else []
+            labels.append(", ".join([_subject(tally, name), *epoch, *score_text]))
     check_lines(len(displays), "Choose fewer epochs, or some classes, as in classes=[…].")
     if len({display.pos_label for display in displays}) > 1:
         for display in displays:
             display.pos_label = None  # the legend names the class
     is_roc = isinstance(displays[0], RocCurveDisplay)
     one_class = displays[0].pos_label is not None
-    title = title_of(output, history.epochs[indices[0]] if len(indices) == 1 else None)
+    title = title_of(output, results[0].epoch if len(results) == 1 else None)
     return CurvesDisplay(displays, labels, title=title, chance=is_roc or one_class)
 
 
-def _subject(tally: EpochRecord, name: str, epoch: int, several_epochs: bool) -> list[str]:
-    """Return what a curve shows, without what the title already contains."""
-    kind = "label" if tally.kind == "multilabel" else "class"
-    return [f"{kind} {_short(tally, name)}", *([f"epoch {epoch}"] if several_epochs else [])]
+def _subject(tally: EpochRecord, name: str) -> str:
+    """Return which class a curve is of."""
+    return f"{'label' if tally.kind == 'multilabel' else 'class'} {_short(tally, name)}"
 
 
 def _short(tally: EpochRecord, name: str) -> str:
@@ -250,19 +244,11 @@ def _short(tally: EpochRecord, name: str) -> str:
     return shorten(names)[names.index(name)]
 
 
-def _indices(history: RunRecord, epochs: Any) -> list[int]:
-    """Return the indices of the epochs in the lists, each once. `epochs` is one epoch or several."""
-    chosen = [epochs] if isinstance(epochs, str) or np.ndim(epochs) == 0 else list(epochs)
-    if not chosen:
-        raise ValueError(f"choose at least one epoch from {history.epochs}.")
-    return list(dict.fromkeys(history.index_of(epoch) for epoch in chosen))
-
-
-def _class_names(tally: EpochRecord, chosen: Any, epoch: int) -> list[str]:
+def _class_names(tally: EpochRecord, chosen: Any, subject: str) -> list[str]:
     """Return the names of the classes to draw. `chosen` is one class, several, or None: all that have a curve."""
     if not tally.curves:
         raise ValueError(
-            f"epoch {epoch} has no curves: they are kept if a score ranks the rows (auc, roc_auc…, "
+            f"{subject} has no curves: they are kept if a score ranks the rows (auc, roc_auc…, "
             "average_precision) and the rows have more than one class."
         )
     wanted = tally.curves if chosen is None else [chosen] if np.ndim(chosen) == 0 else chosen
@@ -270,12 +256,12 @@ def _class_names(tally: EpochRecord, chosen: Any, epoch: int) -> list[str]:
     missing = [name for name in names if name not in tally.curves]
     if missing or not names:
         known, received = (", ".join(map(repr, some)) for some in (tally.curves, missing))
-        raise ValueError(f"epoch {epoch} has curves of the classes {known}; received {received or 'none'}.")
+        raise ValueError(f"{subject} has curves of the classes {known}; received {received or 'none'}.")
     return names
 
 
 def _recorded(
-    history: RunRecord, index: int, tally: EpochRecord, name: str, output: str | None, score_names: Sequence[str]
+    result: ResultRecord, tally: EpochRecord, name: str, output: str | None, score_names: Sequence[str]
 ) -> tuple[float | None, list[str]]:
     """Return the recorded score of one curve and its text for the legend; `(None, [])` if none was recorded.
 
@@ -284,8 +270,8 @@ def _recorded(
     """
     for score_name in score_names:
         key = "_".join(filter(None, [output, score_name, None if tally.kind == "binary" else name]))
-        value = history[key][index] if key in history else np.nan
-        if np.ndim(value) == 0 and not np.isnan(value):
+        value = result.values.get(key, np.nan)
+        if is_number(value) and not np.isnan(value):
             return value, [f"{score_name} {value:.3f}"]
     return None, []
 

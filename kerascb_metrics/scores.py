@@ -1,0 +1,330 @@
+"""`Scores`: the result of scoring one set of rows, such as an epoch, a test set, or arrays."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from kerascb_metrics.exceptions import MissingRowsError
+from kerascb_metrics.predictions import Predictions
+from kerascb_metrics.record import files
+from kerascb_metrics.record.atomic_write import write_whole
+from kerascb_metrics.record.result_record import ResultRecord
+from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.record.values import Bounds, copied, copied_pair
+from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize, confusion_display
+from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
+from kerascb_metrics.show.report.render import report_page
+from kerascb_metrics.show.result_tables import html_of_result, line_of_result, text_of_result
+
+if TYPE_CHECKING:  # matplotlib is an extra
+    from matplotlib.axes import Axes
+
+_NOT_AT_HAND = "the rows are not at hand: files and copies of a history hold none"
+
+
+class Scores(Mapping[str, Any]):
+    """A mapping from score name to its value: a float, or an array for a confusion matrix or one value per class.
+
+    `metrics.history.at(epoch)`, `metrics.evaluate(model, x, y)` and `metrics.score(y_true, y_pred)` return one. With
+    several outputs the names are `<output>_<score>`, and the methods take `output=`. Arrays are copies: changing them
+    does not change the scores. Two `Scores` are equal only if they are the same object.
+
+    Attributes:
+        epoch: the epoch, counted from 0; None for a test set or arrays.
+        settings: what was scored and how, name → text or number.
+        directions: score name → True where greater is better, False where less is, None where that is not known.
+        bounds: name → (lowest, highest), of scores that rank rows which were not kept (`memory="bounded"`): their value
+            is the middle of an interval that holds the exact value.
+
+    >>> import numpy as np
+    >>> from kerascb_metrics import Metrics
+    >>> scores = Metrics(["f1", "recall"]).score(y_true=[0, 1, 1], y_pred=[0.2, 0.9, 0.4])
+    >>> scores
+    Scores(f1=0.6667, recall=0.5000)
+    >>> scores["recall"], dict(scores) == scores.to_dict()
+    (0.5, True)
+    """
+
+    def __init__(self, record: ResultRecord, rows: Any = None, why_no_rows: str = _NOT_AT_HAND) -> None:
+        self._record, self._rows, self._why_no_rows = record, rows, why_no_rows
+
+    def __getitem__(self, name: str) -> Any:
+        values = self._record.values
+        if name not in values:
+            raise KeyError(f"no score {name!r} was computed; there are: {', '.join(values) or 'none'}")
+        return copied(values[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._record.values)
+
+    def __len__(self) -> int:
+        return len(self._record.values)
+
+    # Two matrices do not compare to a single truth value, so the comparison of `Mapping` would raise.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return line_of_result(self._record)
+
+    def __str__(self) -> str:
+        return text_of_result(self._record)
+
+    def _repr_html_(self) -> str:
+        return html_of_result(self._record)
+
+    # What is known of the result.
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch, counted from 0; None for a test set or arrays."""
+        return self._record.epoch
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was scored and how, name → text or number."""
+        return dict(self._record.settings)
+
+    @property
+    def directions(self) -> dict[str, bool | None]:
+        """Score name → True where greater is better, False where less is, None where that is not known."""
+        return dict(self._record.directions)
+
+    @property
+    def bounds(self) -> dict[str, Bounds]:
+        """Name → (lowest, highest), of the scores that rank rows which were not kept."""
+        return {name: copied_pair(pair) for name, pair in self._record.bounds.items()}
+
+    @property
+    def predictions(self) -> Predictions | dict[str, Predictions]:
+        """The `Predictions` that were scored, in a dict by output if there are several.
+
+        Raises:
+            MissingRowsError: a `ValueError`, if the rows were not kept. Those of arrays, of a test set and of the last
+                scored epoch are, unless `memory="bounded"`.
+        """
+        if self._rows is None:
+            raise MissingRowsError(f"no predictions: {self._why_no_rows}.")
+        rows: Predictions | dict[str, Predictions] = self._rows
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return name → value as plain Python values: floats, and nested lists for arrays.
+
+        >>> from kerascb_metrics import Metrics
+        >>> Metrics("confusion").score([0, 1, 1], [0.2, 0.9, 0.4]).to_dict()
+        {'confusion': [[1, 0], [1, 1]]}
+        """
+        return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in self.items()}
+
+    # Reports and plots.
+
+    @overload
+    def report(self, *, output: str | None = None, output_dict: Literal[False] = False) -> str: ...
+    @overload
+    def report(self, *, output: str | None = None, output_dict: Literal[True]) -> dict[str, Any]: ...
+    @overload
+    def report(self, *, output: str | None = None, output_dict: bool) -> str | dict[str, Any]: ...
+    def report(self, *, output: str | None = None, output_dict: bool = False) -> str | dict[str, Any]:
+        """Return `sklearn.metrics.classification_report`.
+
+        Args:
+            output: the name of the output if the model has several.
+            output_dict: whether to return a dict instead of text.
+
+        Returns:
+            The report, as text or as a dict.
+
+        Raises:
+            ValueError: if there is no such output, or it has no counts (a regression, or undefined scores).
+
+        >>> from kerascb_metrics import Metrics
+        >>> print(Metrics().score([0, 1, 1, 0], [0.2, 0.9, 0.4, 0.1]).report())
+                      precision    recall  f1-score   support
+        <BLANKLINE>
+                   0       0.67      1.00      0.80         2
+                   1       1.00      0.50      0.67         2
+        <BLANKLINE>
+            accuracy                           0.75         4
+           macro avg       0.83      0.75      0.73         4
+        weighted avg       0.83      0.75      0.73         4
+        <BLANKLINE>
+        """
+        return self._record.tally(output).report(output_dict)
+
+    def plot_confusion(
+        self, *, normalize: Normalize | None = None, output: str | None = None, ax: "Axes | None" = None
+    ) -> ConfusionDisplay | LabelConfusionDisplay:
+        """Draw the confusion matrix; for a multilabel task one per label.
+
+        Args:
+            normalize: None, "true" (over the rows), "pred" (over the columns) or "all", as in
+                `sklearn.metrics.confusion_matrix`.
+            output: the name of the output if the model has several.
+            ax: matplotlib axes; None for a new figure, whose size depends on the number of classes.
+
+        Returns:
+            A `ConfusionDisplay`, which is a `sklearn.metrics.ConfusionMatrixDisplay`; for a multilabel task a
+            `LabelConfusionDisplay`.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as `report`.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> display = Metrics().score([0, 1, 1], [0.2, 0.9, 0.4]).plot_confusion()
+        >>> display.confusion_matrix
+        array([[1, 0],
+               [1, 1]])
+        >>> plt.close(display.figure_)
+        """
+        return confusion_display(self._record, normalize=normalize, output=output).plot(ax)
+
+    def plot_roc(
+        self,
+        *,
+        classes: str | Sequence[str] | None = None,
+        output: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> CurvesDisplay:
+        """Draw the ROC curves.
+
+        The curves are exact at the points that are kept, about 1,000 per class. The legend has the area if it was
+        recorded: `auc` or `roc_auc`, for several classes with `average=None`.
+
+        Args:
+            classes: the names of classes or labels; None: all. A binary task has one curve, of the positive class.
+            output: the name of the output if the model has several.
+            ax: matplotlib axes; None for a new figure.
+
+        Returns:
+            A `CurvesDisplay` of `sklearn.metrics.RocCurveDisplay` objects.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as `report`; if there is no such curve, or there are too many curves to distinguish.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> display = Metrics().score([0, 1, 1], [0.2, 0.9, 0.4]).plot_roc()
+        >>> display.names
+        ['class 1, auc 1.000']
+        >>> plt.close(display.figure_)
+        """
+        return roc_display([self._record], classes=classes, output=output).plot(ax)
+
+    def plot_precision_recall(
+        self,
+        *,
+        classes: str | Sequence[str] | None = None,
+        output: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> CurvesDisplay:
+        """Draw the precision-recall curves. The legend has the `average_precision` if it was recorded.
+
+        Args:
+            classes: as in `plot_roc`.
+            output: the name of the output if the model has several.
+            ax: matplotlib axes; None for a new figure.
+
+        Returns:
+            A `CurvesDisplay` of `sklearn.metrics.PrecisionRecallDisplay` objects.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as in `plot_roc`.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> scores = Metrics("average_precision").score([0, 1, 1], [0.2, 0.9, 0.4])
+        >>> display = scores.plot_precision_recall()
+        >>> display.names
+        ['class 1, average_precision 1.000']
+        >>> plt.close(display.figure_)
+        """
+        return precision_recall_display([self._record], classes=classes, output=output).plot(ax)
+
+    def plot_threshold(
+        self, class_name: str | None = None, *, output: str | None = None, ax: "Axes | None" = None
+    ) -> ThresholdDisplay:
+        """Draw precision, recall and F1 of one class by threshold, and mark the default threshold of the task.
+
+        Args:
+            class_name: the class or label; required if there are several curves.
+            output: the name of the output if the model has several.
+            ax: matplotlib axes; None for a new figure.
+
+        Returns:
+            A `ThresholdDisplay`.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as in `plot_roc`.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> display = Metrics().score([0, 1, 1], [0.25, 0.75, 0.375]).plot_threshold()
+        >>> display.best
+        (0.375, 1.0)
+        >>> plt.close(display.figure_)
+        """
+        return ThresholdDisplay.from_result(self._record, class_name, output=output).plot(ax)
+
+    # Files.
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the scores, counts and curves to a file, without the rows. `Scores.load` reads it.
+
+        Args:
+            path: ends in ".json", ".jsonl" or ".csv", as in `ScoreHistory.save`; a .csv file holds single numbers only.
+
+        Raises:
+            ValueError: as `ScoreHistory.save`.
+            OSError: with the path, if it cannot be written.
+
+        >>> import os, tempfile
+        >>> from kerascb_metrics import Metrics
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "test_set.json")
+        ...     Metrics("f1").score([0, 1, 1], [0.2, 0.9, 0.4]).save(path)
+        ...     Scores.load(path)
+        Scores(f1=0.6667)
+        """
+        files.save(RunRecord.of(self._record), path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read a file that `save` wrote, or that holds one scored epoch. Nothing in the file is executed.
+
+        Args:
+            path: ends in ".json", ".jsonl" or ".csv".
+
+        Returns:
+            A `Scores`.
+
+        Raises:
+            ValueError: with the path, if the file is damaged, or holds another number of epochs than one.
+            OSError: with the path, if it cannot be read.
+        """
+        run = RunRecord()
+        run.restore(files.load(path))
+        if len(run.epochs) != 1:
+            raise ValueError(
+                f"{path}: it holds {len(run.epochs)} epochs, and Scores are of one. Load it with "
+                "ScoreHistory.load(path), and choose an epoch with .at(epoch)."
+            )
+        return cls(run.at("last"))
+
+    def save_report(self, path: str | PathLike[str], *, title: str | None = None) -> None:
+        """Write the scores as a self-contained HTML page that works offline: matrices, curves and reports.
+
+        Args:
+            path: the file, such as "report.html". It is written completely or not at all.
+            title: the heading of the page; None: "Scores".
+
+        Raises:
+            OSError: with the path, if it cannot be written.
+        """
+        page = report_page(RunRecord.of(self._record), "Scores" if title is None else title)
+        write_whole(path, page.encode(errors="replace"))
