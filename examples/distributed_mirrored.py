@@ -48,7 +48,7 @@ print(f"{replicas} replicas: {', '.join(device.name for device in devices)}")
 print(f"{len(y_val)} validation rows in batches of {batch_size}, {left} in the last\n")
 print("epoch" + "".join(f"{name:>11}" for name in ("f1", "kappa", "auc")))
 for index, epoch in enumerate(metrics.history.epochs):
-    print(f"{epoch + 1:5d}" + "".join(f"{metrics.history[name][index]:11.4f}" for name in ("f1", "kappa", "auc")))
+    print(f"{epoch:5d}" + "".join(f"{metrics.history[name][index]:11.4f}" for name in ("f1", "kappa", "auc")))
 
 rows = metrics.predictions
 assert isinstance(rows, Predictions)  # a model with several outputs has a dict of them

@@ -51,8 +51,8 @@ model.fit(
 names = [name for name in metrics.history if name != "digit_confusion"]
 print("epoch" + "".join(f"{name:>16}" for name in names))
 for index, epoch in enumerate(metrics.history.epochs):
-    print(f"{epoch + 1:5d}" + "".join(f"{metrics.history[name][index]:16.4f}" for name in names))
+    print(f"{epoch:5d}" + "".join(f"{metrics.history[name][index]:16.4f}" for name in names))
 
 for output in ("digit", "even"):
     best, value = metrics.history.best(f"{output}_f1")
-    print(f"\n{output}: best F1 {value:.4f} in epoch {best + 1}\n\n{metrics.history.report(best, output=output)}")
+    print(f"\n{output}: best F1 {value:.4f} in epoch {best}\n\n{metrics.history.report(best, output=output)}")

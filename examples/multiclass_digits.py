@@ -30,7 +30,7 @@ model.fit(
 print("epoch  macro F1    " + "".join(f"{digit:>7}" for digit in range(10)))
 for index, epoch in enumerate(metrics.history.epochs):
     classes = "".join(f"{value:7.3f}" for value in by_class.history["f1_digit"][index])
-    print(f"{epoch + 1:5d}{metrics.f1s[index]:10.4f}    {classes}")
+    print(f"{epoch:5d}{metrics.f1s[index]:10.4f}    {classes}")
 
 best, value = metrics.history.best("f1")
-print(f"\nbest macro F1 {value:.4f} in epoch {best + 1}:\n\n{metrics.history.report(best)}")
+print(f"\nbest macro F1 {value:.4f} in epoch {best}:\n\n{metrics.history.report(best)}")

@@ -35,8 +35,8 @@ best, _ = metrics.history.best("f1")
 print("epoch" + "".join(f"{name:>11}" for name in names))
 for index, epoch in enumerate(metrics.history.epochs):
     row = "".join(f"{metrics.history[name][index]:11.4f}" for name in names)
-    print(f"{epoch + 1:5d}{row}{'   <- best F1' if epoch == best else ''}")
+    print(f"{epoch:5d}{row}{'   <- best F1' if epoch == best else ''}")
 
 (tn, fp), (fn, tp) = metrics.confusion[-1]
-print(f"\nconfusion matrix after epoch {metrics.history.epochs[-1] + 1}, {len(y_val)} validation rows:")
+print(f"\nconfusion matrix after epoch {metrics.history.epochs[-1]}, {len(y_val)} validation rows:")
 print(f"                  predicted 0   predicted 1\n        true 0 {tn:14d}{fp:14d}\n        true 1 {fn:14d}{tp:14d}")

@@ -56,7 +56,7 @@ print("epoch   macro F1   mean IoU")
 for epoch, f1, iou in zip(history.epochs, history["f1"], history["iou"], strict=True):
     print(f"{epoch:5d}{f1:11.4f}{iou:11.4f}")
 
-counted = int(history.tally().matrix().sum())
+counted = int(history.at("last")["confusion"].sum())
 print(f"\n{counted} of {y[450:].size} validation pixels count; the others are on edges.\n\n{history.report('best')}")
 
 pictures = Path(__file__).parent / "pictures"

@@ -39,4 +39,4 @@ print("fold  F1 on its test rows   best validation F1")
 for fold, (pipeline, score) in enumerate(zip(folds["estimator"], folds["test_score"], strict=True)):
     metrics = pipeline[-1].callbacks[0]  # scikit-learn clones estimator and callbacks for each fold
     epoch, value = metrics.history.best("f1")
-    print(f"{fold + 1:4d}{score:21.4f}{value:21.4f} in epoch {epoch + 1}")
+    print(f"{fold + 1:4d}{score:21.4f}{value:21.4f} in epoch {epoch}")

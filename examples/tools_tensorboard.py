@@ -37,4 +37,4 @@ print(f"tensorboard --logdir {log_dir} --samples_per_plugin images=0\n")
 written = EventAccumulator(f"{log_dir}/validation", size_guidance={"images": 0}).Reload()
 print("scalars:", *written.Tags()["tensors"])
 for image in written.Images("epoch_confusion"):
-    print(f"image: epoch_confusion, epoch {image.step + 1}, {image.width} × {image.height}")
+    print(f"image: epoch_confusion, epoch {image.step}, {image.width} × {image.height}")

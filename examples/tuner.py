@@ -53,7 +53,7 @@ class EightOrNot(keras_tuner.HyperModel):
 hypermodel = EightOrNot()
 tuner = keras_tuner.RandomSearch(
     hypermodel,
-    keras_tuner.Objective("val_f1", "max"),
+    Metrics().objective("f1"),
     max_trials=3,
     seed=1,
     directory=tempfile.mkdtemp(),
@@ -73,7 +73,7 @@ print("units  learning rate  best F1  in epoch  its AUC")
 for units, learning_rate, history in hypermodel.trials:
     epoch, f1 = history.best("f1")
     auc = history.at(epoch)["auc"]
-    print(f"{units:5d}{learning_rate:15.3f}{f1:9.4f}{epoch + 1:10d}{auc:9.4f}")
+    print(f"{units:5d}{learning_rate:15.3f}{f1:9.4f}{epoch:10d}{auc:9.4f}")
 
 (best,) = tuner.get_best_hyperparameters()
 print(f"\nbest: {best.values}")

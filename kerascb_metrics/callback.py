@@ -37,6 +37,7 @@ from kerascb_metrics.record.log_file import LogFile, index_of_saver_before, open
 from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
 from kerascb_metrics.score.plan import Plan
+from kerascb_metrics.show.tables import line_of_epoch
 
 
 class Metrics(Results, PassListener, keras.callbacks.Callback):
@@ -79,7 +80,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             Keras calls `Metrics` before `BackupAndRestore` and `ModelCheckpoint`, whatever its place in the list, so
             that no fit resumes from an epoch that is not in the file. If several processes train together, the first
             one writes.
-        verbose: "auto" prints once how the outputs are interpreted, unless `fit` is silent; True or False.
+        verbose: "auto" prints once how the outputs are interpreted, unless `fit` is silent; True prints that and one
+            line per scored epoch, also then; False prints nothing.
 
     Attributes:
         options: the arguments, in one frozen object; each of them is an attribute too, except
@@ -165,6 +167,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     def _reset(self) -> None:
         self._loop = TrainingLoop()
         self._logged: set[str] = set()
+        self._line = ""  # of the epoch that ended last, until it is printed
         self._given: GivenData | None = None
         self._index: int | None = None
         self._log: LogFile | None = None
@@ -220,6 +223,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch, resume the log file before the first one, and install the validation hook if it is gone."""
+        self._print_line()
         self._resume(epoch)  # not before: BackupAndRestore sets the first epoch in its on_train_begin
         if not self.uses_fit_validation:
             self._loop.refuse_open_epoch(epoch)
@@ -252,13 +256,17 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         elif given is None and self._none_is_scored:
             self._loop.refuse_unscored(model_of(self))
         self._recorder.note(epoch, {key: value for key, value in logs.items() if key not in self._logged})
-        if self._log is not None and epoch in self._recorder.run.epochs[-1:]:
-            self._log.write(self._recorder.run)
+        if epoch in self._recorder.run.epochs[-1:]:
+            if self.options.verbose is True:
+                self._line = line_of_epoch(self._recorder.run, f"{self._name}: ")
+            if self._log is not None:
+                self._log.write(self._recorder.run)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the model and the other callbacks as they were."""
         if not self._loop.is_running:
             return
+        self._print_line()
         if self.uses_fit_validation:
             validation_hook.remove(self.model)
         move_callback(self._index, self)
@@ -317,8 +325,17 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     def _print(self, message: str) -> None:
         """Print as Keras's own callbacks do, on a separate line below the progress bar."""
         if not self._is_silent:
-            prefix = "" if self.uses_fit_validation else f" ({self._keys.prefix}…)"
-            print(f"\nMetrics{prefix}: {message}")
+            print(f"\n{self._name}: {message}")
+
+    def _print_line(self) -> None:
+        """Print the scores of the epoch that has ended, below Keras's own line of it."""
+        if self._line:
+            print(self._line)
+            self._line = ""
+
+    @property
+    def _name(self) -> str:
+        return "Metrics" if self.uses_fit_validation else f"Metrics ({self._keys.prefix}…)"
 
     def _warn_once(self, topic: object, message: str) -> None:
         self._recorder.troubles.warn_once(topic, message)

@@ -19,14 +19,12 @@ from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusio
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
 from kerascb_metrics.show.plots.scores import ScoresDisplay
 from kerascb_metrics.show.report.render import report_page
-from kerascb_metrics.show.tables import html_table, printable, text_table
+from kerascb_metrics.show.tables import html_table, names_in_words, text_table
 
 if TYPE_CHECKING:  # matplotlib is an extra
     from matplotlib.axes import Axes
 
 Epochs = Epoch | Sequence[Epoch]
-
-_SHOWN = 12  # names of scores in a repr
 
 
 class ScoreHistory(Mapping[str, list[Any]]):
@@ -80,7 +78,7 @@ class ScoreHistory(Mapping[str, list[Any]]):
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return printable(f"ScoreHistory({len(self.epochs)} epochs: {_listed(list(self))})")
+        return f"ScoreHistory({len(self.epochs)} epochs: {names_in_words(self)})"
 
     def __str__(self) -> str:
         return text_table(self._run) if self.epochs else repr(self)
@@ -389,9 +387,3 @@ class ScoreHistory(Mapping[str, list[Any]]):
             ImportError: without pandas.
         """
         return frame_of(self._run)
-
-
-def _listed(names: list[str]) -> str:
-    """Return names in words, the first of many."""
-    shown = ", ".join(names[:_SHOWN]) or "no scores"
-    return shown if len(names) <= _SHOWN else f"{shown}, … {len(names) - _SHOWN} more"

@@ -22,4 +22,11 @@ class Predictions(Rows):
     >>> rows = Predictions(y_true=np.array([0, 1]), y_pred=np.array([[0.2], [0.9]]))
     >>> len(rows), rows.sample_weight is None
     (2, True)
+    >>> rows
+    Predictions(y_true (2,) int64, y_pred (2, 1) float64)
     """
+
+    def __repr__(self) -> str:
+        names = ("y_true", "y_pred", "sample_weight", "mask")
+        arrays = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return f"Predictions({', '.join(f'{name} {array.shape} {array.dtype}' for name, array in arrays.items())})"

@@ -20,7 +20,7 @@ from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.run_settings import score_names
 from kerascb_metrics.score.plan import Plan
 from kerascb_metrics.scores import Scores
-from kerascb_metrics.show.tables import printable
+from kerascb_metrics.show.tables import names_in_words, printable
 
 
 class Results:
@@ -34,8 +34,8 @@ class Results:
     def __repr__(self) -> str:
         outputs = self._known_outputs
         kinds = None if outputs is None else self._plan.known_kinds(outputs)
-        names = ", ".join(self.history or score_names(self._plan, self._outputs or (), kinds)) or "scores by output"
-        return printable(f"Metrics({self._keys.prefix}…: {names}; {len(self.history.epochs)} epochs)")
+        names = self.history or score_names(self._plan, self._outputs or (), kinds) or ["scores by output"]
+        return f"Metrics({printable(self._keys.prefix)}…: {names_in_words(names)}; {len(self.history.epochs)} epochs)"
 
     def __str__(self) -> str:
         return str(self.history) if self.history.epochs else repr(self)

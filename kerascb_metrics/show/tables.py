@@ -1,7 +1,7 @@
 """The scores of a run as a table: columns of numbers, text for terminals, HTML for notebooks."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 import numpy as np
@@ -12,6 +12,7 @@ from kerascb_metrics.show.best import best_index, headline_of
 # A long run is shown by its first rows, its last rows, and the best epoch.
 _FIRST, _LAST, _ROWS = 5, 5, 12
 _WIDTH = 100  # characters
+_NAMES = 12  # in a repr
 
 
 def text_table(history: RunRecord) -> str:
@@ -34,6 +35,34 @@ def text_table(history: RunRecord) -> str:
     indices = [None, *_shown_indices(len(history.epochs), best)]
     lines = [line + " *" * (index is not None and index == best) for line, index in zip(lines, indices, strict=True)]
     return "\n".join([*lines, *map(printable, _notes(history, best, left_out))])
+
+
+def line_of_epoch(history: RunRecord, before: str = "") -> str:
+    """Return the scalar scores of the last epoch on one line of at most 100 characters.
+
+    A star follows the headline score if no earlier epoch has a better one.
+
+    Args:
+        history: with at least one epoch.
+        before: the begin of the line.
+
+    >>> history = RunRecord({"f1": True})
+    >>> history.append(0, {"f1": 0.5, "auc": 0.625})
+    >>> line_of_epoch(history, "Metrics: ")
+    'Metrics: epoch 0: f1 0.5000 *, auc 0.6250'
+    """
+    best, last = _best(history), len(history.epochs) - 1
+    shown = []
+    for name in history:
+        if history.is_scalar(name):
+            mark = " *" if best == last and name == history.headline else ""
+            shown.append(f"{printable(name)} {number_text(history[name][last])}{mark}")
+    line = f"{before}epoch {history.epochs[last]}: {', '.join(shown) or 'no score is a single number'}"
+    for count in range(len(shown) - 1, 0, -1):
+        if len(line) <= _WIDTH:
+            break
+        line = f"{before}epoch {history.epochs[last]}: {', '.join(shown[:count])}, … {len(shown) - count} more"
+    return line
 
 
 def html_table(history: RunRecord) -> str:
@@ -97,6 +126,17 @@ def _html_row(cells: Sequence[str], is_best: bool) -> str:
     cells = [cells[0] + " *", *cells[1:]] if is_best else cells
     tag = "th" if is_best else "td"
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+
+def names_in_words(names: Iterable[str]) -> str:
+    """Return the first twelve names, and how many more there are.
+
+    >>> names_in_words(["f1", "auc"]), names_in_words([])
+    ('f1, auc', 'no scores')
+    """
+    listed = list(names)
+    more = f", … {len(listed) - _NAMES} more" if len(listed) > _NAMES else ""
+    return printable(", ".join(listed[:_NAMES]) or "no scores") + more
 
 
 def printable(text: str) -> str:

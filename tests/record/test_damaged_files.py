@@ -351,5 +351,5 @@ def test_file_with_changed_bytes_is_read_or_refused(start, bytes_, removed):
         refused = str(error)
     else:
         refused = None
-        ScoreHistory().restore(run)
+        ScoreHistory()._run.restore(run)
     assert refused is None or refused.startswith("scores.jsonl, line ")

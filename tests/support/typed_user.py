@@ -18,6 +18,7 @@ from kerascb_metrics import (
     Predictions,
     Regression,
     ScoreHistory,
+    Scores,
     make_prediction_scorer,
 )
 from kerascb_metrics.batchwise import batchwise_f1
@@ -90,6 +91,21 @@ def history(metrics: Metrics) -> dict[str, Any]:
     low, high = run.bounds["auc"][0]
     print(run.tally("best").matrix().sum(), high - low)
     return report
+
+
+def results(model: keras.Model, metrics: Metrics, path: Path) -> float:
+    """Ask the scores of an epoch, a test set and arrays."""
+    best = metrics.history.at("best")
+    test = metrics.evaluate(model, np.zeros((4, 1)), np.zeros(4), batch_size=2)
+    scores = metrics.score([0, 1], y_pred=np.zeros(2), sample_weight=[1.0, 2.0])
+    assert_type(scores, Scores)
+    assert_type(best.epoch, int | None)
+    assert_type(test.report(), str)
+    print(test.report(output="kind", output_dict=True)["accuracy"], scores.to_dict(), scores.predictions)
+    scores.plot_confusion(normalize="true")
+    test.save(path / "test.json")
+    value: float = Scores.load(path / "test.json")["f1"]
+    return value
 
 
 def plots(run: ScoreHistory, names: Sequence[str], ax: Any) -> None:

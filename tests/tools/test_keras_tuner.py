@@ -38,6 +38,16 @@ def test_monitor_makes_an_objective():
     assert objective == keras_tuner.Objective("val_errors", "max")
 
 
+def test_an_objective_has_key_and_direction(tmp_path):
+    metrics = Metrics({"f1": "f1", "mae": "mae"}, verbose=False)
+    assert metrics.objective("f1") == keras_tuner.Objective("val_f1", "max")
+    assert metrics.objective("mae") == keras_tuner.Objective("val_mae", "min")
+    with pytest.raises(ValueError, match="is not a score of this callback"):
+        metrics.objective("auc")
+    trials = search(tmp_path, metrics.objective("f1"), [Metrics(verbose=False)])
+    assert trials[1].score == max(f1s(1))
+
+
 def test_early_stopping_in_a_trial(tmp_path):
     seen, falling = [], SHIFTS[1::-1]
     callbacks = [
