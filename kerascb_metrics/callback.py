@@ -54,7 +54,9 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         task: "auto", "binary", "multiclass", "multilabel", "regression", or an object such as
             `Binary(threshold=0.3)`. "auto" reads the compiled loss, then shapes and values.
         average: how the panel averages over classes: "auto" is "binary" for a binary task, else "macro"; or any of
-            scikit-learn's averages. None gives one value per class, in `logs` as `val_f1_<class>`.
+            scikit-learn's averages. None gives one value per class instead, in `logs` as `val_f1_<class>`.
+        per_class: True gives, beside each average, its value per class, in `logs` as `val_f1_<class>`; of a regression
+            with several columns its value per column.
         zero_division: 0.0, 1.0 or nan, as in scikit-learn.
         use_sample_weight: whether to use the sample weights of the validation data, if there are any.
         output: the output to score if the model has several; None: every one that has targets. Their keys are
@@ -113,7 +115,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     100
     """
 
-    scoring, task, average, zero_division, use_sample_weight = Option(), Option(), Option(), Option(), Option()
+    scoring, task, average, per_class, zero_division = Option(), Option(), Option(), Option(), Option()
+    use_sample_weight = Option()
     output, prefix, error_score, memory, log_file, verbose = Option(), Option(), Option(), Option(), Option(), Option()
     validation_data, validation_batch_size = Option(), Option()
     validation_steps, validation_freq = Option(), Option()
@@ -124,6 +127,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         *,
         task: Task | Mapping[str, Task] = "auto",
         average: Average = "auto",
+        per_class: bool = False,
         zero_division: float = 0.0,
         use_sample_weight: bool = True,
         output: str | None = None,
@@ -143,6 +147,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             scoring=scoring,
             task=task,
             average=average,
+            per_class=per_class,
             zero_division=zero_division,
             use_sample_weight=use_sample_weight,
             output=output,
@@ -158,7 +163,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             verbose=verbose,
         )
         self.uses_fit_validation = self.options.uses_fit_validation
-        self._plan = Plan(scoring, task, average, zero_division, output, memory)
+        self._plan = Plan(scoring, task, average, zero_division, output, memory, per_class)
         self._keys = LogKeys(self.options.log_prefix, self._plan)
         self._changed_modes: list[Any] = []
         self._claim = Claim()

@@ -27,7 +27,7 @@ Verbose: TypeAlias = bool | Literal["auto"]
 class Options:
     """The arguments of `Metrics`, as given; `Metrics` documents them. `model` becomes a `Predictor`.
 
-    `scoring`, `task`, `average`, `zero_division` and `output` are checked by `Plan`.
+    `scoring`, `task`, `average`, `per_class`, `zero_division` and `output` are checked by `Plan`.
 
     Raises:
         ValueError: for an unknown value of an argument, or arguments that exclude each other.
@@ -41,6 +41,7 @@ class Options:
     scoring: Scoring = None
     task: Task | Mapping[str, Task] = "auto"
     average: Average = "auto"
+    per_class: bool = False
     zero_division: float = 0.0
     use_sample_weight: bool = True
     output: str | None = None
@@ -95,6 +96,7 @@ class Options:
         return run_settings(
             prefix=self.log_prefix,
             average=self.average,
+            per_class=self.per_class,
             zero_division=self.zero_division,
             memory=self.memory,
             use_sample_weight=self.use_sample_weight,
@@ -105,7 +107,8 @@ class Option:
     """One of the `options` of a `Metrics` as an attribute, as in scikit-learn's estimators.
 
     Assigning to it makes new `options`, which are checked and count from the next fit on. Exceptions are `scoring`,
-    `task`, `average`, `zero_division`, `output`, `prefix` and `memory`: a `Metrics` uses these as it was made with.
+    `task`, `average`, `per_class`, `zero_division`, `output`, `prefix` and `memory`: a `Metrics` uses these as it was
+    made with.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:

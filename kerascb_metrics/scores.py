@@ -13,7 +13,7 @@ from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.values import Bounds, copied, copied_pair
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize, confusion_display
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
-from kerascb_metrics.show.report.render import report_page
+from kerascb_metrics.show.report.render import report_page_of
 from kerascb_metrics.show.result_tables import html_of_result, line_of_result, text_of_result
 
 if TYPE_CHECKING:  # matplotlib is an extra
@@ -326,5 +326,4 @@ class Scores(Mapping[str, Any]):
         Raises:
             OSError: with the path, if it cannot be written.
         """
-        page = report_page(RunRecord.of(self._record), "Scores" if title is None else title)
-        write_whole(path, page.encode(errors="replace"))
+        write_whole(path, report_page_of(self._record, title).encode(errors="replace"))

@@ -1,13 +1,13 @@
 """`EpochResult`: the scores of one pass under their final names, computed from the tally of each output."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
-from kerascb_metrics.record.log_entries import history_entries, log_entries
+from kerascb_metrics.record.log_entries import history_entries, log_entries, per_class_entries
 from kerascb_metrics.score.plan import full_name
 from kerascb_metrics.score.score import Value
 from kerascb_metrics.score.scoring import ScoreValues, Scoring
@@ -32,6 +32,7 @@ class EpochResult:
         undefined: name → why it has no value.
         left_out: name → which classes its value leaves out.
         unweighted: the names of scores that take no sample weights, where there are weights.
+        by_class: the name of the value of a class → the name of its score, for `per_class=True`.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class EpochResult:
     undefined: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     unweighted: list[str] = field(default_factory=list)
+    by_class: dict[str, str] = field(default_factory=dict)
 
     def add(self, output: str | None, own: "EpochResult") -> None:
         """Add the result of one output.
@@ -52,6 +54,9 @@ class EpochResult:
             _add(total, {full_name(output, name): value for name, value in part.items()})
         self.undefined.update({full_name(output, name): cause for name, cause in own.undefined.items()})
         self.left_out.update({full_name(output, name): classes for name, classes in own.left_out.items()})
+        self.by_class.update(
+            {full_name(output, own_name): full_name(output, name) for own_name, name in own.by_class.items()}
+        )
         self.unweighted.extend(full_name(output, name) for name in own.unweighted)
         self.records[output] = own.records[None]
 
@@ -81,16 +86,23 @@ def score_output(
     for name, error in scores.errors.items():
         value = on_error(name, error)  # in the shape of other epochs, so that it has their keys
         scores.values[name] = np.full(shapes[name], value) if shapes.get(name) else value
+        if name in scores.by_class:
+            scores.by_class[name] = np.full(len(scores.by_class[name]), value)
     names = tally.class_names
     matrices = {score.name for score in scoring.scores if score.matrix}
     return EpochResult(
-        values=history_entries(scores.values, names),
-        entries=log_entries(scores.values, names, tally.kind, tally.pos_index, matrices, scoring.wants_cells),
+        values=history_entries(scores.values, names, scores.by_class),
+        entries=log_entries(
+            scores.values, names, tally.kind, tally.pos_index, matrices, scoring.wants_cells, scores.by_class
+        ),
         records={None: _record(tally, scoring, undefined)},
         bounds=_by_class(bounds, names),
         undefined=scores.undefined,
         left_out=scores.left_out,
         unweighted=scores.unweighted,
+        by_class={
+            entry: name for name, value in scores.by_class.items() for entry in per_class_entries({name: value}, names)
+        },
     )
 
 
@@ -107,9 +119,16 @@ def _scored(tally: Tally, scoring: Scoring, undefined: str | None) -> tuple[Scor
         return scores, {}
     ranked = [score.name for score in scoring.scores if score.ranks]
     best = scoring.score(tally.at_best(), undefined=undefined, only=ranked)  # averages rise with each class
-    bounds = {name: (scores.values[name], best.values[name]) for name in ranked if name in scores.values}
-    scores.values.update({name: (low + high) / 2 for name, (low, high) in bounds.items()})
-    return scores, bounds
+    bounds = _middles(scores.values, best.values, ranked)
+    of_classes = _middles(scores.by_class, best.by_class, ranked)
+    return scores, {**bounds, **_by_class(of_classes, tally.class_names)}
+
+
+def _middles(lowest: dict[str, Any], highest: dict[str, Any], names: Collection[str]) -> Bounds:
+    """Replace the lowest values by the middles of their intervals; return the intervals."""
+    bounds = {name: (lowest[name], highest[name]) for name in names if name in lowest}
+    lowest.update({name: (low + high) / 2 for name, (low, high) in bounds.items()})
+    return bounds
 
 
 def _record(tally: Tally, scoring: Scoring, undefined: str | None) -> EpochRecord | None:

@@ -143,7 +143,9 @@ class Recorder:
             result.add(output, self._scored_output(output, reading, seen.complete))
         self._describe_width(result.bounds)
         kinds = {output: reading.tally.kind for output, reading in readings.items()}
-        self.run.set_directions(self._plan.directions(self.reader.output_names, kinds))
+        directions = self._plan.directions(self.reader.output_names, kinds)
+        of_classes = {entry: directions.get(name) for entry, name in result.by_class.items()}
+        self.run.set_directions({**directions, **of_classes})
         self.run.settings["scoring"] = score_names(self._plan, self.reader.output_names, kinds)
         return result
 

@@ -118,7 +118,9 @@ def _read(task: Any, rows: Predictions, loss: LossReading, scoring: Scoring, who
     if settled is not None:
         _refuse_unfit(settled, rows, loss)
         scoring.check(settled.kind, loss.name, by_element=is_by_element(settled, rows, loss))
-        scoring.refuse_margins(read_rows(settled, rows, loss).labeling)
+        labeling = read_rows(settled, rows, loss).labeling
+        scoring.refuse_margins(labeling)
+        scoring.refuse_double(labeling.kind, labeling.class_names)
     return settled
 
 

@@ -11,9 +11,17 @@ from kerascb_metrics.record.values import Value, is_number
 from kerascb_metrics.score.panel import CELLS
 
 
-def history_entries(values: Mapping[str, Value], class_names: Sequence[str]) -> dict[str, Value]:
-    """Return what the history keeps: each value and, where there is one per class, each as `<name>_<class>` too."""
-    return {**values, **_per_class(values, class_names)}
+def history_entries(
+    values: Mapping[str, Value], class_names: Sequence[str], by_class: Mapping[str, Value] | None = None
+) -> dict[str, Value]:
+    """Return what the history keeps: each value and, where there is one per class, each as `<name>_<class>` too.
+
+    Args:
+        values: name → float or array.
+        class_names: the name of each class.
+        by_class: name → one value per class, for scores whose own value is an average.
+    """
+    return {**values, **per_class_entries(values, class_names), **per_class_entries(by_class or {}, class_names)}
 
 
 def log_entries(
@@ -23,6 +31,7 @@ def log_entries(
     pos_index: int = 1,
     matrices: Container[str] = ("confusion",),
     all_cells: bool = False,
+    by_class: Mapping[str, Value] | None = None,
 ) -> dict[str, float]:
     """Return what goes to `logs`, name → float, without prefix.
 
@@ -35,6 +44,7 @@ def log_entries(
         pos_index: the positive class of a binary task.
         matrices: the names that are confusion matrices.
         all_cells: whether to write the cells of every matrix, not of binary ones only.
+        by_class: as in `history_entries`.
 
     Raises:
         ValueError: if two entries would have the same name.
@@ -47,7 +57,9 @@ def log_entries(
         if name in matrices:
             added = _cells(name, value, class_names, kind, pos_index, all_cells)
         else:
-            added = {name: value} if is_number(value) else _per_class({name: value}, class_names)
+            added = {name: value} if is_number(value) else per_class_entries({name: value}, class_names)
+        if by_class and name in by_class:
+            added = {**added, **per_class_entries({name: by_class[name]}, class_names)}
         double = sorted(entries.keys() & added.keys())
         if double:
             raise ValueError(f"Metrics: two scores would both write {', '.join(double)}. Give them different names.")
@@ -55,7 +67,8 @@ def log_entries(
     return entries
 
 
-def _per_class(values: Mapping[str, Value], class_names: Sequence[str]) -> dict[str, float]:
+def per_class_entries(values: Mapping[str, Value], class_names: Sequence[str]) -> dict[str, float]:
+    """Return `<name>_<class>` → float, for the values that are one per class."""
     vectors = {name: np.asarray(value) for name, value in values.items() if np.ndim(value) == 1}
     return {
         f"{name}_{of}": float(item)

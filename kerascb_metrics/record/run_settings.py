@@ -13,13 +13,14 @@ from kerascb_metrics.score.plan import Plan, full_name
 
 
 def run_settings(
-    *, prefix: str, average: str | None, zero_division: float, memory: str, use_sample_weight: bool
+    *, prefix: str, average: str | None, per_class: bool, zero_division: float, memory: str, use_sample_weight: bool
 ) -> dict[str, Any]:
     """Return the versions, the backend and the given arguments of `Metrics`, name → text, number, True, False or None.
 
     Args:
         prefix: how the keys in `logs` begin.
         average: as in `Metrics`.
+        per_class: as in `Metrics`.
         zero_division: as in `Metrics`.
         memory: as in `Metrics`.
         use_sample_weight: as in `Metrics`.
@@ -32,6 +33,7 @@ def run_settings(
         "numpy": np.__version__,
         "prefix": prefix,
         "average": average,
+        "per_class": per_class,
         "zero_division": float(zero_division),
         "memory": memory,
         "use_sample_weight": use_sample_weight,

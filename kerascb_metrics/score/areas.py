@@ -41,6 +41,7 @@ def area_scores() -> Iterator[Score]:
         {**dict.fromkeys(CLASSIFICATION, "ranking"), "regression": "rows"},
         ranks_classes=_precision_ranks_classes,
         averages_precision=True,
+        of_classes=average_precision_of_classes,
     )
 
 
@@ -220,16 +221,47 @@ def average_precision(tally: Tally) -> Value:
         return own
     if _is_of_two(tally):
         return _average_precision_of_two(tally)
-    empty = tally.true_mass == 0
-    # A class of all rows has 1, because nothing wrong is above any threshold. A class of no row has 0.
-    values = np.where(empty, 0.0, 1.0)
-    for index, ranking in tally.rankings(precision=True).items():
-        values[index] = ranking.average_precision
+    values, empty = _precision_of_columns(tally)
     one = tally.kind == "binary"
     value = values[tally.pos_index] if one else values.mean()
     if empty[tally.pos_index] if one else empty.any():
         raise Undefined(one_sided(tally), value)
     return float(value)
+
+
+def average_precision_of_classes(tally: Tally) -> Value:
+    """Average precision of each class against the others."""
+    values, empty = _precision_of_columns(tally)
+    if tally.kind == "binary":
+        other = 1 - tally.pos_index
+        values[other] = _precision_of_other(tally, other) if not tally.unranked else values[other]
+    if empty.any():
+        raise Undefined(one_sided(tally), values)
+    return values
+
+
+def _precision_of_columns(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
+    """Return the average precision of each class that has a ranking, and which classes are of no row.
+
+    A class of all rows has 1, because nothing wrong is above any threshold. A class of no row has 0.
+    """
+    empty = tally.true_mass == 0
+    values = np.where(empty, 0.0, 1.0)
+    for index, ranking in tally.rankings(precision=True).items():
+        values[index] = ranking.average_precision
+    return values, empty
+
+
+def _precision_of_other(tally: Tally, index: int) -> float:
+    """Return the average precision of the class of a binary task that is not ranked: its rows, from the other end."""
+    if not tally.has_rows:
+        raise ValueError(
+            "average_precision of both classes of a binary task needs the rows. Pass memory='exact', or leave it out."
+        )
+    exact = rows_of(tally)
+    y_score = rankable(exact.y_score)
+    ranking = rank(exact.is_of(index), y_score if index else -y_score, exact.sample_weight, precision=True)
+    return _precision_of(ranking.average_precision)
 
 
 def _is_of_two(tally: Tally) -> bool:

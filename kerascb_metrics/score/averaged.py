@@ -1,7 +1,7 @@
 """Scores of each class from its counts, averaged over classes as scikit-learn averages precision and recall."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -53,11 +53,13 @@ Ratio = Callable[[Cells], tuple[Masses, Masses]]
 def averaged_scores(options: Options) -> Iterator[Score]:
     """Yield iou, specificity, f0_5, f2, and the scores of whole tables: mcc, kappa_linear, kappa_quadratic."""
     per_class = CLASSIFICATION if options.average is None else ()
-    in_rows = options.average == "samples"
+    in_rows, each = options.average == "samples", replace(options, average=None)
     needs: dict[Kind, Needs] = dict.fromkeys(CLASSIFICATION, "rows" if in_rows else "counts")
     for name, ratio in _RATIOS.items():
         own = {kind: need for kind, need in needs.items() if not in_rows or name != "specificity"}
-        yield Score(name, partial(averaged, name=name, ratio=ratio, options=options), own, per_class=per_class)
+        compute = partial(averaged, name=name, ratio=ratio)
+        of_classes = partial(compute, options=each)
+        yield Score(name, partial(compute, options=options), own, per_class=per_class, of_classes=of_classes)
     counts: dict[Kind, Needs] = dict.fromkeys(_CLASSES, "counts")
     yield Score("mcc", mcc, counts)
     for weights in ("linear", "quadratic"):

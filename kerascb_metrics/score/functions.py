@@ -82,7 +82,34 @@ def function_score(name: str, function: Function, options: Options) -> Score:
         greater_is_better=None,
         takes_weight=takes_sample_weight(function),
         takes_elements=("regression",) if averages_columns(*unwrapped(function)) else (),
+        of_classes=partial(function_of_classes, function, options=options) if has_average(function) else None,
     )
+
+
+def has_average(function: Function) -> bool:
+    """Return whether a metric function has an argument `average`."""
+    inner, _ = unwrapped(function)
+    try:
+        return "average" in inspect.signature(inner).parameters
+    except ValueError:  # a builtin without a signature
+        return False
+
+
+def function_of_classes(function: Function, tally: Tally, options: Options) -> Any:
+    """Call a metric function that has an argument `average` with `average=None`, so that it returns one per class."""
+    inner, own = unwrapped(function)
+    own = {name: value for name, value in own.items() if name not in ("average", "labels", "pos_label")}
+    if tally.kind == "multilabel" and len(tally.classes) == 1:  # its cells are those of a binary problem
+        return np.array([run_function(partial(inner, **own, average="binary"), tally, options)])
+    if tally.kind != "multilabel" and "labels" in inspect.signature(inner).parameters:
+        own["labels"] = tally.classes
+    values = run_function(partial(inner, **own, average=None), tally, options)
+    if np.shape(values) != (len(tally.classes),):
+        raise ValueError(
+            f"with average=None it returned an array of shape {np.shape(values)}; per_class=True needs one value for "
+            f"each of the {len(tally.classes)} classes."
+        )
+    return values
 
 
 def needs_of(function: Function) -> dict[Kind, Needs]:

@@ -5,13 +5,14 @@ occur, with `sample_weight=counts`: N rows become a handful, and the result is t
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from kerascb_metrics.interpret.kinds import CLASSIFICATION, Kind
 from kerascb_metrics.interpret.weights import tamed
-from kerascb_metrics.score.areas import binary_auc, left_out_of_auc, ranked_classes_auc
+from kerascb_metrics.score.areas import binary_auc, columns_auc, left_out_of_auc, one_sided, ranked_classes_auc
 from kerascb_metrics.score.precision_recall_f1 import precision_recall_f1
 from kerascb_metrics.score.score import Needs, Options, Score, Undefined, Value
 from kerascb_metrics.tally.tally import Tally
@@ -28,8 +29,10 @@ def panel_scores(options: Options) -> Iterator[Score]:
     """Yield the scores of the panel, and the confusion matrix with all its cells in `logs`."""
     per_class = CLASSIFICATION if options.average is None else ()
     needs = _needs("counts", options)
+    each = replace(options, average=None)
     for name, compute in (("f1", f1), ("precision", precision), ("recall", recall)):
-        yield Score(name, partial(compute, options=options), needs, per_class=per_class)
+        of_classes = partial(compute, options=each)
+        yield Score(name, partial(compute, options=options), needs, per_class=per_class, of_classes=of_classes)
     yield Score("kappa", kappa, {kind: needs[kind] for kind in ("binary", "multiclass")})
     yield Score(
         "auc",
@@ -38,6 +41,7 @@ def panel_scores(options: Options) -> Iterator[Score]:
         per_class=_SCORES_OF_COLUMNS if options.average is None else (),
         ranks_classes=partial(_ranks_classes, options=options),
         leaves_out=partial(_left_out, options=options),
+        of_classes=auc_of_classes,
     )
     counts: dict[Kind, Needs] = dict.fromkeys(CLASSIFICATION, "counts")
     yield Score("confusion", confusion, counts, greater_is_better=None, matrix="binary")
@@ -79,6 +83,18 @@ def auc(tally: Tally, options: Options) -> Value:
         raise Undefined("one-vs-rest AUC is not defined for margins, which classes cannot be compared by")
     average = options.average_for(tally.kind)
     return binary_auc(tally) if tally.kind == "binary" else ranked_classes_auc(tally, average)
+
+
+def auc_of_classes(tally: Tally) -> Value:
+    """Area under the ROC curve of each class against the others; those of two classes are the same."""
+    nothing = np.full(len(tally.classes), np.nan)
+    if tally.kind == "binary":
+        if tally.unranked:
+            raise Undefined(one_sided(tally), nothing)
+        return np.full(len(tally.classes), binary_auc(tally))
+    if tally.kind == "multiclass" and tally.scale == "margin":
+        raise Undefined("one-vs-rest AUC is not defined for margins, which classes cannot be compared by", nothing)
+    return columns_auc(tally, None)
 
 
 def _left_out(tally: Tally, options: Options) -> str:

@@ -59,6 +59,7 @@ class Plan:
     zero_division: float = 0.0
     only: str | None = None
     memory: Literal["auto", "exact", "bounded"] = "exact"
+    per_class: bool = False
     _whole: Scoring | None = field(init=False)
     _by_output: dict[str | None, Any] = field(
         init=False
@@ -78,6 +79,7 @@ class Plan:
             if scoring is not None and task != "auto" and self.only in (None, output):
                 with naming_output(output):
                     scoring.check(task.kind)
+                    scoring.refuse_double(task.kind, getattr(task, "class_names", None) or ())
         if nested:
             self._refuse_double_names(tuple(map(str, self._by_output)))
 
@@ -230,7 +232,7 @@ class Plan:
         if name in self._by_class(self._supposed(outputs)):
             raise ValueError(
                 f"Metrics: with average=None {name!r} has one value per class. Monitor one of them, such as "
-                f"{name + '_1'!r}."
+                f"{name + '_1'!r}; per_class=True, instead of average=None, gives {name!r} as well."
             )
         if mode is None and name in directions:
             raise ValueError(
@@ -258,8 +260,9 @@ class Plan:
             "max", "min", or None where the direction is not known.
         """
         name = name.removeprefix(RENAMED)
+        with_classes = self._with_classes(self._supposed(outputs))
         for known, greater_is_better in self.directions(self._supposed(outputs)).items():
-            of_class = self.average is None and name.startswith(f"{known}_")
+            of_class = known in with_classes and name.startswith(f"{known}_")
             of_output = outputs is None and name.endswith(f"_{known}")
             if known == "loss":
                 continue  # that key is Keras's own
@@ -280,6 +283,17 @@ class Plan:
             for name in (scoring.by_class if scoring is not None else ())
         }
 
+    def _with_classes(self, outputs: Collection[str]) -> set[str]:
+        """The names of the scores of which a class may have a value of its own."""
+        if self.average is None:
+            return set(self.directions(outputs))
+        scorings = {output: self.scoring_of(output, outputs) for output in outputs or (None,)}
+        return {
+            full_name(output, name)
+            for output, scoring in scorings.items()
+            for name in (scoring.with_classes if scoring is not None else ())
+        }
+
     def known_kinds(self, outputs: Outputs) -> dict[str | None, Kind | None]:
         """Return output → its kind of task where the user or the loss is certain of it, else None.
 
@@ -297,7 +311,7 @@ class Plan:
         return "regression" if reading.family == "regression" else None
 
     def _scoring(self, scoring: Any) -> Scoring:
-        return Scoring(scoring, self.average, self.zero_division, self.memory)
+        return Scoring(scoring, self.average, self.zero_division, self.memory, self.per_class)
 
     def _own_scoring(self, output: str | None) -> Scoring:
         if not isinstance(self._by_output[output], Scoring):

@@ -71,7 +71,9 @@ class Score:
         needs_proba: whether it needs probabilities, which margins are not.
         averages_precision: whether it asks the rankings for average precision, which the same sort can give.
         takes_elements: the kinds of task for which it can be computed from rows of which single elements are left out
-            or weighted, although it needs rows.
+            or weighted, although it needs rows. A regression among them: it averages over columns.
+        of_classes: called with the `Tally` of classes or labels; returns one value per class, for `per_class=True`.
+            None: it has none.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Score:
     averages_precision: bool = False
     needs_proba: bool = False
     takes_elements: tuple[Kind, ...] = ()
+    of_classes: Callable[[Tally], Value] | None = None
 
     @property
     def ranks(self) -> bool:

@@ -1,11 +1,14 @@
 """`Scoring`: a checked `scoring=`, and the values of its scores for a `Tally`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.interpret.labeled_rows import Labeling
+from kerascb_metrics.score.class_values import count_of_classes, has_classes, values_of_classes
 from kerascb_metrics.score.panel import PANEL
 from kerascb_metrics.score.parse import parse_scoring
 from kerascb_metrics.score.recordable import recordable
@@ -24,6 +27,7 @@ class ScoreValues:
         left_out: name → which classes its value leaves out.
         errors: name → the exception that the user's score raised.
         unweighted: the names that take no sample weight, where there are weights.
+        by_class: name → one value per class, or per column of a regression, for `per_class=True`.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
@@ -31,6 +35,42 @@ class ScoreValues:
     left_out: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
     unweighted: list[str] = field(default_factory=list)
+    by_class: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def add(self, score: Score, tally: Tally, undefined: str | None) -> None:
+        """Compute a score; nan if it fails.
+
+        Args:
+            score: the score.
+            tally: the tally.
+            undefined: why nothing can be scored, or None.
+        """
+        try:
+            if undefined:
+                raise Undefined(undefined, score.blank(tally))
+            value = recordable(score.compute(tally))
+            if left_out := score.leaves_out(tally):
+                self.left_out[score.name] = left_out
+        except Undefined as error:
+            value, self.undefined[score.name] = recordable(error.value), error.cause
+        except Exception as error:  # a user's score; the caller raises it or records nan, see `error_score`
+            value, self.errors[score.name] = float("nan"), error
+        self.values[score.name] = value
+
+    def add_classes(self, score: Score, tally: Tally, undefined: str | None) -> None:
+        """Compute the values per class of a score; nan if it fails. The arguments are those of `add`."""
+        nothing = np.full(count_of_classes(tally), np.nan)
+        try:
+            if undefined:
+                raise Undefined(undefined, nothing)
+            values = recordable(values_of_classes(score, tally))
+        except Undefined as error:
+            values = recordable(error.value)
+            self.undefined.setdefault(score.name, error.cause)
+        except Exception as error:  # as in `add`
+            values = nothing
+            self.errors.setdefault(score.name, error)
+        self.by_class[score.name] = np.asarray(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +92,7 @@ class Scoring:
     average: str | None = "auto"
     zero_division: float = 0.0
     memory: str = "exact"
+    per_class: bool = False
     scores: tuple[Score, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +103,13 @@ class Scoring:
             )
         if self.zero_division not in (0, 1) and str(self.zero_division) != "nan":
             raise ValueError(f"Metrics: zero_division must be 0, 1 or nan; received {self.zero_division!r}.")
+        if self.per_class not in (True, False):
+            raise ValueError(f"Metrics: per_class must be True or False; received {self.per_class!r}.")
+        if self.per_class and self.average is None:
+            raise ValueError(
+                "Metrics: average=None gives values per class instead of an average, per_class=True gives both. Pass "
+                "one of them."
+            )
         options = Options(self.average, float(self.zero_division))
         object.__setattr__(self, "scores", parse_scoring(self.scoring, options))
         self._refuse_rows(None)
@@ -96,6 +144,12 @@ class Scoring:
         """The names of the scores that have one value per class, whatever the task."""
         return [score.name for score in self.scores if "binary" in score.per_class]
 
+    @property
+    def with_classes(self) -> list[str]:
+        """The names of the scores that `per_class=True` gives values per class, or per column, beside their own."""
+        some = [score for score in self.scores if score.of_classes or "regression" in score.takes_elements]
+        return [score.name for score in some] if self.per_class else []
+
     def for_kind(self, kind: Kind) -> tuple[Score, ...]:
         """Return the scores for a kind of task: of the panels those that the task has."""
         of_panel = self.from_panel
@@ -112,7 +166,9 @@ class Scoring:
     def needing_rows(self, kind: Kind | None) -> list[str]:
         """Return the names of the scores that need the rows; None: for every kind of classification."""
         scores = [score for score in self.scores if score.name in self.names] if kind is None else self.for_kind(kind)
-        return [score.name for score in scores if score.needs_rows(kind)]
+        # The bins of a binary task rank one of the classes.
+        both = self.per_class and kind == "binary"
+        return [score.name for score in scores if score.needs_rows(kind) or (both and score.averages_precision)]
 
     def check(self, kind: Kind, loss: str | None = None, *, by_element: bool = False) -> None:
         """Check that the scores are defined for a kind of task.
@@ -153,6 +209,25 @@ class Scoring:
                 f"scoring={[name for name in self.names if name not in whole] or self._instead(kind)!r}."
             )
 
+    def refuse_double(self, kind: Kind, class_names: Sequence[str]) -> None:
+        """Raise `ValueError` if the value of a class would have the name of another score.
+
+        Args:
+            kind: the kind of task.
+            class_names: the name of each class.
+        """
+        with_classes = self.with_classes
+        scores = [score for score in self.for_kind(kind) if kind in score.needs]
+        names = [score.name for score in scores]
+        for score in scores:
+            if score.name in with_classes or (kind in score.per_class and self.average is None):
+                double = [f"{score.name}_{of}" for of in class_names if f"{score.name}_{of}" in names]
+                if double:
+                    raise ValueError(
+                        f"Metrics: a score and the value of a class would both write {', '.join(double)}. Give the "
+                        "score, or the class, another name."
+                    )
+
     def refuse_margins(self, labeling: Labeling) -> None:
         """Raise `ValueError` if a score needs probabilities, and the outputs are no such thing.
 
@@ -190,22 +265,14 @@ class Scoring:
         Returns:
             The `ScoreValues`; a score that failed is nan there, with its error.
         """
-        found = ScoreValues()
+        found, with_classes = ScoreValues(), self.with_classes
         undefined = undefined or tally.undefined
         for score in self.for_kind(tally.kind):
             if only is not None and score.name not in only:
                 continue
-            try:
-                if undefined:
-                    raise Undefined(undefined, score.blank(tally))
-                value = recordable(score.compute(tally))
-                if left_out := score.leaves_out(tally):
-                    found.left_out[score.name] = left_out
-            except Undefined as error:
-                value, found.undefined[score.name] = recordable(error.value), error.cause
-            except Exception as error:  # a user's score; the caller raises it or records nan, see `error_score`
-                value, found.errors[score.name] = float("nan"), error
-            found.values[score.name] = value
+            found.add(score, tally, undefined)
+            if score.name in with_classes and has_classes(score, tally):
+                found.add_classes(score, tally, undefined)
             if tally.weighted and not score.takes_weight:
                 found.unweighted.append(score.name)
         return found

@@ -40,6 +40,7 @@ def constructors(names: list[str], path: Path) -> list[Metrics]:
     return [
         Metrics(),
         Metrics("f1", task="binary", average=None),
+        Metrics(["f1", "auc"], per_class=True),
         Metrics(["f1", "auc"], task=Binary(threshold=0.3)),
         Metrics({"f1": "f1", "balanced": balanced}, task=Binary(class_names=["a", "b"], pos_label=0)),
         Metrics(["f1", make_prediction_scorer(exact)]),

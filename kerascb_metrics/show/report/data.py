@@ -24,8 +24,13 @@ _NO_CURVES = (
 )
 
 
-def page_data(history: RunRecord) -> dict[str, Json]:
-    """Return the data of the page as dicts, lists, text and numbers; None where a number is not finite."""
+def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
+    """Return the data of the page as dicts, lists, text and numbers; None where a number is not finite.
+
+    Args:
+        history: the record.
+        single: for the only epoch of a record, shown as a result by itself: what the scores are of.
+    """
     outputs = dict.fromkeys(
         name for of_epoch in history.tallies for name, tally in of_epoch.items() if tally is not None
     )
@@ -33,6 +38,7 @@ def page_data(history: RunRecord) -> dict[str, Json]:
     headline = headline_of(history)
     budget = CurveBudget.of_records(records, always={len(history.epochs) - 1, _finite_best(history, headline)})
     return {
+        "single": single,
         "epochs": [int(epoch) for epoch in history.epochs],
         "headline": headline,
         "scores": [_score(history, name) for name in history if history.is_scalar(name)],

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from kerascb_metrics import __version__
-from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.record.result_record import ResultRecord
+from kerascb_metrics.record.run_record import SOURCE, RunRecord
 from kerascb_metrics.show.report.data import Json, page_data
 
 _SCRIPTS = ("dom.js", "charts.js", "matrix.js", "curves.js", "page.js")
@@ -17,7 +18,19 @@ _SCRIPTS = ("dom.js", "charts.js", "matrix.js", "curves.js", "page.js")
 _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 
 
-def report_page(history: RunRecord, title: str | None = None) -> str:
+def report_page_of(result: ResultRecord, title: str | None = None) -> str:
+    """Return the HTML page of one result.
+
+    Args:
+        result: the scores, counts and curves.
+        title: the heading; None: "Scores".
+    """
+    source = result.settings.get(SOURCE)
+    subject = f"Scores of {result.subject}." if source is None else f"Made by {source}."
+    return report_page(RunRecord.of(result), "Scores" if title is None else title, subject)
+
+
+def report_page(history: RunRecord, title: str | None = None, single: str | None = None) -> str:
     """Return the HTML page of a `ScoreHistory`.
 
     The page contains its style, script and data. A content security policy forbids any other script, and all
@@ -27,6 +40,7 @@ def report_page(history: RunRecord, title: str | None = None) -> str:
     Args:
         history: with at least one scored epoch.
         title: the heading; None: "Scores of each epoch".
+        single: see `page_data`.
 
     Raises:
         ValueError: if no epoch was scored.
@@ -41,7 +55,7 @@ def report_page(history: RunRecord, title: str | None = None) -> str:
         "style_hash": _digest(style),
         "script": script,
         "script_hash": _digest(script),
-        "data": _embedded(page_data(history)),
+        "data": _embedded(page_data(history, single)),
     }
     # One pass, so that inserted text is not searched again.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))

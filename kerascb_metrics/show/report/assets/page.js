@@ -21,6 +21,17 @@ function addChart(to, series) {
   movers.push(chart.moveTo);
 }
 
+// Of one result there is nothing to choose from and nothing to draw by epoch.
+function drawSingle() {
+  ["epoch-control", "to-best", "to-last", "scores-note", "score-table", "more-panels"].forEach((id) => show(id, false));
+  show("controls", data.outputs.length > 1);
+  setText("scores-title", "Scores");
+  setText("summary", data.single);
+  const facts = data.scores.map((series) => el("div", {}, el("dt", {}, series.name), el("dd", {}, number(series.values[0]))));
+  byId("single-scores").append(...facts);
+  show("single-scores", facts.length > 0);
+}
+
 function drawScores() {
   const [first, others] = [data.scores.slice(0, 12), data.scores.slice(12)];
   first.forEach((series) => addChart(byId("score-panels"), [series]));
@@ -78,17 +89,18 @@ function showEpoch() {
   setText("epoch-shown", text);
   byId("epoch").value = selected.index;
   byId("epoch").setAttribute("aria-valuetext", `epoch ${text}`);
-  document.querySelectorAll(".of-epoch").forEach((span) => { span.textContent = `· ${outputPrefix()}epoch ${epoch}`; });
+  document.querySelectorAll(".of-epoch").forEach((span) => { span.textContent = ofEpoch(epoch); });
   movers.forEach((moveTo) => moveTo(selected.index));
 }
 
-function outputPrefix() {
-  return data.outputs.length > 1 ? `${output().name} · ` : "";
+function ofEpoch(epoch) {
+  const parts = [data.outputs.length > 1 ? output().name : null, data.single === null ? `epoch ${epoch}` : null];
+  return parts.filter(Boolean).map((part) => `· ${part}`).join(" ");
 }
 
 function whyNoCounts() {
   if (!data.outputs.length) return "This run has no counts of classes (a regression, or counts were not kept), so the page shows only its scores.";
-  return entry() ? "" : `Epoch ${data.epochs[selected.index]} has no counts: its validation pass could not be scored.`;
+  return entry() ? "" : `${data.single === null ? `Epoch ${data.epochs[selected.index]}` : "This result"} has no counts: its rows could not be scored.`;
 }
 
 function showCounts() {
@@ -217,8 +229,12 @@ function connectControls() {
 }
 
 function start() {
-  drawSummary();
-  drawScores();
+  if (data.single === null) {
+    drawSummary();
+    drawScores();
+  } else {
+    drawSingle();
+  }
   drawLogs();
   drawSettings();
   fillSelect("output", data.outputs.map((one) => one.name));
