@@ -226,3 +226,14 @@ def test_an_inverted_binary_task():
     assert found["f1_yes"] == sk.f1_score(Y == 1, ~labels)
     assert found["auc_no"] == pytest.approx(sk.roc_auc_score(Y == 0, -P[:, 0]), abs=1e-12)
     assert found["average_precision_yes"] == pytest.approx(sk.average_precision_score(Y, P[:, 0]), abs=1e-12)
+
+
+def test_a_plot_shows_the_averages_and_classes_on_request():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    metrics = Metrics(["f1", "auc", "f1_macro"], per_class=True, verbose=False)
+    model = shared_echo_model(3, "sparse_categorical_crossentropy")
+    model.fit(SOFTMAX, CLASSES, validation_data=(SOFTMAX, CLASSES), verbose=0, callbacks=[metrics])
+    assert list(metrics.history.plot().scores) == ["f1", "auc", "f1_macro"]
+    assert list(metrics.history.plot(["f1", "f1_0", "f1_2"]).scores) == ["f1", "f1_0", "f1_2"]
+    assert metrics.history.plot_roc(classes=["1"]).names == [f"class 1, auc {metrics.history['auc_1'][0]:.3f}"]
+    plt.close("all")

@@ -16,7 +16,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from kerascb_metrics import Binary, Multiclass, Multilabel
+from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel
 from tests.support.page_histories import (
     HOSTILE_NAMES,
     binary_epochs,
@@ -309,3 +309,21 @@ def test_a_narrow_screen_scrolls_only_down_and_text_is_large_enough(screen, n_cl
     assert screen.run(
         "return [...document.querySelectorAll('#matrix td')].every(c => c.scrollWidth <= c.clientWidth + 1)"
     )
+
+
+@pytest.mark.parametrize("epoch", [None, 1])
+def test_a_page_of_one_result_has_no_epochs_to_choose_from(screen, epoch):
+    y, p = class_epochs(3)[-1]
+    if epoch is None:
+        scores = Metrics(task=Multiclass(class_names=NAMES)).score(y, p)
+    else:
+        scores = history_of(Multiclass(class_names=NAMES), class_epochs(3, epochs=3)[1:]).at(epoch)
+    screen.open(scores)
+    assert screen.text("summary") == ("Made by Metrics.score." if epoch is None else "Scores of epoch 1.")
+    for element in ("controls", "epoch", "to-best", "to-last", "scores-note", "score-table"):
+        assert not screen.visible(element), element
+    shown = dict(zip(*[iter(screen.text("single-scores").splitlines())] * 2, strict=True))
+    assert shown == {name: f"{scores[name]:.4f}" for name in scores if np.ndim(scores[name]) == 0}
+    assert screen.matrix() == confusion_matrix(y, p.argmax(1)).tolist()
+    assert_report(screen, y, p.argmax(1), NAMES)
+    assert screen.text("confusion-title").strip() == "Confusion matrix"

@@ -1,7 +1,7 @@
 """Scores by epoch, with the best epoch of each score marked."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -124,9 +124,13 @@ class ScoresDisplay:
 
 
 def _chosen(history: RunRecord, names: str | Sequence[str] | None) -> list[str]:
-    """Return the names of the lines: those of the given scores, or every score that is one number per epoch."""
+    """Return the names of the lines: those of the given scores, or every score that is one number per epoch.
+
+    The value of a class beside an average has no line unless it is asked for.
+    """
     if names is None:
-        chosen = [name for name in history if history.is_scalar(name)]
+        averaged = _scoring_of(history)
+        chosen = [name for name in history if history.is_scalar(name) and _base(history, name) not in averaged]
         if not chosen:
             raise ValueError(f"no score here is one number per epoch; there are: {', '.join(history)}.")
     else:
@@ -152,8 +156,19 @@ def _base(history: RunRecord, name: str) -> str | None:
     """Return the score with one value per class that a name belongs to as one class, or None."""
     if not history.is_scalar(name):
         return None
-    bases = [base for base in history if name.startswith(f"{base}_") and not history.is_scalar(base)]
+    averaged = _scoring_of(history)
+    bases = [
+        base
+        for base in history
+        if name.startswith(f"{base}_") and (base in averaged or not history.is_scalar(base)) and name not in averaged
+    ]
     return max(bases, key=len, default=None)
+
+
+def _scoring_of(history: RunRecord) -> Collection[str]:
+    """Return the names of the scores as they were asked for, where `per_class=True` adds values per class to them."""
+    names: Collection[str] = history.settings.get("scoring", ()) if history.settings.get("per_class") else ()
+    return names
 
 
 def _losses(history: RunRecord) -> dict[str, list[float]]:
