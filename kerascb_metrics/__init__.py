@@ -36,6 +36,7 @@ __all__ = [
     "Metrics",
     "Multiclass",
     "Multilabel",
+    "Ordinal",
     "Predictions",
     "Regression",
     "ScoreHistory",
@@ -54,6 +55,7 @@ _MODULES = {
     "Metrics": "kerascb_metrics.callback",
     "Multiclass": "kerascb_metrics.interpret.multiclass",
     "Multilabel": "kerascb_metrics.interpret.multilabel",
+    "Ordinal": "kerascb_metrics.interpret.ordinal",
     "Predictions": "kerascb_metrics.predictions",
     "Regression": "kerascb_metrics.interpret.regression",
     "ScoreHistory": "kerascb_metrics.history",
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from kerascb_metrics.interpret.binary import Binary
     from kerascb_metrics.interpret.multiclass import Multiclass
     from kerascb_metrics.interpret.multilabel import Multilabel
+    from kerascb_metrics.interpret.ordinal import Ordinal
     from kerascb_metrics.interpret.regression import Regression
     from kerascb_metrics.predictions import Predictions
     from kerascb_metrics.score.prediction_scorers import make_prediction_scorer

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.join import Rows
-from kerascb_metrics.interpret.kinds import CLASSIFICATION, Kind
+from kerascb_metrics.interpret.kinds import RANKED, Kind
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import flatten
@@ -19,6 +19,8 @@ from kerascb_metrics.interpret.validation import SLACK, range_of
 
 # Values that mark padding or missing targets in many data sets. Another value is never advised to be ignored.
 _MARKERS = (-1, -100, 255)
+# More different targets than this are not grades.
+_MOST_GRADES = 20
 
 
 def read_rows(task: Any, rows: Rows, loss: LossReading) -> LabeledRows:
@@ -40,9 +42,11 @@ def read_rows(task: Any, rows: Rows, loss: LossReading) -> LabeledRows:
     try:
         labeled: LabeledRows = task.read(rows, loss)
     except MisfitError as error:
-        others = [kind for kind in CLASSIFICATION if kind != task.kind and (kind != "binary" or rows.columns <= 2)]
+        # Who has grades named the task: another one would fit, and score something else.
+        tried = () if task.kind == "ordinal" else RANKED
+        others = [kind for kind in tried if kind != task.kind and (kind != "binary" or rows.columns <= 2)]
         remedy = advice(rows, loss, [task.kind, *others], given=task) or error.otherwise
-        if task.kind != "regression" and remedy == error.otherwise:
+        if task.kind not in ("ordinal", "regression") and remedy == error.otherwise:
             remedy = " ".join(filter(None, [remedy, advice(rows, loss, ["regression"])]))
         raise DataError(f"{error} {remedy}") from None
     return labeled
@@ -84,6 +88,9 @@ def _options(kind: Kind, rows: Rows, loss: LossReading, given: Any) -> Iterator[
     if kind == "regression":
         yield basis
         return
+    if kind == "ordinal":
+        yield from ({**basis, **labels} for labels in _grades(targets, kept))
+        return
     if look_soft(targets):
         basis["soft_targets"] = True
     scales = _scales(kind, rows, loss, kept)
@@ -94,7 +101,11 @@ def _options(kind: Kind, rows: Rows, loss: LossReading, given: Any) -> Iterator[
 
 def _kept(given: Any) -> dict[str, Any]:
     """Return the arguments that the user passed."""
-    return {name: value for name, value in vars(given).items() if value != getattr(type(given), name, None)}
+    return {name: value for name, value in vars(given).items() if _is_given(value, getattr(type(given), name, None))}
+
+
+def _is_given(value: Any, default: Any) -> bool:
+    return isinstance(value, np.ndarray) or value != default
 
 
 def _targets(rows: Rows) -> tuple[np.ndarray, bool]:
@@ -136,9 +147,20 @@ def _special(kind: Kind, rows: Rows, targets: np.ndarray) -> Iterator[dict[str, 
         yield {"labels": values}
 
 
+def _grades(targets: np.ndarray, kept: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the labels of grades to try: those that occur, or 0 … C−1 of several columns."""
+    values = np.unique(targets)
+    if len(values) > _MOST_GRADES:
+        return
+    given = np.asarray(kept.get("labels", values[:0]))
+    yield {"labels": np.union1d(given, values).tolist()}
+    yield {"labels": values.tolist()}
+    yield {"labels": None}
+
+
 def _shown(kind: Kind, options: dict[str, Any]) -> str:
     """Return a task as the user writes it."""
-    shown = ", ".join(f"{name}={_value(value)}" for name, value in options.items())
+    shown = ", ".join(f"{name}={_value(value)}" for name, value in options.items() if value is not None)
     task = f"{TASKS[kind].__name__}({shown})" if shown else repr(kind)
     return f"task={task}"
 

@@ -1,4 +1,4 @@
-"""The columns of outputs: which one is highest, two as one score, and outputs without an ignored class."""
+"""The columns of outputs: which is highest, the grade of a single one, two as one score, some without the others."""
 
 from typing import NoReturn
 
@@ -23,6 +23,23 @@ def argmax_columns(outputs: np.ndarray) -> np.ndarray:
     for block in blocks(outputs):
         columns[block] = outputs[block].argmax(axis=1)
     return columns
+
+
+def nearest_grades(outputs: np.ndarray, grades: np.ndarray) -> np.ndarray:
+    """Return the index of the grade that is nearest to each output; half-way the lower one.
+
+    Args:
+        outputs: (N,) finite numbers. Below the lowest grade and above the highest, that grade is the nearest.
+        grades: at least two numbers, rising.
+
+    >>> nearest_grades(np.array([-7.0, 1.4, 1.5, 1.6, 99.0]), np.array([1, 2, 4]))
+    array([0, 0, 0, 1, 2], dtype=uint8)
+    """
+    halves = grades[:-1] + np.diff(grades) / 2
+    indices = np.empty(len(outputs), np.min_scalar_type(len(halves)))
+    for block in blocks(outputs):
+        indices[block] = np.searchsorted(halves, outputs[block])
+    return indices
 
 
 def one_score(columns: np.ndarray, scale: Scale) -> np.ndarray:

@@ -8,7 +8,7 @@ from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.advice import advice
 from kerascb_metrics.interpret.binary import Binary
 from kerascb_metrics.interpret.join import Rows
-from kerascb_metrics.interpret.kinds import KINDS, Kind
+from kerascb_metrics.interpret.kinds import INFERRED, Kind
 from kerascb_metrics.interpret.left_out import Values, as_values, equal_any, weightless_rows
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.multiclass import Multiclass
@@ -36,7 +36,7 @@ def infer_task(rows: Rows, loss: LossReading) -> Task:
     'binary'
     """
     if loss.problem:
-        raise DataError(f"Metrics: {loss.problem}. {advice(rows, loss, KINDS)}")
+        raise DataError(f"Metrics: {loss.problem}. {advice(rows, loss, INFERRED)}")
     columns = rows.columns
     one_output = columns == 1
     if loss.family == "regression":

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Kind = Literal["binary", "multiclass", "multilabel", "regression"]
+Kind = Literal["binary", "multiclass", "multilabel", "ordinal", "regression"]
 # What the outputs of a classifier are. Margins are what hinge losses train: positive above 0.
 Scale = Literal["probability", "logit", "margin"]
 # "crossentropy" is binary or categorical: Keras decides by the shapes.
@@ -10,5 +10,9 @@ LossFamily = Literal["binary", "categorical", "crossentropy", "hinge", "categori
 # What a task's `from_logits` may be. "auto" means: as the compiled loss has it.
 FromLogits = bool | Literal["auto"]
 
-CLASSIFICATION: tuple[Kind, ...] = ("binary", "multiclass", "multilabel")
+# Each class has a score of its own, so that rows can be ranked. Grades have none: their outputs are labels only.
+RANKED: tuple[Kind, ...] = ("binary", "multiclass", "multilabel")
+CLASSIFICATION: tuple[Kind, ...] = (*RANKED, "ordinal")
 KINDS: tuple[Kind, ...] = (*CLASSIFICATION, "regression")
+# Nothing but the user tells that classes are grades.
+INFERRED: tuple[Kind, ...] = (*RANKED, "regression")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from kerascb_metrics.interpret.columns import argmax_columns
-from kerascb_metrics.interpret.kinds import Kind, Scale
+from kerascb_metrics.interpret.columns import argmax_columns, nearest_grades
+from kerascb_metrics.interpret.kinds import RANKED, Kind, Scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,7 +14,7 @@ class Labeling:
     """What the outputs of a task are, and how they become labels.
 
     Attributes:
-        kind: "binary", "multiclass", "multilabel" or "regression".
+        kind: "binary", "multiclass", "multilabel", "ordinal" or "regression".
         scale: what the outputs are: "probability", "logit" or "margin".
         threshold: a score above it is a label: one number, or one per label; None for several classes.
         classes: the label of each class index, as the targets have it.
@@ -31,8 +31,8 @@ class Labeling:
 
     @property
     def has_proba(self) -> bool:
-        """Whether the outputs are probabilities, or logits of them."""
-        return self.kind != "regression" and self.scale != "margin"
+        """Whether the outputs are probabilities of classes, or logits of them."""
+        return self.kind in RANKED and self.scale != "margin"
 
     @property
     def score_scale(self) -> Scale:
@@ -46,13 +46,17 @@ class Labeling:
         """Label the rows.
 
         Args:
-            outputs: binary (N,); multiclass (N, C); multilabel (N, L); regression (N,) or (N, K).
+            outputs: binary (N,); multiclass (N, C); multilabel (N, L); ordinal (N,) or (N, C); regression (N,) or
+                (N, K).
 
         Returns:
-            Binary (N,) bool; multiclass (N,) class indices; multilabel (N, L) bool; regression the outputs themselves.
+            Binary (N,) bool; multiclass and ordinal (N,) class indices; multilabel (N, L) bool; regression the outputs
+            themselves.
         """
         if self.kind == "regression":
             return outputs
+        if self.kind == "ordinal" and outputs.ndim == 1:
+            return nearest_grades(outputs, self.classes)
         return argmax_columns(outputs) if self.threshold is None else outputs > self.threshold
 
 
@@ -62,8 +66,9 @@ class LabeledRows:
 
     Attributes:
         labeling: what the outputs are, and how they become labels.
-        y_true: binary (N,) bool; multiclass (N,) class indices; multilabel (N, L) bool; regression (N,) or (N, K).
-        outputs: binary (N,), multiclass (N, C), multilabel (N, L), regression (N,) or (N, K).
+        y_true: binary (N,) bool; multiclass and ordinal (N,) class indices; multilabel (N, L) bool; regression (N,) or
+            (N, K).
+        outputs: binary (N,), multiclass (N, C), multilabel (N, L), ordinal (N,) or (N, C), regression (N,) or (N, K).
         sample_weight: None, or (N,) float64; of multilabel and regression rows also (N, L): one per element.
         undefined: None, or why nothing can be scored, such as outputs that are not finite.
         present: None, or (N, L) bool: False for an element that is left out. Each row has an element that is not.

@@ -95,21 +95,35 @@ class Multiclass:
                 f"Metrics: a multiclass task needs outputs (N, C) with C of 2 or more; received {rows.y_pred.shape}.",
                 "Return one column per class.",
             )
-        scale = scale_of("Multiclass", self.from_logits, loss)
+        return self.read_as(self.kind, rows, loss)
+
+    def read_as(self, kind: Kind, rows: Rows, loss: LossReading) -> LabeledRows:
+        """Return rows of several columns as `LabeledRows` of a kind of task that labels them in this way.
+
+        Args:
+            kind: "multiclass" or "ordinal".
+            rows: the rows of one pass.
+            loss: what the compiled loss tells about the output.
+
+        Raises:
+            DataError: if the rows do not fit the task.
+        """
+        name = kind.capitalize()
+        scale = scale_of(name, self.from_logits, loss)
         n_classes = rows.columns
         values = ignored_values(self.ignore_class, loss, rows.y_true.dtype)
         flat = flatten(rows, columns=n_classes)
         classes = self._classes(n_classes)
         names = class_names_for(self.class_names, classes)
         columns = kept_columns(classes, values)
-        y_true, flat = self._indices(without_ignored(flat, values), classes, values)
-        outputs, undefined = checked_outputs(flat.y_pred, scale, "Multiclass")
+        y_true, flat = self._indices(without_ignored(flat, values), classes, values, kind)
+        outputs, undefined = checked_outputs(flat.y_pred, scale, name, self._kept)
         if len(columns) < n_classes:
             new_index = np.zeros(n_classes, np.min_scalar_type(n_classes))
             new_index[columns] = np.arange(len(columns))
             y_true, outputs = new_index[y_true], select_columns(outputs, columns, scale)
         labeling = Labeling(
-            kind="multiclass",
+            kind=kind,
             scale=scale,
             classes=classes[columns],
             class_names=tuple(names[column] for column in columns),
@@ -124,17 +138,22 @@ class Multiclass:
         soft = ", and so is that of the targets" if self.soft_targets else ""
         return f"label is the highest output{soft}{ignored}"
 
-    def _indices(self, flat: Flat, classes: np.ndarray, ignored: Values) -> tuple[np.ndarray, Flat]:
+    def _indices(self, flat: Flat, classes: np.ndarray, ignored: Values, kind: Kind) -> tuple[np.ndarray, Flat]:
         """Return the class index of each row, and the rows, without those that do not count."""
         if self.soft_targets:
             flat = without_weightless(flat, lambda y_true, weighted: are_soft(y_true))
-            y_true = most_likely(flat.y_true, "Multiclass")
+            y_true = most_likely(flat.y_true, kind.capitalize())
             keep = ~equal_any(classes[y_true], ignored)
         else:
             if flat.y_true.ndim == 2:
                 flat = without_weightless(flat, lambda y_true, weighted: are_one_hot(y_true))
-            y_true, keep = class_indices(flat.y_true, classes, ignored, weightless_rows(flat))
+            y_true, keep = class_indices(flat.y_true, classes, ignored, weightless_rows(flat), kind)
         return y_true[keep], flat.keep(keep)
+
+    @property
+    def _kept(self) -> str:
+        """The labels as an argument that an error's remedy has to repeat."""
+        return "" if self.labels is None else f"labels={np.asarray(self.labels).tolist()}, "
 
     def _classes(self, n_classes: int) -> np.ndarray:
         if self.labels is None:

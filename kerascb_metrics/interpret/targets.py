@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from kerascb_metrics._blocks import blocks
 from kerascb_metrics.exceptions import MisfitError
+from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.interpret.left_out import Values, equal_any
 from kerascb_metrics.interpret.validation import some
 
@@ -78,11 +79,19 @@ def _refuse_targets(y_true: np.ndarray, unknown: npt.NDArray[np.bool_], task: st
     )
 
 
+_REMEDIES: dict[Kind, str] = {
+    "multiclass": "Number the targets by output column, or pass the label of each column as "
+    "task=Multiclass(labels=[…]).",
+    "ordinal": "Pass all grades, as in task=Ordinal(labels=[…]); for any numbers pass task='regression'.",
+}
+
+
 def class_indices(
     y_true: np.ndarray,
     classes: np.ndarray,
     ignored: Values = (),
     weightless: npt.NDArray[np.bool_] | None = None,
+    kind: Kind = "multiclass",
 ) -> tuple[np.ndarray, npt.NDArray[np.bool_]]:
     """Return the column of each target, and which rows count.
 
@@ -91,6 +100,7 @@ def class_indices(
         classes: the label of each column.
         ignored: the labels to ignore. They need not be among `classes`.
         weightless: which rows have weight zero; None if none has. Their labels may be unknown: then they are padding.
+        kind: the kind of task, for messages.
 
     Raises:
         DataError: if a label is neither one of `classes` nor ignored.
@@ -99,7 +109,7 @@ def class_indices(
     array([ True,  True, False])
     """
     if y_true.ndim == 2:
-        indices = one_hot_to_index(y_true, "multiclass")
+        indices = one_hot_to_index(y_true, kind)
         return indices, ~equal_any(classes[indices], ignored)
     keep = ~equal_any(y_true, ignored)
     if _are_column_numbers(classes):
@@ -111,10 +121,11 @@ def class_indices(
         keep = keep & ~(unknown & weightless)
         unknown &= ~weightless
     if unknown.any():
+        known_ones = f"the model has {len(classes)} classes ({some(classes)})"
+        known_ones = f"the grades are {some(classes)}" if kind == "ordinal" else known_ones
         raise MisfitError(
-            f"Metrics: the model has {len(classes)} classes ({some(classes)}), but the targets hold "
-            f"{some(y_true[unknown])}.",
-            "Number the targets by output column, or pass the label of each column as task=Multiclass(labels=[…]).",
+            f"Metrics: {known_ones}, but the targets hold {some(y_true[unknown])}.",
+            _REMEDIES[kind],
         )
     return columns, keep
 
@@ -133,6 +144,9 @@ def _column_numbers(y_true: np.ndarray, n_classes: int) -> tuple[np.ndarray, npt
 
 
 def _search(y_true: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, npt.NDArray[np.bool_]]:
+    if y_true.dtype.kind == "f" == classes.dtype.kind:  # Keras's targets are float32, where 0.1 is another number
+        rounded = classes.astype(y_true.dtype)
+        classes = rounded if len(np.unique(rounded)) == len(classes) else classes
     order = np.argsort(classes)
     found = np.searchsorted(classes, y_true, sorter=order)
     columns = order[np.minimum(found, len(classes) - 1)]

@@ -9,6 +9,7 @@ from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.multiclass import Multiclass
 from kerascb_metrics.interpret.multilabel import Multilabel
+from kerascb_metrics.interpret.ordinal import Ordinal
 from kerascb_metrics.interpret.regression import Regression
 
 
@@ -24,7 +25,7 @@ class Task(Protocol):
         """Return how a row gets its label, in words."""
 
 
-_CLASSES: tuple[type[Task], ...] = (Binary, Multiclass, Multilabel, Regression)
+_CLASSES: tuple[type[Task], ...] = (Binary, Multiclass, Multilabel, Ordinal, Regression)
 TASKS: dict[str, type[Task]] = {task.kind: task for task in _CLASSES}
 
 

@@ -13,13 +13,14 @@ SLACK = 1e-6
 BFLOAT16_SLACK = 0.02
 
 
-def checked_outputs(outputs: np.ndarray, scale: Scale, task: str) -> tuple[np.ndarray, str | None]:
+def checked_outputs(outputs: np.ndarray, scale: Scale, task: str, kept: str = "") -> tuple[np.ndarray, str | None]:
     """Return the outputs and None; if some are not finite, zeros instead and the reason why nothing can be scored.
 
     Args:
         outputs: any shape.
         scale: what they are.
         task: the name of the task's class, for the message.
+        kept: arguments of the task that the message repeats, such as "labels=[1, 2], ".
 
     Raises:
         DataError: if they should be probabilities and are not.
@@ -33,7 +34,7 @@ def checked_outputs(outputs: np.ndarray, scale: Scale, task: str) -> tuple[np.nd
     if scale == "probability" and (lowest < 0 or highest > 1 + SLACK):
         raise DataError(
             f"Metrics: the outputs should be probabilities, but range from {lowest:.4g} to {highest:.4g}."
-            f"{_own_units(task)} If they are logits, pass task={task}(from_logits=True)."
+            f"{_own_units(task)} If they are logits, pass task={task}({kept}from_logits=True)."
         )
     return outputs, None
 
@@ -51,7 +52,7 @@ def check_finite(values: np.ndarray) -> tuple[np.ndarray, str | None]:
 
 
 def _own_units(task: str) -> str:
-    if task == "Multiclass":
+    if task in ("Multiclass", "Ordinal"):
         return ""
     return f" If they are similarities or margins, pass task={task}(threshold=0.0, from_logits=False)."
 

@@ -31,6 +31,7 @@ def known_columns(
     if axes[-1] is not None:
         return True if axes[0] is None and lengths_of(batches) == {(axes[-1],)} else None
     wants_columns = getattr(task, "kind", None) in ("multiclass", "multilabel") or loss.family in OF_COLUMNS
+    wants_columns = wants_columns or (getattr(task, "kind", None) == "ordinal" and task.labels is None)
     # One target for several outputs of a row: they are columns, whatever the loss is.
     targets = [(batch["y_true"], batch["y_pred"]) for batch in batches]
     shared = any(y_true is not None and 0 < y_true.size < y_pred.size for y_true, y_pred in targets)

@@ -155,7 +155,9 @@ class Reader(RowConsumer):
             rows = self._rows_of(batches, counted=True)
             for output, plan in self._plans_of(rows).items():
                 scoring = plan.scoring
-                counts = self._counted.setdefault(output, Accumulator(scoring.ranks, scoring.averages_precision))
+                counts = self._counted.setdefault(
+                    output, Accumulator(scoring.ranks(plan.task.kind), scoring.averages_precision)
+                )
                 counts.add(self._labeled(output, rows[output]), rows[output].y_pred.dtype.name)
         except Exception as error:
             self._error = error
@@ -273,7 +275,7 @@ class Reader(RowConsumer):
         tables = sum(
             tables_of(plan.task.kind, rows[output].columns)
             for output, plan in self._plans_of(rows).items()
-            if plan.scoring.ranks
+            if plan.scoring.ranks(plan.task.kind)
         )
         kept = sum(own.y_pred.nbytes + own.y_true.nbytes for own in rows.values())
         many = tables * streaming.TABLE_BYTES > kept // 4

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from kerascb_metrics.interpret.kinds import CLASSIFICATION, Kind
+from kerascb_metrics.interpret.kinds import RANKED, Kind
 from kerascb_metrics.interpret.weights import for_sums
 from kerascb_metrics.score.score import Needs, Score, Undefined, Value, rows_of
 from kerascb_metrics.score.sklearn_scorers import decision_of, run_named_scorer
@@ -38,7 +38,7 @@ def area_scores() -> Iterator[Score]:
     yield Score(
         "average_precision",
         average_precision,
-        {**dict.fromkeys(CLASSIFICATION, "ranking"), "regression": "rows"},
+        {**dict.fromkeys(RANKED, "ranking"), "regression": "rows"},
         ranks_classes=_precision_ranks_classes,
         averages_precision=True,
         of_classes=average_precision_of_classes,

@@ -13,7 +13,7 @@ from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, tamed
 from kerascb_metrics.score.score import Needs, Options, Score, Undefined, Value, rows_of
 from kerascb_metrics.tally.tally import Tally
 
-_CLASSES: tuple[Kind, ...] = ("binary", "multiclass")
+_CLASSES: tuple[Kind, ...] = ("binary", "multiclass", "ordinal")
 Masses = npt.NDArray[np.float64]
 
 
@@ -31,7 +31,7 @@ class Cells:
         """Return the cells of each class or label.
 
         Args:
-            tally: of a binary, multiclass or multilabel task.
+            tally: of classes or labels.
         """
         if tally.kind == "multilabel":
             tables = tamed(tally.label_tables).astype(np.float64)
@@ -97,7 +97,7 @@ def averaged(tally: Tally, name: str, ratio: Ratio, options: Options) -> Value:
     """Return a ratio of each class, or its average; `Undefined` where a denominator is 0.
 
     Args:
-        tally: of a binary, multiclass or multilabel task.
+        tally: of classes or labels.
         name: the name of the score.
         ratio: see `Ratio`.
         options: how to average.
@@ -149,5 +149,5 @@ def weighted_kappa(tally: Tally, weights: str) -> float:
     if occurring.sum() < 2:
         raise Undefined("true and predicted labels are all of one class")
     y_true, y_pred, weight = tally.cells
-    own = {"labels": np.sort(tally.classes), "weights": weights, "sample_weight": tamed(weight, TWO_FACTORS)}
+    own = {"labels": np.sort(tally.codes), "weights": weights, "sample_weight": tamed(weight, TWO_FACTORS)}
     return float(metrics.cohen_kappa_score(y_true, y_pred, **own))

@@ -155,13 +155,33 @@ def run_function(function: Function, tally: Tally, options: Options) -> Any:
         own = {"zero_division": options.zero_division, **own}
     counted = counts_suffice(inner, own, tally.kind)
     if _among(inner, RATIOS) and counted and own.keys() <= RATIO_OPTIONS:
-        return precision_recall_f1(tally, **{"average": "binary", **own})[RATIOS[inner]]
+        return precision_recall_f1(tally, **{"average": "binary", **_in_codes(inner, own, tally)})[RATIOS[inner]]
     y_true, y_pred, weight = tally.cells if counted else _labels(tally)
+    own = _in_codes(inner, own, tally) if counted else own
     if not is_of_sklearn(inner):  # it may write into its arguments
         y_true, y_pred, weight = copied(y_true), copied(y_pred), copied(weight)
     if weight is not None and takes_sample_weight(inner) and "sample_weight" not in own:
         own["sample_weight"] = weights_for(inner, own, weight)
     return inner(y_true, y_pred, **own)
+
+
+def _in_codes(function: Function, options: dict[str, Any], tally: Tally) -> dict[str, Any]:
+    """Return options with the labels in them as `Tally.codes`, which differ where classes are fractions."""
+    if tally.kind == "multilabel" or tally.codes is tally.classes:
+        return options
+    found = dict(options)
+    if options.get("labels") is not None:
+        found["labels"] = [_code_of(label, tally) for label in np.asarray(options["labels"]).tolist()]
+    parameter = inspect.signature(function).parameters.get("pos_label")
+    if parameter is not None and len(tally.classes) == 2 and options.get("average", "binary") == "binary":
+        found["pos_label"] = _code_of(options.get("pos_label", parameter.default), tally)
+    return found
+
+
+def _code_of(label: Any, tally: Tally) -> int:
+    if label not in tally.classes.tolist():
+        raise ValueError(f"{label!r} is not one of the classes {', '.join(map(str, tally.classes.tolist()))}.")
+    return int(tally.codes[tally.classes.tolist().index(label)])
 
 
 def _labels(tally: Tally) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from kerascb_metrics.interpret.kinds import CLASSIFICATION, Kind
+from kerascb_metrics.interpret.kinds import CLASSIFICATION, RANKED, Kind
 from kerascb_metrics.interpret.weights import tamed
 from kerascb_metrics.score.areas import binary_auc, columns_auc, left_out_of_auc, one_sided, ranked_classes_auc
 from kerascb_metrics.score.precision_recall_f1 import precision_recall_f1
@@ -28,16 +28,16 @@ _SCORES_OF_COLUMNS: tuple[Kind, ...] = ("multiclass", "multilabel")
 def panel_scores(options: Options) -> Iterator[Score]:
     """Yield the scores of the panel, and the confusion matrix with all its cells in `logs`."""
     per_class = CLASSIFICATION if options.average is None else ()
-    needs = _needs("counts", options)
+    needs = _needs(CLASSIFICATION, "counts", options)
     each = replace(options, average=None)
     for name, compute in (("f1", f1), ("precision", precision), ("recall", recall)):
         of_classes = partial(compute, options=each)
         yield Score(name, partial(compute, options=options), needs, per_class=per_class, of_classes=of_classes)
-    yield Score("kappa", kappa, {kind: needs[kind] for kind in ("binary", "multiclass")})
+    yield Score("kappa", kappa, {kind: needs[kind] for kind in ("binary", "multiclass", "ordinal")})
     yield Score(
         "auc",
         partial(auc, options=options),
-        _needs("ranking", options),
+        _needs(RANKED, "ranking", options),
         per_class=_SCORES_OF_COLUMNS if options.average is None else (),
         ranks_classes=partial(_ranks_classes, options=options),
         leaves_out=partial(_left_out, options=options),
@@ -48,9 +48,9 @@ def panel_scores(options: Options) -> Iterator[Score]:
     yield Score(CONFUSION_CELLS, confusion, counts, greater_is_better=None, matrix="all")
 
 
-def _needs(needs: Needs, options: Options) -> dict[Kind, Needs]:
+def _needs(kinds: tuple[Kind, ...], needs: Needs, options: Options) -> dict[Kind, Needs]:
     """What an averaged score needs; the average over samples takes the rows one by one."""
-    return dict.fromkeys(CLASSIFICATION, "rows" if options.average == "samples" else needs)
+    return dict.fromkeys(kinds, "rows" if options.average == "samples" else needs)
 
 
 def f1(tally: Tally, options: Options) -> Value:
@@ -122,8 +122,8 @@ def _ratio(tally: Tally, options: Options, index: int, undefined: np.ndarray, ca
         tally,
         average="binary" if single else average,
         zero_division=options.zero_division,
-        labels=tally.classes if average is None and not is_multilabel else None,
-        pos_label=tally.classes[tally.pos_index] if average == "binary" else 1,
+        labels=tally.codes if average is None and not is_multilabel else None,
+        pos_label=tally.codes[tally.pos_index] if average == "binary" else 1,
     )[index]
     value = np.array([value]) if single and average is None else value
     gone = undefined & _in_average(tally, average)

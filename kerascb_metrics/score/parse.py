@@ -11,9 +11,9 @@ from sklearn import metrics
 
 from kerascb_metrics.score.functions import function_score, unwrapped
 from kerascb_metrics.score.panel import CONFUSION_CELLS, PANEL
+from kerascb_metrics.score.panels import OF_ANY_TASK
 from kerascb_metrics.score.prediction_scorers import PredictionScorer, can_be_called, prediction_score
 from kerascb_metrics.score.registry import named_scores
-from kerascb_metrics.score.regression_panel import REGRESSION_PANEL
 from kerascb_metrics.score.score import Options, Score
 from kerascb_metrics.score.sklearn_scorers import SCORER_TYPE, scorer_score
 
@@ -86,10 +86,10 @@ def parse_scoring(scoring: Any, options: Options) -> tuple[Score, ...]:
 
 
 def _with_panel(scoring: Sequence[Any]) -> list[Any]:
-    """Return a list with the names of both panels in place of "panel", without those that are listed themselves."""
+    """Return a list with the names of all panels in place of "panel", without those that are listed themselves."""
     named = {source for source in scoring if isinstance(source, str)}
     named |= {"confusion"} if CONFUSION_CELLS in named else set()
-    panel = [name for name in (*PANEL, *REGRESSION_PANEL) if name not in named]
+    panel = [name for name in OF_ANY_TASK if name not in named]
     return [own for source in scoring for own in (panel if isinstance(source, str) and source == "panel" else [source])]
 
 

@@ -178,8 +178,8 @@ class Plan:
 
         Args:
             outputs: the names of the model's outputs where there are several; empty for one.
-            kinds: output → its kind of task, of the outputs that have targets. None: not known, so that the names of
-                the panels of classification and of regression are both there.
+            kinds: output → its kind of task, of the outputs that have targets. None: not known; of an output whose
+                task is not told the names of the panels of classification and of regression are both there.
 
         Returns:
             Name → True if higher is better, False if lower is better, None if unknown. The names are those of the
@@ -189,16 +189,16 @@ class Plan:
         for output in (outputs or (None,)) if kinds is None else kinds:
             scoring = self.scoring_of(output, outputs)
             if scoring is not None:
-                scores = scoring.scores if kinds is None else scoring.for_kind(kinds[output])
+                scores = scoring.for_kind(self._told_kind(output) if kinds is None else kinds[output])
                 own = {score.name: score.greater_is_better for score in scores}
                 cells = CELLS if "confusion" in own else {}
                 known.update({full_name(output, name): better for name, better in {**own, **cells}.items()})
         return known
 
     def only_for_regression(self, output: str | None, outputs: Collection[str]) -> Collection[str]:
-        """Return the names of the panel that an output has only if it is a regression."""
+        """Return the names of the panel that an output, whose task is not told, has only if it is a regression."""
         scoring = self.scoring_of(output, outputs)
-        return () if scoring is None else scoring.only_for_regression
+        return () if scoring is None or self.task_of(output) != "auto" else scoring.of_other_panels
 
     def is_of_panel(self, name: str) -> bool:
         """Return whether a name in `logs` is of the default panel, and nobody asked for it by name.
@@ -304,11 +304,11 @@ class Plan:
 
     def _known_kind(self, output: str | None, reading: LossReading) -> Kind | None:
         """The kind of task where the user or the loss is certain of it, else None."""
+        return self._told_kind(output) or ("regression" if reading.family == "regression" else None)
+
+    def _told_kind(self, output: str | None) -> Kind | None:
         task = self.task_of(output)
-        if task != "auto":
-            kind: Kind = task.kind
-            return kind
-        return "regression" if reading.family == "regression" else None
+        return None if task == "auto" else task.kind
 
     def _scoring(self, scoring: Any) -> Scoring:
         return Scoring(scoring, self.average, self.zero_division, self.memory, self.per_class)

@@ -23,11 +23,11 @@ def precision_recall_f1(
     It depends on the pairs (true, predicted) only through their counts, except with `average="samples"`.
 
     Args:
-        tally: of a binary, multiclass or multilabel task.
+        tally: of classes or labels.
         average: as in scikit-learn, like the others.
         zero_division: 0, 1 or nan.
-        labels: in the targets' own values.
-        pos_label: in the targets' own values.
+        labels: as `Tally.codes`.
+        pos_label: as `Tally.codes`.
     """
     listed = None if labels is None else tuple(np.asarray(labels).tolist())
     key = ("precision_recall_f1", average, str(zero_division), listed, pos_label)

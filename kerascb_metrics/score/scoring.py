@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.interpret.kinds import INFERRED, Kind
 from kerascb_metrics.interpret.labeled_rows import Labeling
 from kerascb_metrics.score.class_values import count_of_classes, has_classes, values_of_classes
 from kerascb_metrics.score.panel import PANEL
+from kerascb_metrics.score.panels import OF_ANY_TASK, PANELS
 from kerascb_metrics.score.parse import parse_scoring
 from kerascb_metrics.score.recordable import recordable
-from kerascb_metrics.score.regression_panel import REGRESSION_PANEL
 from kerascb_metrics.score.score import AVERAGES, Options, Score, Undefined, Value
 from kerascb_metrics.tally.tally import Tally
 
@@ -117,17 +117,16 @@ class Scoring:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the scores, in the order they were asked for; of the panels that of classification."""
-        return tuple(score.name for score in self.scores if score.name not in self.only_for_regression)
+        return tuple(score.name for score in self.scores if score.name not in self.of_other_panels)
 
     @property
-    def only_for_regression(self) -> Collection[str]:
-        """The names of the panel that only a regression has."""
-        return [name for name in self.from_panel if name in REGRESSION_PANEL]
+    def of_other_panels(self) -> Collection[str]:
+        """The names of the panels that only a regression or an ordinal task has."""
+        return [name for name in self.from_panel if name not in PANEL]
 
-    @property
-    def ranks(self) -> bool:
-        """Whether a score depends on the order of the rows."""
-        return any(score.ranks for score in self.scores)
+    def ranks(self, kind: Kind) -> bool:
+        """Return whether a score depends on the order of the rows, for a kind of task."""
+        return any(score.needs.get(kind) == "ranking" for score in self.for_kind(kind))
 
     @property
     def averages_precision(self) -> bool:
@@ -150,18 +149,22 @@ class Scoring:
         some = [score for score in self.scores if score.of_classes or "regression" in score.takes_elements]
         return [score.name for score in some] if self.per_class else []
 
-    def for_kind(self, kind: Kind) -> tuple[Score, ...]:
-        """Return the scores for a kind of task: of the panels those that the task has."""
-        of_panel = self.from_panel
-        return tuple(score for score in self.scores if score.name not in of_panel or _is_defined(score, kind))
+    def for_kind(self, kind: Kind | None) -> tuple[Score, ...]:
+        """Return the scores for a kind of task: of the panels those that the task has; None: of all it may be."""
+        of_panel, kinds = self.from_panel, INFERRED if kind is None else (kind,)
+        return tuple(
+            score
+            for score in self.scores
+            if score.name not in of_panel or any(_is_defined(score, each) for each in kinds)
+        )
 
     @property
     def from_panel(self) -> Collection[str]:
-        """The names of both panels that were not asked for one by one."""
+        """The names of all panels that were not asked for one by one."""
         listed = ["panel"] if self.scoring is None else self.scoring
         if not isinstance(listed, list | tuple) or "panel" not in listed:
             return ()
-        return [name for name in (*PANEL, *REGRESSION_PANEL) if name not in listed]
+        return [name for name in OF_ANY_TASK if name not in listed]
 
     def needing_rows(self, kind: Kind | None) -> list[str]:
         """Return the names of the scores that need the rows; None: for every kind of classification."""
@@ -188,6 +191,13 @@ class Scoring:
             raise ValueError(
                 f"Metrics: a regression task has no {', '.join(undefined)}{of_loss}. Pass regression scores, as in "
                 "scoring=['r2', 'neg_mean_absolute_error']; or, if this is not regression, pass task=."
+            )
+        if undefined and kind == "ordinal":
+            others = [score.name for score in self.for_kind(kind) if score.name not in undefined]
+            raise ValueError(
+                f"Metrics: an ordinal task has no {', '.join(undefined)}: its outputs are grades, not probabilities of "
+                "classes. For classes that have an order but are scored by probability pass task='multiclass'; else "
+                f"leave it out, as in scoring={others or self._instead(kind)!r}."
             )
         if undefined:
             raise ValueError(
@@ -243,7 +253,7 @@ class Scoring:
             )
 
     def _instead(self, kind: Kind) -> list[str]:
-        return ["r2"] if kind == "regression" else ["f1"]
+        return [PANELS[kind][0]]
 
     def _refuse_rows(self, kind: Kind | None) -> None:
         names = self.needing_rows(kind) if self.memory == "bounded" else []
@@ -279,5 +289,5 @@ class Scoring:
 
 
 def _is_defined(score: Score, kind: Kind) -> bool:
-    """Return whether a task has a score of the panel. r2 of classes is not of any use."""
-    return kind in score.needs and (kind == "regression") == (score.name in REGRESSION_PANEL)
+    """Return whether a task has a score of the panels. A multilabel task has no kappa."""
+    return kind in score.needs and score.name in PANELS[kind]

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from kerascb_metrics.interpret.columns import one_score
-from kerascb_metrics.interpret.kinds import CLASSIFICATION, KINDS, Kind
+from kerascb_metrics.interpret.kinds import CLASSIFICATION, INFERRED, KINDS, RANKED, Kind
 from kerascb_metrics.interpret.weights import for_sums
 from kerascb_metrics.score.functions import (
     averages_columns,
@@ -47,10 +47,10 @@ _BRIER_NAMES = {"d2_brier_score", "neg_brier_score"}
 def named_scorers(options: Options) -> Iterator[Score]:
     """Yield the score of every scorer name of scikit-learn's."""
     for name in metrics.get_scorer_names():
-        needs: dict[Kind, Needs] = dict.fromkeys(KINDS, "rows")
+        scorer = metrics.get_scorer(name)
+        needs: dict[Kind, Needs] = dict.fromkeys(_kinds_of(scorer), "rows")
         if name == "jaccard":  # of the positive class, see `run_named_scorer`
             needs["binary"] = "counts"
-        scorer = metrics.get_scorer(name)
         yield Score(
             name,
             partial(run_named_scorer, name, options=options),
@@ -66,7 +66,7 @@ def scorer_score(name: str, scorer: Any) -> Score:
     function, options = of_labels(scorer)
     known = function is not None
     counted = [kind for kind in CLASSIFICATION if known and counts_suffice(function, options, kind)]
-    needs: dict[Kind, Needs] = {kind: "counts" if kind in counted else "rows" for kind in KINDS}
+    needs: dict[Kind, Needs] = {kind: "counts" if kind in counted else "rows" for kind in _kinds_of(scorer)}
     return Score(
         name,
         partial(run_scorer, scorer),
@@ -89,12 +89,14 @@ def run_named_scorer(name: str, tally: Tally, options: Options | None = None) ->
 
 def run_scorer(scorer: Any, tally: Tally) -> Any:
     """Run a scorer on an estimator that returns the predictions at hand."""
-    if not tally.has_rows:  # then it is a scorer of labels, for which counts suffice
-        function, options = of_labels(scorer)
+    function, options = of_labels(scorer)
+    # scikit-learn takes fractions for numbers, not for classes; `run_function` has codes for them.
+    in_codes = tally.codes is not tally.classes and function is not None
+    if not tally.has_rows or (in_codes and counts_suffice(function, options, tally.kind)):
         if function is None:
             raise ValueError("it needs probabilities, and the outputs are margins.")
         return scorer._sign * run_function(functools.partial(function, **options), tally, Options())
-    if is_by_column(tally) and averages_columns(*of_labels(scorer)):
+    if is_by_column(tally) and averages_columns(function, options):
         return mean_over_columns(partial(run_scorer, scorer), tally)
     exact = rows_of(tally)
     inner, own = unwrapped(getattr(scorer, "_score_func", scorer))
@@ -108,6 +110,12 @@ def run_scorer(scorer: Any, tally: Tally) -> Any:
     if weight is not None and takes_sample_weight(scorer) and "sample_weight" not in own:
         options["sample_weight"] = weights_for(inner, own, weight)
     return scorer(kind(exact, copies), None, y_true, **options)
+
+
+def _kinds_of(scorer: Any) -> Sequence[Kind]:
+    """Return the kinds of task that a scorer may be defined for: grades are labels, and nothing ranks the rows."""
+    of_outputs = isinstance(scorer, SCORER_TYPE) and of_labels(scorer)[0] is None
+    return INFERRED if of_outputs else KINDS
 
 
 def needs_proba(scorer: Any) -> bool:
@@ -196,7 +204,7 @@ class _GivenClassifier(ClassifierMixin, _Given, BaseEstimator):
             return [np.array([0, 1])] * len(self.tally.classes)
         return np.sort(self.tally.classes)
 
-    @available_if(lambda self: self.tally.kind != "regression")  # type: ignore[untyped-decorator]
+    @available_if(lambda self: self.tally.kind in RANKED)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Any:  # noqa: N803
         """Return what ranks the rows."""
         return self._own(decision_of(self.tally))

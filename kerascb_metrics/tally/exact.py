@@ -85,7 +85,7 @@ class ExactTally(Tally):
 
     @cached_property
     def counts(self) -> Counts:
-        """The count table of a binary or multiclass task."""
+        """The count table of a binary, multiclass or ordinal task."""
         return Counts.of(self.y_true, self.y_pred, len(self.classes), self.sample_weight)
 
     @cached_property
@@ -95,7 +95,7 @@ class ExactTally(Tally):
 
     @cached_property
     def cells(self) -> Cells:
-        """Weighted rows with the label scores of all rows, in the targets' own labels: (y_true, y_pred, weights).
+        """Weighted rows with the label scores of all rows, as `codes`: (y_true, y_pred, weights).
 
         A single label is a binary problem to scikit-learn, so its rows of neither true nor predicted label count too.
         """

@@ -74,7 +74,7 @@ class StreamingTally(Tally):
 
     @property
     def counts(self) -> Counts:
-        """The count table of a binary or multiclass task."""
+        """The count table of a binary, multiclass or ordinal task."""
         assert isinstance(self.summed, Counts)
         return self.summed
 

@@ -54,7 +54,7 @@ class Tally(Protocol):
 
     @property
     def counts(self) -> Counts:
-        """The count table of a binary or multiclass task."""
+        """The count table of a binary, multiclass or ordinal task."""
         ...
 
     @property
@@ -93,6 +93,13 @@ class Tally(Protocol):
         """The label of each class index."""
         return self.labeling.classes
 
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """The label of each class as scikit-learn's functions of classes take it: fractions become their ranks."""
+        classes = self.classes
+        is_whole = classes.dtype.kind != "f" or bool((classes == np.round(classes)).all())
+        return classes if is_whole else np.argsort(np.argsort(classes))
+
     @property
     def class_names(self) -> tuple[str, ...]:
         """The name of each class index."""
@@ -117,15 +124,15 @@ class Tally(Protocol):
 
     @cached_property
     def matrix(self) -> np.ndarray:
-        """The confusion matrix of a binary or multiclass task: C × C, rows true, columns predicted."""
+        """The confusion matrix of a task of classes: C × C, rows true, columns predicted."""
         return self.counts.matrix()
 
     @cached_property
     def cells(self) -> Cells:
-        """Weighted rows with the label scores of all rows, in the targets' own labels: (y_true, y_pred, weights)."""
+        """Weighted rows with the label scores of all rows, as `codes`: (y_true, y_pred, weights)."""
         if self.kind == "multilabel":
             return label_cells(self.label_tables)
-        return self.classes[self.counts.y_true], self.classes[self.counts.y_pred], self.counts.weight
+        return self.codes[self.counts.y_true], self.codes[self.counts.y_pred], self.counts.weight
 
     @cached_property
     def true_mass(self) -> np.ndarray:
