@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kerascb_metrics.exceptions import DataError, naming_output
-from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.interpret.kinds import INFERRED, Kind
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.interpret.tasks import as_task, needs_loss
@@ -189,7 +189,7 @@ class Plan:
         for output in (outputs or (None,)) if kinds is None else kinds:
             scoring = self.scoring_of(output, outputs)
             if scoring is not None:
-                scores = scoring.for_kind(self._told_kind(output) if kinds is None else kinds[output])
+                scores = scoring.for_kind(*(self._possible_kinds(output) if kinds is None else [kinds[output]]))
                 own = {score.name: score.greater_is_better for score in scores}
                 cells = CELLS if "confusion" in own else {}
                 known.update({full_name(output, name): better for name, better in {**own, **cells}.items()})
@@ -305,6 +305,12 @@ class Plan:
     def _known_kind(self, output: str | None, reading: LossReading) -> Kind | None:
         """The kind of task where the user or the loss is certain of it, else None."""
         return self._told_kind(output) or ("regression" if reading.family == "regression" else None)
+
+    def _possible_kinds(self, output: str | None) -> Collection[Kind]:
+        """The kinds of task that an output may have; None: the only one, or any of outputs that are not known yet."""
+        told = self._told_kind(output)
+        others = [task.kind for task in self._tasks.values() if task != "auto"] if output is None else []
+        return {*INFERRED, *others} if told is None else [told]
 
     def _told_kind(self, output: str | None) -> Kind | None:
         task = self.task_of(output)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascb_metrics.interpret.kinds import INFERRED, Kind
+from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.interpret.labeled_rows import Labeling
 from kerascb_metrics.score.class_values import count_of_classes, has_classes, values_of_classes
 from kerascb_metrics.score.panel import PANEL
@@ -149,13 +149,13 @@ class Scoring:
         some = [score for score in self.scores if score.of_classes or "regression" in score.takes_elements]
         return [score.name for score in some] if self.per_class else []
 
-    def for_kind(self, kind: Kind | None) -> tuple[Score, ...]:
-        """Return the scores for a kind of task: of the panels those that the task has; None: of all it may be."""
-        of_panel, kinds = self.from_panel, INFERRED if kind is None else (kind,)
+    def for_kind(self, *kinds: Kind) -> tuple[Score, ...]:
+        """Return the scores for a kind of task, or for several: of the panels those that one of the kinds has."""
+        of_panel = self.from_panel
         return tuple(
             score
             for score in self.scores
-            if score.name not in of_panel or any(_is_defined(score, each) for each in kinds)
+            if score.name not in of_panel or any(_is_defined(score, kind) for kind in kinds)
         )
 
     @property
