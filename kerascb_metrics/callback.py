@@ -51,8 +51,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             Or a name (of the panel, `iou`, `specificity`, `mcc`, …, or of `sklearn.metrics.get_scorer_names()`), a
             scorer, a metric function `(y_true, y_pred)` of labels, a list of them, which may contain "panel", or a dict
             name → one of them.
-        task: "auto", "binary", "multiclass", "multilabel", "regression", or an object such as
-            `Binary(threshold=0.3)`. "auto" reads the compiled loss, then shapes and values.
+        task: "auto", "binary", "multiclass", "multilabel", "ordinal", "regression", or an object such as
+            `Binary(threshold=0.3)`. "auto" reads the compiled loss, then shapes and values; it is never "ordinal".
         average: how the panel averages over classes: "auto" is "binary" for a binary task, else "macro"; or any of
             scikit-learn's averages. None gives one value per class instead, in `logs` as `val_f1_<class>`.
         per_class: True gives, beside each average, its value per class, in `logs` as `val_f1_<class>`; of a regression
