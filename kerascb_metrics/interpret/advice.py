@@ -99,6 +99,15 @@ def _options(kind: Kind, rows: Rows, loss: LossReading, given: Any) -> Iterator[
             yield {**basis, **special, **scale}
 
 
+def as_written(task: Any, **options: Any) -> str:
+    """Return a task with other options, as the user writes it.
+
+    >>> as_written(TASKS["multiclass"](labels=[3, 5]), ignore_class=-1)
+    'task=Multiclass(labels=(3, 5), ignore_class=-1)'
+    """
+    return _shown(task.kind, {**_kept(task), **options})
+
+
 def _kept(given: Any) -> dict[str, Any]:
     """Return the arguments that the user passed."""
     return {name: value for name, value in vars(given).items() if _is_given(value, getattr(type(given), name, None))}

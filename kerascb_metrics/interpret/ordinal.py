@@ -106,7 +106,7 @@ class Ordinal:
             raise MisfitError(
                 f"Metrics: Ordinal(labels=…) has {len(self.labels)} labels, but the outputs {rows.y_pred.shape} have "
                 f"{rows.columns} columns.",
-                "Pass one label per column, or return a single column.",
+                "Pass one label per column; for one grade per position return outputs of the shape (…, 1).",
             )
         labels = None if self.labels is None else self._grades
         task = Multiclass(self.from_logits, labels, self.class_names, self.ignore_class, self.soft_targets)

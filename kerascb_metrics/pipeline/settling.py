@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.advice import as_written
 from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.left_out import ignored_values
 from kerascb_metrics.interpret.losses import LossReading
@@ -50,9 +53,11 @@ def padding_is_scored(task: Any, rows: Predictions, loss: LossReading, masking_l
     told = rows.mask is not None or rows.sample_weight is not None or ignored_values(task.ignore_class, loss)
     if masking_layer is None or len(positions) < 2 or told:
         return ""
+    labels = np.asarray([] if getattr(task, "labels", None) is None else task.labels).tolist()
+    marker = min(labels) - 1 if -1 in labels else -1
     return (
         f" All positions are scored, because the mask of layer {masking_layer!r} does not reach the output; to leave "
-        f"padding out, give it a target such as -1 and pass task={type(task).__name__}(ignore_class=-1)."
+        f"padding out, give it a target such as {marker} and pass {as_written(task, ignore_class=marker)}."
     )
 
 

@@ -49,7 +49,7 @@ def score_names(
         plan: the `Plan`.
         outputs: the names of the model's outputs if there are several.
         kinds: output → its kind of task, or None if it is not known (see `Scoring.names`), of the outputs that have
-            targets; None: of all outputs, not known.
+            targets; None: of all outputs, known only as far as the user says it.
 
     >>> from kerascb_metrics.score.plan import Plan
     >>> score_names(Plan({"a": ["f1", "auc"], "b": "r2"}), ["a", "b"])
@@ -59,7 +59,7 @@ def score_names(
     for output in (outputs or (None,)) if kinds is None else kinds:
         scoring = plan.scoring_of(output, outputs)
         if scoring is not None:
-            kind = None if kinds is None else kinds[output]
+            kind = plan.told_kind(output) if kinds is None else kinds[output]
             own = scoring.names if kind is None else [score.name for score in scoring.for_kind(kind)]
             names.extend(full_name(output, name) for name in own)
     return names

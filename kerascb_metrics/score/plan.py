@@ -304,15 +304,16 @@ class Plan:
 
     def _known_kind(self, output: str | None, reading: LossReading) -> Kind | None:
         """The kind of task where the user or the loss is certain of it, else None."""
-        return self._told_kind(output) or ("regression" if reading.family == "regression" else None)
+        return self.told_kind(output) or ("regression" if reading.family == "regression" else None)
 
     def _possible_kinds(self, output: str | None) -> Collection[Kind]:
         """The kinds of task that an output may have; None: the only one, or any of outputs that are not known yet."""
-        told = self._told_kind(output)
+        told = self.told_kind(output)
         others = [task.kind for task in self._tasks.values() if task != "auto"] if output is None else []
         return {*INFERRED, *others} if told is None else [told]
 
-    def _told_kind(self, output: str | None) -> Kind | None:
+    def told_kind(self, output: str | None) -> Kind | None:
+        """Return the kind of task that the user says an output has; None if nobody says it."""
         task = self.task_of(output)
         return None if task == "auto" else task.kind
 

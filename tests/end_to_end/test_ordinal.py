@@ -6,6 +6,9 @@ import pytest
 from sklearn import metrics as sk
 
 from kerascb_metrics import DataError, Metrics, Ordinal, ScoreHistory
+from kerascb_metrics.interpret.join import Rows
+from kerascb_metrics.interpret.losses import read_loss
+from kerascb_metrics.pipeline.settling import padding_is_scored
 from kerascb_metrics.score.panels import ORDINAL_PANEL
 from tests.support.arrays import assert_same
 from tests.support.models import echo_model, in_batches
@@ -88,6 +91,7 @@ def test_directions():
     metrics = Metrics(task=Ordinal(GRADES), verbose=False)
     assert metrics.monitor("kappa_quadratic") == {"monitor": "val_kappa_quadratic", "mode": "max"}
     assert metrics.monitor("mae") == {"monitor": "val_mae", "mode": "min"}
+    assert repr(metrics).split(": ")[1].startswith(", ".join(ORDINAL_PANEL[:5]))
     with pytest.raises(ValueError, match="'auc' is not a score of this callback"):
         metrics.monitor("auc")
     with pytest.raises(ValueError, match="'kappa_quadratic' is not a score of this callback"):
@@ -115,7 +119,7 @@ def test_what_reads_a_run(tmp_path):
         assert history.directions["mae"] is False
         figure = scores.plot_confusion().ax_
         assert [text.get_text() for text in figure.get_yticklabels()] == names
-        with pytest.raises(ValueError, match="has no curves"):
+        with pytest.raises(ValueError, match="nothing ranks the rows of an ordinal task"):
             scores.plot_roc()
         history.save_report(tmp_path / "report.html")
         page = (tmp_path / "report.html").read_text()
@@ -165,3 +169,12 @@ def test_it_is_never_inferred():
     with pytest.raises(DataError) as caught:
         Metrics().score(Y, X)
     assert "Ordinal" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "remedy"), [([1, 2], "(1, 2), ignore_class=-1"), ([-1, 2], "(-1, 2), ignore_class=-2")]
+)
+def test_the_hint_about_padding_repeats_the_grades(labels, remedy):
+    rows = Rows(np.ones((4, 3)), np.ones((4, 3, 1)))
+    hint = padding_is_scored(Ordinal(labels), rows, read_loss("mse"), "words")
+    assert hint.endswith(f"pass task=Ordinal(labels={remedy}).")

@@ -246,6 +246,11 @@ def _short(tally: EpochRecord, name: str) -> str:
 
 def _class_names(tally: EpochRecord, chosen: Any, subject: str) -> list[str]:
     """Return the names of the classes to draw. `chosen` is one class, several, or None: all that have a curve."""
+    if tally.kind == "ordinal":
+        raise ValueError(
+            f"{subject} has no curves: nothing ranks the rows of an ordinal task. For outputs with a column per grade "
+            "pass task='multiclass'."
+        )
     if not tally.curves:
         raise ValueError(
             f"{subject} has no curves: they are kept if a score ranks the rows (auc, roc_auc…, "
