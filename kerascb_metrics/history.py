@@ -118,7 +118,7 @@ class ScoreHistory(Mapping[str, list[Any]]):
         return self._run.bounds
 
     @property
-    def tallies(self) -> list[Tallies]:
+    def tallies(self) -> Sequence[Tallies]:
         """The counts and curves of each scored epoch, a dict by output (None: the only one)."""
         return self._run.tallies
 

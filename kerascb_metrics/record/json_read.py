@@ -3,6 +3,8 @@
 Every `ValueError` explains what is wrong with the file. Its name and the line are added where it is read.
 """
 
+import base64
+import binascii
 import math
 import reprlib
 from collections.abc import Sequence
@@ -13,8 +15,10 @@ import numpy.typing as npt
 
 from kerascb_metrics.interpret.kinds import Kind, Scale
 from kerascb_metrics.record.epoch_record import EpochRecord
-from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, NOT_FINITE, VERSION, Form
-from kerascb_metrics.record.saved_run import SavedEpoch
+from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, MATRIX_OF, NOT_FINITE, READABLE, Form
+from kerascb_metrics.record.packed_array import STORED, PackedArray
+from kerascb_metrics.record.packed_record import JoinedCurves, MatrixOf, PackedRecord, counts_of_table, stored
+from kerascb_metrics.record.saved_run import KeptTallies, SavedEpoch
 from kerascb_metrics.record.values import Bounds, Directions, Value
 from kerascb_metrics.tally.counts import Counts
 from kerascb_metrics.tally.curve import Curve
@@ -34,8 +38,9 @@ def header_in(form: Any) -> tuple[dict[str, Any], Directions]:
     if not isinstance(form, dict) or form.get("format") != FORMAT:
         raise ValueError(f'not a score history: it does not begin with "format": "{FORMAT}"')
     version = form.get("version")
-    if version != VERSION or isinstance(version, bool):
-        raise ValueError(f"format version {reprlib.repr(version)}; this kerascb_metrics reads version {VERSION}")
+    if version not in READABLE or isinstance(version, bool):
+        known = " and ".join(map(str, READABLE))
+        raise ValueError(f"format version {reprlib.repr(version)}; this kerascb_metrics reads version {known}")
     modes = {"max": True, "min": False, None: None}
     directions = _get(form, "directions", dict)
     _check(all(mode is None or isinstance(mode, str) for mode in directions.values()), "'directions' must be texts")
@@ -52,10 +57,10 @@ def epoch_in(form: Any) -> SavedEpoch:
     """
     epoch = _get(form, "epoch", int)
     _check(0 <= epoch < 2**63, "'epoch' is not an epoch number")
-    values = {name: _value_in(value) for name, value in _get(form, "scores", dict).items()}
     logs = {name: _number_in(value) for name, value in _get(form, "logs", dict).items()}
-    tallies = {_output_in(each): _tally_in(each) for each in _get(form, "tallies", list)}
+    tallies = {_output_in(each): stored(_tally_in(each)) for each in _get(form, "tallies", list)}
     _check(len(tallies) == len(form["tallies"]), "'tallies' has an output twice")
+    values = {name: _score_in(value, tallies) for name, value in _get(form, "scores", dict).items()}
     bounds = {name: _bounds_in(pair) for name, pair in _get(form, "bounds", dict).items()} if "bounds" in form else {}
     _check(bounds.keys() <= values.keys(), "'bounds' are of scores that are not there")
     return SavedEpoch(epoch, values, logs, tallies, bounds)
@@ -78,6 +83,21 @@ def _setting_in(value: Any) -> Any:
     if isinstance(value, list):
         return [_setting_in(item) for item in value]
     return _number_in(_get(value, "number", str)) if isinstance(value, dict) else value
+
+
+def _score_in(value: Any, tallies: KeptTallies) -> Any:
+    """Return the value of a score as it is kept: a large array packed."""
+    if not isinstance(value, dict):
+        return _number_in(value)
+    if MATRIX_OF in value:
+        output = value[MATRIX_OF]
+        record = tallies.get(output) if output is None or isinstance(output, str) else None
+        if record is None:
+            raise ValueError(f"'{MATRIX_OF}' is {reprlib.repr(output)}, an output without counts")
+        plain = record.plain if isinstance(record, PackedRecord) else record
+        size = len(plain.class_names)
+        return MatrixOf(output, record, (size, 2, 2) if plain.kind == "multilabel" else (size, size))
+    return _packed_in(value) if "zlib" in value else _array_in(value)
 
 
 def _value_in(value: Any) -> Value:
@@ -103,7 +123,28 @@ def _number_in(value: Any) -> float:
     return number
 
 
+def _packed_in(form: Form) -> PackedArray:
+    dtype, shape = _get(form, "dtype", str), _get(form, "shape", list)
+    stored_as, differences = _get(form, "stored", str), form.get("differences")
+    _check(dtype in LEAVES, f"{dtype!r} is not a dtype that an array can have here")
+    _check(all(type(length) is int and 0 <= length < 2**31 for length in shape), "'shape' must be lengths")
+    _check(stored_as in STORED, f"'stored' is {stored_as!r}")
+    _check(isinstance(differences, bool), "'differences' must be true or false")
+    kinds = {"i": "iu", "u": "iu"}.get(np.dtype(dtype).kind, np.dtype(dtype).kind)
+    _check(np.dtype(stored_as).kind in kinds, f"an array of dtype {dtype} cannot be stored as {stored_as!r}")
+    _check(not differences or (len(shape) == 1 and kinds == "iu"), "'differences' are of a vector of integers")
+    try:
+        data = base64.b64decode(_get(form, "zlib", str), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"'zlib' is damaged: {error}") from None
+    array = PackedArray(dtype, tuple(shape), stored_as, bool(differences), data)
+    array.unpack()  # which raises if the bytes are damaged
+    return array
+
+
 def _array_in(form: Form) -> npt.NDArray[Any]:
+    if isinstance(form, dict) and "zlib" in form:
+        return _packed_in(form).unpack()
     dtype, values = _get(form, "dtype", str), _get(form, "values", list)
     _check(dtype in LEAVES, f"{dtype!r} is not a dtype that an array can have here")
     try:
@@ -162,7 +203,12 @@ def _tables_in(form: Form, names: Sequence[str]) -> npt.NDArray[Any]:
 
 
 def _counts_in(form: Form, names: Sequence[str]) -> Counts:
-    y_true, y_pred, weight = _vectors_in(_get(form, "counts", dict), CELLS)
+    counts = _get(form, "counts", dict)
+    if "matrix" in counts:
+        matrix = _array_in(counts["matrix"])
+        _check(matrix.shape == (len(names),) * 2 and matrix.dtype == np.int64, "'matrix' must be int64, C × C")
+        return counts_of_table(matrix)
+    y_true, y_pred, weight = _vectors_in(counts, CELLS)
     for cells in (y_true, y_pred):
         _check(cells.dtype == np.int64, "the classes of 'counts' must be int64")
         _check(((cells >= 0) & (cells < len(names))).all(), "'counts' have classes without a name")
@@ -179,7 +225,19 @@ def _threshold_in(form: Form, names: Sequence[str]) -> Value | None:
 
 def _curves_in(form: Form, names: Sequence[str]) -> dict[str, Curve]:
     curves = _get(form, "curves", dict)
-    _check(curves.keys() <= set(names), "'curves' have classes without a name")
-    found = {name: Curve(*_vectors_in(curve, CURVE)) for name, curve in curves.items()}
+    # A class may be called "lengths", but it has no dtype.
+    is_joined = isinstance(curves.get("lengths"), dict) and "dtype" in curves["lengths"]
+    _check(is_joined or curves.keys() <= set(names), "'curves' have classes without a name")
+    found = _joined_in(curves) if is_joined else {name: Curve(*_vectors_in(own, CURVE)) for name, own in curves.items()}
+    _check(found.keys() <= set(names), "'curves' have classes without a name")
     _check(all(len(curve.tps) for curve in found.values()), "a curve has no point")
     return found
+
+
+def _joined_in(form: Form) -> dict[str, Curve]:
+    names, lengths = _get(form, "classes", list), _array_in(_get(form, "lengths", dict))
+    _check(all(isinstance(name, str) for name in names) and len(set(names)) == len(names), "'classes' must be texts")
+    _check(lengths.dtype == np.int64 and lengths.shape == (len(names),), "'lengths' must be one int64 per class")
+    arrays = _vectors_in(form, CURVE)
+    _check((lengths > 0).all() and lengths.sum() == len(arrays[0]), "'lengths' are not those of the curves")
+    return JoinedCurves(tuple(names), lengths, *arrays).split()

@@ -1,5 +1,6 @@
 """A `RunRecord` in the terms of JSON. Everything that could not be read again without change is refused."""
 
+import base64
 import math
 import operator
 import re
@@ -10,8 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kerascb_metrics.record.epoch_record import EpochRecord
-from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, VERSION, Form
+from kerascb_metrics.record.json_format import CURVE, FORMAT, LEAVES, MATRIX_OF, VERSION, Form
+from kerascb_metrics.record.packed_array import LARGE, PackedArray
+from kerascb_metrics.record.packed_record import (
+    JoinedCurves,
+    MatrixOf,
+    PackedRecord,
+    StoredRecord,
+    are_alike,
+    arrays_of,
+)
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.values import Bounds, Value
 from kerascb_metrics.tally.counts import Counts
@@ -31,7 +40,7 @@ def header_of(run: RunRecord) -> Form:
 
 def epoch_of(run: RunRecord, index: int) -> Form:
     """Return what was recorded at one index of the run's lists."""
-    tallies, bounds = run.tallies[index], run.intervals[index]
+    tallies, bounds = run.tallies.stored_at(index), run.intervals[index]
     _refuse_unknown(bounds, run)
     return {
         "epoch": epoch_out(run, index),
@@ -132,7 +141,11 @@ def _as_array(name: str, value: Any) -> npt.NDArray[Any]:
         raise ValueError(f"{name!r} holds {reprlib.repr(value)}, which is not an array: {error}") from None
 
 
-def _value_out(name: str, value: Value) -> Form | float | str:
+def _value_out(name: str, value: Any) -> Form | float | str:
+    if isinstance(value, MatrixOf):
+        return {MATRIX_OF: _output_out(value.output)}
+    if isinstance(value, PackedArray):
+        return _packed_out(value)
     return _array_out(name, value) if _as_array(name, value).ndim else number_out(name, value)
 
 
@@ -146,9 +159,21 @@ def _array_out(name: str, values: Any) -> Form:
         raise ValueError(
             f"{name!r} holds an array of dtype {array.dtype}: a file holds numbers of {', '.join(LEAVES)}."
         )
+    if array.size > LARGE:
+        return _packed_out(PackedArray.of(array))
     listed = array.tolist()
     form = {"dtype": array.dtype.name, "values": listed if np.isfinite(array).all() else _numbers_or_texts(listed)}
     return form if array.size else {**form, "shape": list(array.shape)}  # lists end at the first axis of length 0
+
+
+def _packed_out(array: PackedArray) -> Form:
+    return {
+        "dtype": array.dtype,
+        "shape": list(array.shape),
+        "stored": array.stored,
+        "differences": array.differences,
+        "zlib": base64.b64encode(array.data).decode(),
+    }
 
 
 def _numbers_or_texts(values: list[Any]) -> list[Any]:
@@ -162,9 +187,11 @@ def _number_or_text(value: float) -> float | str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _tally_out(tally: EpochRecord | None) -> Form:
+def _tally_out(tally: StoredRecord) -> Form:
     if tally is None:
         return {"kind": None}
+    if isinstance(tally, PackedRecord):
+        tally = tally.unpack()
     return {
         "kind": tally.kind,
         "class_names": [_text_out(name) for name in tally.class_names],
@@ -173,13 +200,23 @@ def _tally_out(tally: EpochRecord | None) -> Form:
         "pos_index": int(tally.pos_index),
         "scale": tally.scale,
         "threshold": None if tally.threshold is None else _value_out("threshold", tally.threshold),
-        "curves": {name: _arrays_out(curve, CURVE) for name, curve in tally.curves.items()},
+        "curves": _curves_out(tally.curves),
     }
 
 
+def _curves_out(curves: Mapping[str, Curve]) -> Form:
+    """Return a few points by class, to be read by eye; the points of many classes joined, so that they are packed."""
+    if sum(len(curve.tps) for curve in curves.values()) <= LARGE or not are_alike(curves):
+        return {name: _arrays_out(curve, CURVE) for name, curve in curves.items()}
+    joined = JoinedCurves.of(curves)
+    return {"classes": list(joined.names), **_arrays_out(joined, ("lengths", *CURVE))}
+
+
 def _counts_out(counts: Counts | npt.NDArray[Any]) -> Form:
-    return _array_out("counts", counts) if isinstance(counts, np.ndarray) else _arrays_out(counts, CELLS)
+    arrays = arrays_of(counts)
+    forms = {name: _array_out(name, array) for name, array in arrays.items()}
+    return forms.get("tables", forms)
 
 
-def _arrays_out(holder: Counts | Curve, names: Sequence[str]) -> Form:
+def _arrays_out(holder: Curve | JoinedCurves, names: Sequence[str]) -> Form:
     return {name: _array_out(name, getattr(holder, name)) for name in names}

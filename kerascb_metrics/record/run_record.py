@@ -7,8 +7,9 @@ from typing import Any, Self
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.packed_record import StoredRecord, StoredTallies, stored, stored_value
 from kerascb_metrics.record.result_record import ResultRecord
-from kerascb_metrics.record.saved_run import SavedRun, Tallies
+from kerascb_metrics.record.saved_run import SavedRun
 from kerascb_metrics.record.values import (
     Bounds,
     Copies,
@@ -17,7 +18,6 @@ from kerascb_metrics.record.values import (
     Mode,
     Value,
     blank_like,
-    copied,
     copied_pair,
     is_number,
 )
@@ -44,8 +44,8 @@ class RunRecord(Mapping[str, list[Any]]):
         self._epochs: list[int] = []
         self.logs: list[dict[str, float]] = []
         self.settings: dict[str, Any] = {}
-        self._values: dict[str, list[Value]] = {}
-        self.tallies: list[Tallies] = []
+        self._values: dict[str, list[Any]] = {}  # large arrays are packed, see `stored_value`
+        self.tallies = StoredTallies()
         self.intervals: list[dict[str, Bounds]] = []
         self.directions: Directions = dict(greater_is_better or {})
 
@@ -53,7 +53,7 @@ class RunRecord(Mapping[str, list[Any]]):
         if name not in self._values:
             raise KeyError(f"no score {name!r} was recorded; there are: {', '.join(self._values) or 'none yet'}")
         values = self._values[name]
-        return Copies(values) if any(isinstance(value, np.ndarray) for value in values) else list(values)
+        return Copies(values) if any(map(np.ndim, values)) else list(values)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -77,7 +77,7 @@ class RunRecord(Mapping[str, list[Any]]):
         self,
         epoch: int,
         values: Mapping[str, Value],
-        tallies: Tallies | None = None,
+        tallies: Mapping[str | None, StoredRecord] | None = None,
         intervals: Mapping[str, Bounds] | None = None,
     ) -> None:
         """Record the scores of one epoch.
@@ -88,11 +88,12 @@ class RunRecord(Mapping[str, list[Any]]):
             tallies: its counts and curves, by output.
             intervals: score name → (lowest, highest).
         """
+        kept = {output: stored(record) for output, record in (tallies or {}).items()}
         for name in {**self._values, **values}:
             past = self._values.setdefault(name, [float("nan")] * len(self._epochs))
-            past.append(copied(values[name]) if name in values else blank_like(past[-1]))
+            past.append(stored_value(values[name] if name in values else blank_like(past[-1]), kept))
         self._epochs.append(epoch)
-        self.tallies.append(tallies or {})
+        self.tallies.append(kept)
         self.intervals.append(dict(intervals or {}))
         self.logs.append({})
 
@@ -109,7 +110,7 @@ class RunRecord(Mapping[str, list[Any]]):
             self.logs[-1].update(saved.logs)
 
     def values_at(self, index: int) -> dict[str, Value]:
-        """Return name → the value at one index of the lists. Arrays are not copied: do not write to them."""
+        """Return name → the value at one index of the lists. Arrays are not copied, and large ones are packed."""
         return {name: values[index] for name, values in self._values.items()}
 
     @property

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.packed_record import StoredRecord
 from kerascb_metrics.record.values import Bounds, Directions, Value
 
 # The counts and curves of one epoch, by output. None as a key: the only output; as a value: it has no counts.
 Tallies: TypeAlias = dict[str | None, EpochRecord | None]
+# The same as it is kept: large records are packed.
+KeptTallies: TypeAlias = dict[str | None, StoredRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class SavedEpoch:
     epoch: int
     values: dict[str, Value]
     logs: dict[str, float]
-    tallies: Tallies
+    tallies: KeptTallies
     bounds: dict[str, Bounds]
 
 

@@ -58,9 +58,12 @@ class Copies(list[Any]):
         return copied(super().pop(index))
 
 
-def copied(value: Value) -> Value:
-    """Return a value; a copy if it is an array."""
-    return value.copy() if isinstance(value, np.ndarray) else value
+def copied(value: Any) -> Value:
+    """Return a value; a copy if it is an array, which may be packed."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    found: Value = value.unpack() if hasattr(value, "unpack") else value
+    return found
 
 
 def copied_pair(pair: Bounds) -> Bounds:

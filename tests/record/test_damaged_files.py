@@ -110,7 +110,7 @@ def test_invalid_epoch(tmp_path, name):
         ([], "not a score history"),
         ({}, "not a score history"),
         (with_(HEADER, format="other"), "not a score history"),
-        (with_(HEADER, version=2), r"format version 2; this kerascb_metrics reads version 1"),
+        (with_(HEADER, version=3), r"format version 3; this kerascb_metrics reads version 1 and 2"),
         (with_(HEADER, version="1"), r"format version '1'"),
         (with_(HEADER, version=True), "format version True"),
         (with_(HEADER, version=[1] * 1000), r"format version \[1, 1"),

@@ -88,10 +88,15 @@ def form(value):
     return repr(float(value))
 
 
+def listed(part):
+    """A list, also of records that are unpacked when they are read."""
+    return part if isinstance(part, dict) else list(part)
+
+
 def of_history(history):
     parts = ("epochs", "logs", "tallies", "intervals", "directions")
     return {
-        **{part: form(getattr(history._run, part)) for part in parts},
+        **{part: form(listed(getattr(history._run, part))) for part in parts},
         "scores": form(dict(history)),
         "settings": [(name, repr(value)) for name, value in history.settings.items()],
     }

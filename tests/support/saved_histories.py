@@ -85,5 +85,7 @@ def fields_of(holder):
 
 
 def assert_same_history(ours, theirs):
-    for part in ("epochs", "logs", "settings", "_values", "tallies", "directions"):
+    for part in ("epochs", "logs", "settings", "directions"):
         assert_same(getattr(ours._run, part), getattr(theirs._run, part))
+    assert_same(dict(ours), dict(theirs))
+    assert_same(list(ours.tallies), list(theirs.tallies))  # unpacked

@@ -31,10 +31,9 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         history: the record.
         single: for the only epoch of a record, shown as a result by itself: what the scores are of.
     """
-    outputs = dict.fromkeys(
-        name for of_epoch in history.tallies for name, tally in of_epoch.items() if tally is not None
-    )
-    records = [tally for of_epoch in history.tallies for tally in of_epoch.values() if tally is not None]
+    tallies = list(history.tallies)
+    outputs = dict.fromkeys(name for of_epoch in tallies for name, tally in of_epoch.items() if tally is not None)
+    records = [tally for of_epoch in tallies for tally in of_epoch.values() if tally is not None]
     headline = headline_of(history)
     budget = CurveBudget.of_records(records, always={len(history.epochs) - 1, _finite_best(history, headline)})
     return {
@@ -46,7 +45,7 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "settings": [[str(name), _text(value)] for name, value in history.settings.items()],
         "weighted": any(map(is_weighted, records)),
         "thinned": budget.note,
-        "outputs": [_output(name, [of_epoch.get(name) for of_epoch in history.tallies], budget) for name in outputs],
+        "outputs": [_output(name, [of_epoch.get(name) for of_epoch in tallies], budget) for name in outputs],
     }
 
 
