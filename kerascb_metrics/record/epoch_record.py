@@ -20,7 +20,7 @@ class EpochRecord:
     """What is kept of the rows of one epoch: enough for its report and its plots, whatever the number of rows.
 
     Attributes:
-        kind: "binary", "multiclass" or "multilabel".
+        kind: "binary", "multiclass", "multilabel" or "ordinal".
         class_names: the name of each class or label.
         counts: the `Counts` of the pairs (true, predicted); for a multilabel task the L × 2 × 2 tables.
         zero_division: as in scikit-learn.
