@@ -191,7 +191,8 @@ class Scoring:
             )
         if undefined:
             raise ValueError(
-                f"Metrics: {', '.join(undefined)} is not defined for a {kind} task. Leave it out of scoring=."
+                f"Metrics: {', '.join(undefined)} is not defined for a {kind} task. Leave it out of scoring="
+                f"{', or take iou instead of jaccard' if 'jaccard' in undefined else ''}."
             )
         if self.average == "binary" and kind != "binary":
             raise ValueError(

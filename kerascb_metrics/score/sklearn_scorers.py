@@ -48,8 +48,8 @@ def named_scorers(options: Options) -> Iterator[Score]:
     """Yield the score of every scorer name of scikit-learn's."""
     for name in metrics.get_scorer_names():
         needs: dict[Kind, Needs] = dict.fromkeys(KINDS, "rows")
-        if name == "jaccard":  # of the positive class, see `run_named_scorer`
-            needs["binary"] = "counts"
+        if name == "jaccard":  # of the positive class, see `run_named_scorer`; scikit-learn refuses several classes
+            needs = {"binary": "counts", "regression": "rows"}
         scorer = metrics.get_scorer(name)
         yield Score(
             name,
