@@ -199,6 +199,11 @@ class ScoreHistory(Mapping[str, list[Any]]):
         """
         return self._run.mode(name)
 
+    @property
+    def headline(self) -> str:
+        """The name of the first score that has a best: one number per epoch, with a known direction."""
+        return self._run.headline
+
     def tally(self, epoch: Epoch = -1, output: str | None = None) -> EpochRecord:
         """Return the counts and curves of a scored epoch: its report and its plots are made from them.
 

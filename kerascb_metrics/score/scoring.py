@@ -194,14 +194,16 @@ class Scoring:
             )
         if undefined and kind == "ordinal":
             others = [score.name for score in self.for_kind(kind) if score.name not in undefined]
+            ranked = any(score.name in undefined and "multiclass" in score.needs for score in self.scores)
+            why = ": grades are labels, not probabilities, which task='multiclass' has" if ranked else ""
             raise ValueError(
-                f"Metrics: an ordinal task has no {', '.join(undefined)}: its outputs are grades, not probabilities of "
-                "classes. For classes that have an order but are scored by probability pass task='multiclass'; else "
-                f"leave it out, as in scoring={others or self._instead(kind)!r}."
+                f"Metrics: an ordinal task has no {', '.join(undefined)}{why}. Leave it out, as in "
+                f"scoring={others or self._instead(kind)!r}."
             )
         if undefined:
             raise ValueError(
-                f"Metrics: {', '.join(undefined)} is not defined for a {kind} task. Leave it out of scoring=."
+                f"Metrics: {', '.join(undefined)} is not defined for a {kind} task. Leave it out of scoring="
+                f"{', or take iou instead of jaccard' if 'jaccard' in undefined else ''}."
             )
         if self.average == "binary" and kind != "binary":
             raise ValueError(

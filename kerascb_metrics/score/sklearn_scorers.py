@@ -49,8 +49,8 @@ def named_scorers(options: Options) -> Iterator[Score]:
     for name in metrics.get_scorer_names():
         scorer = metrics.get_scorer(name)
         needs: dict[Kind, Needs] = dict.fromkeys(_kinds_of(scorer), "rows")
-        if name == "jaccard":  # of the positive class, see `run_named_scorer`
-            needs["binary"] = "counts"
+        if name == "jaccard":  # of the positive class, see `run_named_scorer`; scikit-learn refuses several classes
+            needs = {"binary": "counts", "regression": "rows"}
         yield Score(
             name,
             partial(run_named_scorer, name, options=options),

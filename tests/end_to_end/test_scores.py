@@ -180,6 +180,12 @@ def test_an_undefined_score_is_nan_with_a_warning_at_the_line_of_the_user():
     assert [each.filename for each in warned] == [__file__]
 
 
+def test_a_warning_of_a_test_set_is_at_the_line_of_the_user():
+    with pytest.warns(UndefinedScoreWarning) as warned:
+        Metrics("auc").evaluate(shared_echo_model(), X[:4], np.ones(4, int))
+    assert {each.filename for each in warned if each.category is UndefinedScoreWarning} == {__file__}
+
+
 def test_no_earlier_fit_has_an_influence():
     model = shared_echo_model(3, "sparse_categorical_crossentropy")
     metrics = Metrics(verbose=False)

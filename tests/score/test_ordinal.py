@@ -250,6 +250,10 @@ def test_the_remedy_of_an_error_works(case):
 def test_scores_of_rankings_and_probabilities_are_refused(scoring):
     with pytest.raises(ValueError, match=rf"an ordinal task has no {scoring}: .*scoring=\['mae'\]"):
         Metrics(["mae", scoring], task=Ordinal([1, 2, 3]))
+    with pytest.raises(
+        ValueError, match=r"an ordinal task has no jaccard, rmse\. Leave it out, as in scoring=\['mae'\]"
+    ):
+        Metrics(["mae", "jaccard", "rmse"], task="ordinal")
     ranked = {"own": sk.make_scorer(sk.roc_auc_score, response_method="predict_proba"), "f1": "f1"}
     with pytest.raises(ValueError, match=r"an ordinal task has no own: .*scoring=\['f1'\]"):
         Metrics(ranked, task="ordinal")
