@@ -1,5 +1,6 @@
 """Settings of all tests, and which of them this backend and this environment can run."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -34,6 +35,18 @@ def pytest_collection_modifyitems(items):
 def pytest_make_parametrize_id(config, val, argname):
     """Name objects without their address, which differs between the processes that share out the tests."""
     return type(val).__name__ if " at 0x" in repr(val) else None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _never_collected():
+    """Keep what a file leaves behind out of later garbage collections.
+
+    TensorFlow leaves large circles of graphs. To walk through them again and again, and to free them, took single tests
+    up to a minute late in a long process.
+    """
+    yield
+    if BACKEND == "tensorflow":
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
