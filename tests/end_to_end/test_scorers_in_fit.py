@@ -65,7 +65,9 @@ def regression():
 def test_every_scorer_name(kind, weighted):
     model, x, y, estimator = kind()
     weight = np.random.default_rng(6).uniform(0.5, 2, 80) if weighted else None
-    names = [name for name in get_scorer_names() if name not in ("f1", "precision", "recall")]  # the panel's own
+    left_out = {"f1", "precision", "recall"}  # the panel's own
+    left_out |= {"jaccard"} if kind is multiclass else set()  # refused before training, see below
+    names = [name for name in get_scorer_names() if name not in left_out]
     metrics = Metrics(names, error_score=-99.0, task=kind.__name__)
     data = (x, y) if weight is None else (x, y, weight)
     run = model.fit(x, y, validation_data=data, verbose=0, callbacks=[metrics])
@@ -83,6 +85,16 @@ def test_every_scorer_name(kind, weighted):
         assert metrics.history[name][0] == pytest.approx(expected, abs=1e-9, nan_ok=True), name
         assert run.history[f"val_{name}"] == pytest.approx(metrics.history[name], nan_ok=True)
     assert len(names) - len(failed) > 20  # so many names fit each kind and are compared
+
+
+def test_jaccard_of_several_classes_is_refused_before_training():
+    model, x, y, _ = multiclass()
+    with pytest.raises(ValueError, match="jaccard is not defined for a multiclass task.*iou instead of jaccard"):
+        Metrics("jaccard", task="multiclass")
+    metrics = Metrics("jaccard", verbose=False)
+    with pytest.raises(ValueError, match="iou instead of jaccard"):
+        model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[metrics])
+    assert int(model.optimizer.iterations.value) == 0
 
 
 def without_weights(names):

@@ -190,7 +190,7 @@ def test_scores_that_need_rows_are_refused_at_once(scoring):
         Metrics(scoring, memory="bounded")
 
 
-@pytest.mark.parametrize("scoring", ["accuracy", {"a": "jaccard"}, ["f1", sk.hamming_loss]])
+@pytest.mark.parametrize("scoring", ["accuracy", {"a": "balanced_accuracy"}, ["f1", sk.hamming_loss]])
 def test_a_task_that_is_told_is_checked_at_once(scoring):
     """Of a binary task counts are enough for these; of labels they are not."""
     assert Metrics(scoring, task="binary", memory="bounded").memory == "bounded"
