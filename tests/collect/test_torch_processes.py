@@ -139,3 +139,35 @@ def test_two_processes_side_by_side(tmp_path):
             np.testing.assert_array_equal(each[how]["scores"], [expected])
             warned = [one for one in each[how]["warned"] if "torch.distributed has 2 processes" in one]
             assert len(warned) == (how != "evaluate")
+
+
+THREADS = """
+import gc, os, threading, time
+from kerascb_metrics.collect.backends.torch import BACKEND
+
+class Slow:  # a circle that lets other threads run while it is collected
+    def __init__(self):
+        self.own = self
+    def __del__(self):
+        time.sleep(0.0005)
+
+def run():
+    for _ in range(200):
+        Slow()
+        BACKEND.set_random_state(BACKEND.get_random_state())
+
+gc.set_threshold(3)
+threads = [threading.Thread(target=run, daemon=True) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(60)
+os._exit(sum(thread.is_alive() for thread in threads))
+"""
+
+
+@pytest.mark.slow
+def test_threads_that_read_the_generator_do_not_wait_for_each_other_for_ever():
+    """PyTorch's own function does, if a garbage collection begins in it; in a process of its own, which may hang."""
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    assert subprocess.run([sys.executable, "-c", THREADS], env=environment, timeout=300, check=False).returncode == 0

@@ -89,7 +89,7 @@ def test_every_scorer_name(kind, weighted):
 
 def test_jaccard_of_several_classes_is_refused_before_training():
     model, x, y, _ = multiclass()
-    with pytest.raises(ValueError, match="jaccard is not defined for a multiclass task.*iou instead of jaccard"):
+    with pytest.raises(ValueError, match=r"jaccard is not defined for a multiclass task.*iou instead of jaccard"):
         Metrics("jaccard", task="multiclass")
     metrics = Metrics("jaccard", verbose=False)
     with pytest.raises(ValueError, match="iou instead of jaccard"):

@@ -1,6 +1,7 @@
 """PyTorch."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,10 @@ from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunc
 from kerascb_metrics.collect.keras_internals import joins_torch_processes, models_in_fit
 from kerascb_metrics.collect.step_spy import StepSpy
 from kerascb_metrics.exceptions import CaptureError
+
+# `torch.get_rng_state` holds the generator's mutex while it makes a Python object. If that starts a garbage collection
+# that lets go of the GIL, another thread in it waits for the mutex with the GIL: both wait for ever (PyTorch 2.13).
+_GENERATOR = threading.Lock()
 
 
 class TorchBackend(Backend):
@@ -77,11 +82,13 @@ class TorchBackend(Backend):
 
     def get_random_state(self) -> Tensor:
         """Return the state of PyTorch's global generator: a DataLoader takes its seed from there at every reading."""
-        return torch.get_rng_state()
+        with _GENERATOR:
+            return torch.get_rng_state()
 
     def set_random_state(self, state: Tensor) -> None:
         """Restore the state of PyTorch's global generator."""
-        torch.set_rng_state(state)
+        with _GENERATOR:
+            torch.set_rng_state(state)
 
     def separate_processes(self) -> int:
         """Return how many processes torch.distributed has; 1 if it is not initialized."""
