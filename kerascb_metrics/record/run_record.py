@@ -131,19 +131,7 @@ class RunRecord(Mapping[str, list[Any]]):
         }
 
     def best(self, name: str, mode: Mode | None = None) -> tuple[int, float]:
-        """Return `(epoch, value)` of the best value of a score. The earliest epoch wins a tie; nan is ignored.
-
-        Args:
-            name: a score with one number per epoch.
-            mode: "max" or "min"; needed only if the direction of the score is not known (a plain metric function).
-
-        Returns:
-            The epoch, counted from 0, and the value of the score in it.
-
-        Raises:
-            KeyError: if there is no such score.
-            ValueError: if the score has several values per epoch, no value at all, or no known direction.
-        """
+        """Return `(epoch, value)` of the best value of a score; `ScoreHistory.best` documents it."""
         index = self._index_of_best(name, mode)
         return self._epochs[index], self[name][index]
 
@@ -195,32 +183,11 @@ class RunRecord(Mapping[str, list[Any]]):
         return run
 
     def tally(self, epoch: Epoch = -1, output: str | None = None) -> EpochRecord:
-        """Return the counts and curves of a scored epoch: its report and its plots are made from them.
-
-        Args:
-            epoch: as in `at`.
-            output: the name of the output if the model has several.
-
-        Returns:
-            The `EpochRecord`.
-
-        Raises:
-            ValueError: if the epoch was not scored, has no such output, or has no counts.
-        """
+        """Return the counts and curves of a scored epoch; `ScoreHistory.tally` documents it."""
         return self.at(epoch).tally(output)
 
     def index_of(self, epoch: Epoch) -> int:
-        """Return the index of a scored epoch in the lists.
-
-        Args:
-            epoch: as in `at`.
-
-        Returns:
-            The index, counted from 0.
-
-        Raises:
-            ValueError: if the epoch was not scored.
-        """
+        """Return the index of a scored epoch in the lists; `ScoreHistory.index_of` documents it."""
         if epoch == "best":
             return self._index_of_best(self.headline)
         if isinstance(epoch, bool | np.bool_):  # equal to 1 and 0 for Python
@@ -240,14 +207,7 @@ class RunRecord(Mapping[str, list[Any]]):
         raise ValueError("no score here has a best: none has one number per epoch and a known direction.")
 
     def mode(self, name: str) -> Mode:
-        """Return "max" or "min", as Keras names the direction of a score.
-
-        Args:
-            name: the score.
-
-        Raises:
-            ValueError: if the direction is not known.
-        """
+        """Return the direction of a score; `ScoreHistory.mode` documents it."""
         greater_is_better = self._direction(name)
         if greater_is_better is None:
             raise ValueError(
