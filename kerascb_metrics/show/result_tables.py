@@ -73,5 +73,8 @@ def _html(value: Value) -> str:
     array = np.asarray(value)
     if array.ndim != 2 or not _is_small(array):
         return f"<pre>{escape(_long(value))}</pre>" if array.ndim else number_text(float(array))
-    cells = ("".join(f"<td>{escape(f'{cell:.6g}')}</td>" for cell in row) for row in array.tolist())
+    cells = (
+        "".join(f"<td>{cell if isinstance(cell, int) else f'{cell:.6g}'}</td>" for cell in row)
+        for row in array.tolist()
+    )
     return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"

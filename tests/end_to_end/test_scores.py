@@ -20,6 +20,7 @@ from kerascb_metrics import (
     ScoringError,
     UndefinedScoreWarning,
 )
+from kerascb_metrics.record.result_record import ResultRecord
 from tests.support.models import Batches, binary_rows, shared_echo_model
 
 X, Y = binary_rows()
@@ -374,6 +375,12 @@ def test_an_epoch_is_saved_and_loaded(fitted, tmp_path):
     fitted.history.save(tmp_path / "all.json")
     with pytest.raises(ValueError, match=r"all\.json: it holds 3 epochs, .* ScoreHistory\.load"):
         Scores.load(tmp_path / "all.json")
+
+
+def test_counts_are_shown_whole():
+    record = ResultRecord({"confusion": np.array([[12345678, 1], [0, 2]])})
+    assert "<td>12345678</td>" in Scores(record)._repr_html_()
+    assert "12345678" in str(Scores(record))
 
 
 def test_a_result_is_not_changed_by_what_is_read():
