@@ -91,8 +91,9 @@ class PackedArray:
 
 
 def packed(array: npt.NDArray[Any]) -> npt.NDArray[Any] | PackedArray:
-    """Return a copy of a small array, and a large one packed."""
-    return PackedArray.of(array) if array.size > LARGE and array.dtype.kind in "biuf" else array.copy()
+    """Return a copy of a small array, and a large one packed. What a file cannot hold stays as it is, to be refused."""
+    is_plain = type(array) is np.ndarray and array.dtype.newbyteorder("<").str in STORED
+    return PackedArray.of(array) if array.size > LARGE and is_plain else array.copy()
 
 
 def _compressed(array: npt.NDArray[Any]) -> bytes:

@@ -60,6 +60,30 @@ def test_any_array_is_the_same_to_the_last_bit(data, dtype, shape):
     assert bits(PackedArray.of(array).unpack()) == bits(array)
 
 
+@pytest.mark.parametrize(
+    "array",
+    [np.ma.masked_array(np.arange(300), np.arange(300) == 3), np.arange(300, dtype=np.longdouble), np.arange(300) * 1j],
+    ids=["masked", "longdouble", "complex"],
+)
+def test_what_a_file_cannot_hold_is_kept_and_refused(array, tmp_path):
+    history = ScoreHistory()
+    history.append(0, {"own": array})
+    kept = history["own"][0]
+    assert type(kept) is type(array)
+    assert kept.dtype == array.dtype
+    np.testing.assert_array_equal(kept, array)
+    with pytest.raises(ValueError, match=r"'own' holds .*: a file"):
+        history.save(tmp_path / "scores.json")
+
+
+def test_bytes_in_another_order_are_the_same_numbers():
+    array = np.arange(300, dtype=">i4")
+    history = ScoreHistory()
+    history.append(0, {"own": array})
+    np.testing.assert_array_equal(history["own"][0], array)
+    assert history["own"][0].dtype == np.int32
+
+
 def record_of(classes, rows, weighted=False, curves=True):
     """A record as an epoch leaves it, of random labels."""
     y_true, y_pred = RNG.integers(0, classes, (2, rows))
