@@ -14,7 +14,7 @@ from kerascb_metrics.pipeline.epoch_result import Bounds, EpochResult, Shapes, s
 from kerascb_metrics.pipeline.pass_reader import Reader, Reading
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.error_policy import ErrorPolicy
-from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.record.run_record import SOURCE, RunRecord
 from kerascb_metrics.record.run_settings import score_names
 from kerascb_metrics.record.saved_run import SavedRun
 from kerascb_metrics.score.plan import Plan, full_name
@@ -126,8 +126,8 @@ class Recorder:
             entries = {name: entries.get(name, float("nan")) for name in self._keys}
         self._keys = tuple(entries)
         self.run.append(self._epoch, result.values, result.records, result.bounds)
-        self.troubles.report(result.undefined, result.unweighted, self._epoch)
-        self.troubles.report_left_out(result.left_out, self._epoch)
+        self.troubles.report(result.undefined, result.unweighted, self._where)
+        self.troubles.report_left_out(result.left_out, self._where)
         return entries
 
     def note(self, epoch: int, logs: Mapping[str, Any]) -> None:
@@ -172,6 +172,12 @@ class Recorder:
         values: dict[str, Value] = {name: value for name, past in self.run.items() if not np.ndim(past[-1])}
         return EpochResult(values, dict.fromkeys(self._keys, value))
 
+    @property
+    def _where(self) -> str:
+        """What is scored: an epoch, or the rows of `Metrics.score` or `Metrics.evaluate`."""
+        source: str | None = self.run.settings.get(SOURCE)
+        return f"epoch {self._epoch} (counted from 0)" if source is None else source
+
     def _describe_width(self, bounds: Bounds) -> None:
         known = {name: pair for name, pair in bounds.items() if np.isfinite(np.array(pair)).any()}
         if known and not self._width_described:
@@ -183,8 +189,7 @@ class Recorder:
 
     def _score_failed(self, name: str, error: Exception, shapes: str) -> float:
         named = ScoringError(
-            f"Metrics: the score {name!r} failed in epoch {self._epoch} (counted from 0), on {shapes}: "
-            f"{type(error).__name__}: {error}"
+            f"Metrics: the score {name!r} failed in {self._where}, on {shapes}: {type(error).__name__}: {error}"
         )
         named.__cause__ = error
         return self._settle(named)

@@ -36,13 +36,13 @@ class ErrorPolicy:
         self.warn_once(type(error).__name__, f"epoch {epoch}: recorded {value}, because the pass failed: {error}")
         return value
 
-    def report(self, undefined: Mapping[str, str], unweighted: Sequence[str], epoch: int) -> None:
+    def report(self, undefined: Mapping[str, str], unweighted: Sequence[str], where: str) -> None:
         """Warn about undefined scores and about scores that ignore weights, once per fit for each score.
 
         Args:
             undefined: score name → cause.
             unweighted: the names of the scores that take no sample weights.
-            epoch: the epoch, counted from 0.
+            where: the epoch, or what else was scored.
         """
         news = {name: cause for name, cause in undefined.items() if ("undefined", name) not in self._warned}
         if news:
@@ -50,7 +50,7 @@ class ErrorPolicy:
             names = {cause: [name for name, of in news.items() if of == cause] for cause in news.values()}
             listed = "; ".join(f"{', '.join(names[cause])}: {cause}" for cause in names)
             _warn(
-                f"undefined in epoch {epoch} (counted from 0): {listed}. Recorded as nan, or as `zero_division` "
+                f"undefined in {where}: {listed}. Recorded as nan, or as `zero_division` "
                 "where scikit-learn does that. This warning appears once per fit for each score.",
                 UndefinedScoreWarning,
             )
@@ -59,19 +59,19 @@ class ErrorPolicy:
                 "unweighted", f"scores that take no sample weights are scored without them: {', '.join(unweighted)}."
             )
 
-    def report_left_out(self, left_out: Mapping[str, str], epoch: int) -> None:
+    def report_left_out(self, left_out: Mapping[str, str], where: str) -> None:
         """Warn about scores that average over some of the classes, once per fit for each score.
 
         Args:
             left_out: score name → over how many classes it averages, and which are left out.
-            epoch: the epoch, counted from 0.
+            where: as in `report`.
         """
         news = {name: which for name, which in left_out.items() if ("left out", name) not in self._warned}
         if news:
             self._warned.update(("left out", name) for name in news)
             listed = "; ".join(f"{name} {which}" for name, which in news.items())
             _warn(
-                f"epoch {epoch} (counted from 0): {listed}. A class of no row, or of all rows, has no ROC curve. "
+                f"{where}: {listed}. A class of no row, or of all rows, has no ROC curve. "
                 "This warning appears once per fit for each score.",
                 UndefinedScoreWarning,
             )

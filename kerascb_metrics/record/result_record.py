@@ -50,6 +50,8 @@ class ResultRecord:
             ValueError: if there is no such output, or it has no counts.
         """
         if self.tallies and output not in self.tallies:
+            if None in self.tallies:
+                raise ValueError(f"there is a single output, without a name: leave output={output!r} out.")
             raise ValueError(f"output must be one of {', '.join(map(repr, self.tallies))}; received {output!r}.")
         tally = self.tallies.get(output)
         if tally is None:

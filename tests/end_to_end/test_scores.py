@@ -170,7 +170,7 @@ def test_a_score_that_fails_is_raised():
     def broken(y_true, y_pred):
         raise KeyError("lost")
 
-    with pytest.raises(ScoringError, match="'broken' failed"):
+    with pytest.raises(ScoringError, match=r"'broken' failed in Metrics\.score, on"):
         Metrics({"broken": broken}, error_score=0.0).score(Y, P)
 
 
@@ -179,6 +179,9 @@ def test_an_undefined_score_is_nan_with_a_warning_at_the_line_of_the_user():
         found = Metrics("auc").score(np.ones(4, int), P[:4])
     assert np.isnan(found["auc"])
     assert [each.filename for each in warned] == [__file__]
+    assert "undefined in Metrics.score: auc: no true label of class 0" in str(warned[0].message)
+    with pytest.raises(ValueError, match="a single output, without a name: leave output='a' out"):
+        Metrics("f1").score(Y, P).report(output="a")
 
 
 def test_a_warning_of_a_test_set_is_at_the_line_of_the_user():
