@@ -44,6 +44,7 @@ __all__ = [
     "ScoringError",
     "UndefinedScoreWarning",
     "__version__",
+    "compare_histories",
     "make_prediction_scorer",
 ]
 
@@ -62,6 +63,7 @@ _MODULES = {
     "Scores": "kerascb_metrics.scores",
     "ScoringError": "kerascb_metrics.exceptions",
     "UndefinedScoreWarning": "kerascb_metrics.exceptions",
+    "compare_histories": "kerascb_metrics.runs",
     "make_prediction_scorer": "kerascb_metrics.score.prediction_scorers",
 }
 
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from kerascb_metrics.interpret.ordinal import Ordinal
     from kerascb_metrics.interpret.regression import Regression
     from kerascb_metrics.predictions import Predictions
+    from kerascb_metrics.runs import compare_histories
     from kerascb_metrics.score.prediction_scorers import make_prediction_scorer
     from kerascb_metrics.scores import Scores
 else:

@@ -2,17 +2,18 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from sklearn.metrics import classification_report
 
 from kerascb_metrics.interpret.kinds import Kind, Scale
 from kerascb_metrics.tally.counts import Counts, label_cells, single_cells
 from kerascb_metrics.tally.curve import Curve
-from kerascb_metrics.tally.tally import Tally
+
+if TYPE_CHECKING:  # it needs Keras, and a table of a file is shown without Keras
+    from kerascb_metrics.tally.tally import Tally
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class EpochRecord:
                 array.setflags(write=False)
 
     @classmethod
-    def of(cls, tally: Tally, zero_division: float, curves: dict[str, Curve]) -> "EpochRecord":
+    def of(cls, tally: "Tally", zero_division: float, curves: dict[str, Curve]) -> "EpochRecord":
         """Return the record of a `Tally` of classes or labels.
 
         Args:
@@ -123,6 +124,8 @@ class EpochRecord:
         Raises:
             ValueError: if a class has the name of an average, which the dict has room for once only.
         """
+        from sklearn.metrics import classification_report  # here, so that a table of a file is shown without it
+
         if output_dict:
             self._refuse_averages()
         y_true, y_pred, weight = self._cells

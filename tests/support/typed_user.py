@@ -20,6 +20,7 @@ from kerascb_metrics import (
     Regression,
     ScoreHistory,
     Scores,
+    compare_histories,
     make_prediction_scorer,
 )
 from kerascb_metrics.batchwise import batchwise_f1
@@ -123,6 +124,13 @@ def plots(run: ScoreHistory, names: Sequence[str], ax: Any) -> None:
     threshold, f1 = run.plot_threshold("best", class_name="a").best
     assert_type(threshold, float)
     assert_type(f1, float)
+
+
+def runs(first: ScoreHistory, second: ScoreHistory, ax: Any) -> str:
+    """Compare runs."""
+    compared = compare_histories({"fold 1": first, "fold 2": second})
+    compared.plot("f1", ax=ax).figure_.savefig("runs.png")
+    return compared.table() + compared.table("f1")
 
 
 def files(run: ScoreHistory, path: Path) -> ScoreHistory:
