@@ -238,7 +238,7 @@ def test_a_score_that_fails_in_one_process_is_nan_there_and_the_logs_stay_equal(
     np.testing.assert_array_equal(second["own"], [accuracy, np.nan, np.nan, np.nan])
     assert first["logs"] == second["logs"] == [accuracy] * 4
     assert first["warned"] == []
-    assert [" epoch 2" in message and "planted" in message for message in second["warned"]] == [True]
+    assert [" epoch 1" in message and "planted" in message for message in second["warned"]] == [True]
 
 
 def test_a_score_that_raises_in_one_process_raises_in_both(found):
@@ -246,7 +246,7 @@ def test_a_score_that_raises_in_one_process_raises_in_both(found):
     assert first["error"][0] == "CaptureError"
     assert "failed in process 1" in first["error"][1]
     assert second["error"][0] == "ScoringError"
-    assert "failed in epoch 2" in second["error"][1]
+    assert "failed in epoch 1" in second["error"][1]
     for each in (first, second):  # they train together again
         assert_binary(each["after"], ORDER)
 
