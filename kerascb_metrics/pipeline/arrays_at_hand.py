@@ -70,9 +70,9 @@ def refuse_labels(seen: Pass, plan: Plan) -> None:
 
 
 def _structure(name: str, value: Any) -> Any:
-    """Return an array, or a dict of arrays; a list is one array, not several outputs."""
+    """Return an array, or a dict of arrays; None without any. A list is one array, not several outputs."""
     if isinstance(value, Mapping):
-        return {output: _structure(f"{name}[{output!r}]", own) for output, own in value.items()}
+        return {output: _array(f"{name}[{output!r}]", own) for output, own in value.items() if own is not None} or None
     return None if value is None else _array(name, value)
 
 

@@ -158,6 +158,8 @@ def _has_matplotlib():
         ((CLASSES, CLASSES), r"y_pred holds labels such as \d, .*np.eye"),
         ((["a", "b"], ["a", "b"]), "y_pred holds labels such as a, "),
         (({"a": Y, "b": Y}, {"c": P, "d": P}), "cannot be paired"),
+        (({"a": Y}, {"a": {"b": P}}), r"y_pred\['a'\] must be an array"),
+        (({"a": Y}, {"a": None}), "y_pred is None"),
         ((np.full(len(Y), np.nan), P), "nan"),
     ],
 )
@@ -424,6 +426,16 @@ def test_one_line_for_each_scored_epoch(given, capsys):
     assert all(len(printed[index]) <= 100 for index in lines)
     assert [printed[index - 1].startswith("4/4 - ") for index in lines] == [True] * 3
     assert printed[lines[0] + 1] == "Epoch 2/3"
+
+
+def test_reprs_are_short():
+    targets, outputs = np.arange(300) % 60, np.eye(60)[np.arange(300) % 60]
+    metrics = Metrics(per_class=True, verbose=False)
+    model = shared_echo_model(60, "sparse_categorical_crossentropy")
+    model.fit(outputs, targets, validation_data=(outputs, targets), verbose=0, callbacks=[metrics])
+    for shown in (metrics, metrics.history, metrics.history.at("last"), metrics.predictions):
+        assert "\n" not in repr(shown)
+        assert len(repr(shown)) < 200
 
 
 def test_help_shows_the_methods_of_the_package_first():
