@@ -26,6 +26,7 @@ from kerascb_metrics.tally.curve import Curve
 _T = TypeVar("_T")
 
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind) if kind != "regression"}
+_MOST_BYTES = 2**31  # of an array that is unpacked from a file
 _SCALES: dict[str, Scale] = {scale: scale for scale in get_args(Scale)}
 
 
@@ -128,6 +129,7 @@ def _packed_in(form: Form) -> PackedArray:
     stored_as, differences = _get(form, "stored", str), form.get("differences")
     _check(dtype in LEAVES, f"{dtype!r} is not a dtype that an array can have here")
     _check(all(type(length) is int and 0 <= length < 2**31 for length in shape), "'shape' must be lengths")
+    _check(8 * math.prod(shape) <= _MOST_BYTES, f"an array of shape {tuple(shape)} is too large for a file")
     _check(stored_as in STORED, f"'stored' is {stored_as!r}")
     _check(isinstance(differences, bool), "'differences' must be true or false")
     kinds = {"i": "iu", "u": "iu"}.get(np.dtype(dtype).kind, np.dtype(dtype).kind)

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 # An array with fewer elements stays as it is: packing it would save next to nothing, and a file stays readable.
 LARGE = 256
-# The most bytes that a reader unpacks, and the most that zlib can make of one byte: a file may lie about the shape.
-_MOST_BYTES, _MOST_RATIO = 2**31, 1040
+# The most that zlib makes of one byte: the shape in a file may be a lie.
+_MOST_RATIO = 1040
 _INTEGERS = ("|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8")
 # How the numbers are stored, by NumPy's name of the dtype.
 STORED = (*_INTEGERS, "|b1", "<f2", "<f4", "<f8")
@@ -47,10 +47,10 @@ class PackedArray:
         """Pack an array of numbers or booleans."""
         small = _smallest(array)
         packed = cls(array.dtype.name, array.shape, small.dtype.str, False, _compressed(small))
-        if small.ndim == 1 and small.dtype.kind in "iu" and len(small):
+        if small.ndim == 1 and small.dtype.kind in "iu" and len(small) and array.dtype != np.uint64:
             steps = _smallest(np.diff(array.astype(np.int64), prepend=np.int64(0)))
             data = _compressed(steps)
-            if array.dtype != np.uint64 and len(data) < len(packed.data):
+            if len(data) < len(packed.data):
                 packed = cls(array.dtype.name, array.shape, steps.dtype.str, True, data)
         return packed
 
@@ -67,7 +67,7 @@ class PackedArray:
         """
         size = int(np.prod(self.shape, dtype=object))
         expected = size * np.dtype(self.stored).itemsize
-        if 8 * size > _MOST_BYTES or expected > _MOST_RATIO * (len(self.data) + 1):
+        if expected > _MOST_RATIO * (len(self.data) + 1):
             raise ValueError(f"{len(self.data)} packed bytes cannot be an array of shape {self.shape}")
         unpacker = zlib.decompressobj()
         try:

@@ -190,14 +190,23 @@ def are_alike(curves: Mapping[str, Curve]) -> bool:
     return len({(curve.thresholds.dtype, curve.tps.dtype, curve.fps.dtype) for curve in curves.values()}) < 2
 
 
-def stored_value(value: Any, tallies: dict[str | None, StoredRecord]) -> Any:
-    """Return the value of a score as it is kept: a large array packed, and the matrix of a record as a `MatrixOf`."""
+def stored_value(
+    value: Any, tallies: Mapping[str | None, StoredRecord], kept: Mapping[str | None, StoredRecord]
+) -> Any:
+    """Return the value of a score as it is kept: a large array packed, and the matrix of a record as a `MatrixOf`.
+
+    Args:
+        value: the value.
+        tallies: the records of the epoch, by output.
+        kept: the same as they are kept.
+    """
     if not isinstance(value, np.ndarray):
         return value
     if value.size > LARGE and value.ndim > 1:
         for output, record in tallies.items():
-            if record is not None and _is_matrix_of(value, record):
-                return MatrixOf(output, record, value.shape)
+            own = kept[output]
+            if record is not None and own is not None and _is_matrix_of(value, record):
+                return MatrixOf(output, own, value.shape)
     return packed(value)
 
 

@@ -88,10 +88,11 @@ class RunRecord(Mapping[str, list[Any]]):
             tallies: its counts and curves, by output.
             intervals: score name → (lowest, highest).
         """
-        kept = {output: stored(record) for output, record in (tallies or {}).items()}
+        tallies = tallies or {}
+        kept = {output: stored(record) for output, record in tallies.items()}
         for name in {**self._values, **values}:
             past = self._values.setdefault(name, [float("nan")] * len(self._epochs))
-            past.append(stored_value(values[name] if name in values else blank_like(past[-1]), kept))
+            past.append(stored_value(values[name] if name in values else blank_like(past[-1]), tallies, kept))
         self._epochs.append(epoch)
         self.tallies.append(kept)
         self.intervals.append(dict(intervals or {}))
