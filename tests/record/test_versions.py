@@ -58,7 +58,9 @@ def test_any_file_is_one_of_the_schema(history, tmp_path_factory):
 
 def test_a_result_is_one_of_the_schema(tmp_path):
     Metrics().score([0, 1, 1], [0.2, 0.9, 0.4]).save(tmp_path / "scores.json")
-    validator("file").validate(json.loads((tmp_path / "scores.json").read_text()))
+    form = json.loads((tmp_path / "scores.json").read_text())
+    assert validator("file").is_valid(form)
+    assert form["settings"]["source"] == "Metrics.score"
 
 
 @pytest.mark.parametrize(
