@@ -51,7 +51,7 @@ class ErrorPolicy:
             listed = "; ".join(f"{', '.join(names[cause])}: {cause}" for cause in names)
             _warn(
                 f"undefined in {where}: {listed}. Recorded as nan, or as `zero_division` "
-                "where scikit-learn does that. This warning appears once per fit for each score.",
+                "where scikit-learn does that. This warning appears once for each score.",
                 UndefinedScoreWarning,
             )
         if unweighted:
@@ -72,7 +72,7 @@ class ErrorPolicy:
             listed = "; ".join(f"{name} {which}" for name, which in news.items())
             _warn(
                 f"{where}: {listed}. A class of no row, or of all rows, has no ROC curve. "
-                "This warning appears once per fit for each score.",
+                "This warning appears once for each score.",
                 UndefinedScoreWarning,
             )
 

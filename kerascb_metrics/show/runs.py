@@ -8,13 +8,11 @@ import numpy as np
 
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.best import best_index, headline_of
-from kerascb_metrics.show.plots.axes import add_legend, check_lines, panels, shorten, size_with_legend, style
+from kerascb_metrics.show.plots.axes import RING, add_legend, check_lines, panels, shorten, size_with_legend, style
 from kerascb_metrics.show.tables import number_text, printable
 
 if TYPE_CHECKING:  # matplotlib is an extra
     from matplotlib.axes import Axes
-
-_RING: dict[str, Any] = {"marker": "o", "markersize": 13, "color": "black", "fillstyle": "none", "markeredgewidth": 1.6}
 
 
 class RunsDisplay:
@@ -54,10 +52,10 @@ class RunsDisplay:
         self.figure_, (self.ax_,) = panels(ax, size=size_with_legend(labels, 6, 3.6))
         for number, ((run, (epochs, values)), label) in enumerate(zip(self.runs.items(), labels, strict=True)):
             # The markers of each run are at other epochs, so that they show where lines overlap.
-            every = (number % max(1, len(epochs) // 8 + 1), len(epochs) // 8 + 1)
-            self.ax_.plot(epochs, values, label=label, markevery=every, **style(number))
+            step = len(epochs) // 8 + 1
+            self.ax_.plot(epochs, values, label=label, markevery=(number % step, step), **style(number))
             if run in self.best:
-                self.ax_.plot(*self.best[run], linestyle="none", **_RING)
+                self.ax_.plot(*self.best[run], linestyle="none", **RING)
         self.ax_.set(xlabel="epoch, counted from 0", ylabel=self.name)
         self.ax_.locator_params(axis="x", integer=True)
         self.ax_.grid(alpha=0.3)

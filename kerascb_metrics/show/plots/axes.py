@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # matplotlib is an extra
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", "--", "-.", ":")
 _MARKERS = "os^DvPX<>"
+# Marks the best value without hiding the marker of its line.
+RING: dict[str, Any] = {"marker": "o", "markersize": 13, "color": "black", "fillstyle": "none", "markeredgewidth": 1.6}
 # How many lines colours and dashes can distinguish: their numbers have no common factor, so no pair occurs twice.
 MOST_LINES = len(COLOURS) * len(_DASHES)
 

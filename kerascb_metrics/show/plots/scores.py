@@ -8,13 +8,11 @@ import numpy as np
 
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.best import best_index
-from kerascb_metrics.show.plots.axes import add_legend, check_lines, panels, shorten, size_with_legend, style
+from kerascb_metrics.show.plots.axes import RING, add_legend, check_lines, panels, shorten, size_with_legend, style
 
 if TYPE_CHECKING:  # matplotlib is an extra
     from matplotlib.axes import Axes
 
-# Marks the best value without hiding the marker of its line.
-_RING: dict[str, Any] = {"marker": "o", "markersize": 13, "color": "black", "fillstyle": "none", "markeredgewidth": 1.6}
 _LOSSES = ("loss", "val_loss")
 
 _Series = Mapping[str, Sequence[float]]
@@ -112,7 +110,7 @@ class ScoresDisplay:
             self.epochs, values, label=self._label(name), markevery=_marked(values, number, best), **style(number)
         )
         if best is not None:
-            panel.plot(*self.best[name], linestyle="none", **_RING)
+            panel.plot(*self.best[name], linestyle="none", **RING)
 
     def _finish(self, panel: "Axes") -> None:
         panel.locator_params(axis="x", integer=True)
