@@ -9,6 +9,7 @@ SECTIONS = {
         Job("scoring.multiclass"),
         Job("scoring.multilabel"),
         Job("scoring.without_simd", simd=False),
+        Job("scoring.thresholds"),
     ],
     "fits": [Job("fitting.fits", backend) for backend in BACKENDS],
     "streaming": [Job("memory.streaming")],

@@ -1,5 +1,7 @@
 """`Predictions`: the rows of one pass under their public name."""
 
+import numpy as np
+
 from kerascb_metrics.interpret.join import Rows
 
 
@@ -25,6 +27,26 @@ class Predictions(Rows):
     >>> rows
     Predictions(y_true (2,) int64, y_pred (2, 1) float64)
     """
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The label of each row as it was scored: of each position (N, …), or of each label (N, …, L) as 0 and 1.
+
+        They are the targets' own labels; of classes the one with the highest output, of a binary task by the threshold
+        (one that a score chose differs between fifths of the samples). Where positions are left out, by a mask or
+        `ignore_class`, it is a masked array. Computed from the outputs when it is asked for.
+
+        Raises:
+            AttributeError: for a regression, and for rows that were not scored.
+            ValueError: if outputs are NaN or infinite.
+
+        >>> from kerascb_metrics import Metrics
+        >>> Metrics().score([0, 1, 1], [0.2, 0.9, 0.4]).predictions.labels
+        array([0, 1, 0])
+        """
+        if self._label is None:
+            raise AttributeError("no labels: these rows were not scored. Those of `metrics.predictions` have labels.")
+        return self._label(self)
 
     def __repr__(self) -> str:
         names = ("y_true", "y_pred", "sample_weight", "mask")

@@ -5,6 +5,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from kerascb_metrics.exceptions import MissingRowsError
+from kerascb_metrics.insight.objective import Objective
+from kerascb_metrics.insight.thresholds import BestThreshold, best_threshold, options_of
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record import files
 from kerascb_metrics.record.atomic_write import write_whole
@@ -19,6 +21,11 @@ from kerascb_metrics.show.result_tables import html_of_result, line_of_result, t
 if TYPE_CHECKING:  # matplotlib is an extra
     from matplotlib.axes import Axes
 
+_NO_THRESHOLD = {
+    "multiclass": "the highest output is the label",
+    "ordinal": "the nearest grade, or the highest output, is the label",
+    "regression": "its outputs are no labels",
+}
 _NOT_AT_HAND = "the rows are not at hand: files and copies of a history hold none"
 
 
@@ -105,8 +112,8 @@ class Scores(Mapping[str, Any]):
         """
         if self._rows is None:
             raise MissingRowsError(f"no predictions: {self._why_no_rows}.")
-        rows: Predictions | dict[str, Predictions] = self._rows
-        return rows
+        predictions: Predictions | dict[str, Predictions] = self._rows.predictions
+        return predictions
 
     def to_dict(self) -> dict[str, Any]:
         """Return name → value as plain Python values: floats, and nested lists for arrays.
@@ -116,6 +123,63 @@ class Scores(Mapping[str, Any]):
         {'confusion': [[1, 0], [1, 1]]}
         """
         return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in self.items()}
+
+    # Thresholds.
+
+    def best_threshold(
+        self,
+        name: str | None = None,
+        *,
+        at_least: Mapping[str, float] | None = None,
+        cost: Mapping[str, float] | None = None,
+        output: str | None = None,
+    ) -> BestThreshold:
+        """Choose the threshold of a binary task, or of each label, for use after training.
+
+        The best score on the rows that chose the threshold is too good: by 0.1 where 10 of 1,000 rows are positive.
+        `cross_fitted` is what to expect of other rows.
+
+        Args:
+            name: the score to make best, one that counts suffice for: "f1", "precision", "recall", "iou",
+                "specificity", "f0_5", "f2", "accuracy", "balanced_accuracy", "kappa", "kappa_linear",
+                "kappa_quadratic" or "mcc"; recorded or not. With the `average` of `Metrics`; of a multilabel task each
+                label's own.
+            at_least: the lowest values that other scores may have, as in {"precision": 0.9}.
+            cost: instead of a score, what one row of "fp", "fn", "tp" or "tn" costs, 0 where it is not given: then
+                the least cost per row is the best.
+            output: the name of the output if the model has several.
+
+        Returns:
+            A named tuple `(threshold, value, cross_fitted)` of floats, of a multilabel task of arrays. A row is
+            positive when its probability (margin) is greater than the threshold, as for `Binary(threshold=…)`. Of
+            equally good thresholds it is the one that labels most rows right. All three are nan where no threshold is
+            allowed, or where no row is positive.
+
+        Raises:
+            MissingRowsError: a `ValueError`, if the rows were not kept.
+            TypeError: unless exactly one of `name` and `cost` is given.
+            ValueError: for a task without a threshold, a score that counts do not suffice for, or a cost that rewards
+                mistakes.
+
+        >>> from kerascb_metrics import Metrics
+        >>> scores = Metrics().score([0, 0, 1, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.6, 0.8])
+        >>> best = scores.best_threshold("f1")
+        >>> best.threshold, round(best.value, 3)
+        (0.25, 0.857)
+        >>> scores.best_threshold("recall", at_least={"precision": 1.0}).threshold
+        0.5
+        >>> best = scores.best_threshold(cost={"fp": 3, "fn": 1})
+        >>> best.threshold, round(best.value, 3)  # one positive row is missed
+        (0.5, 0.167)
+        """
+        if self._rows is None:
+            raise MissingRowsError(f"no threshold can be chosen: {self._why_no_rows}.")
+        tally, scoring = self._rows.tally(output), self._rows.scoring(output)
+        if tally.kind not in ("binary", "multilabel"):
+            raise ValueError(
+                f"a {tally.kind} task has no threshold: {_NO_THRESHOLD[tally.kind]}. A binary or multilabel task has."
+            )
+        return best_threshold(tally, Objective.of(name, at_least, cost, **options_of(scoring, tally.labeling)))
 
     # Reports and plots.
 
@@ -249,6 +313,9 @@ class Scores(Mapping[str, Any]):
         self, class_name: str | None = None, *, output: str | None = None, ax: "Axes | None" = None
     ) -> ThresholdDisplay:
         """Draw precision, recall and F1 of one class by threshold, and mark the default threshold of the task.
+
+        Of a task whose threshold a score chooses that threshold is marked too, with F1 of rows that did not choose it.
+        Else the highest F1 is marked, which is too good to be expected of other rows.
 
         Args:
             class_name: the class or label; required if there are several curves.

@@ -28,6 +28,11 @@ def separate_processes() -> int:
     return backend().separate_processes()
 
 
+def number_of_process() -> int:
+    """Return the number of this process, from 0; 0 where there is one only."""
+    return backend().process_index() if is_multi_process() else 0
+
+
 def is_first_process() -> bool:
     """Return whether this process writes files: the first one of those that train together does."""
     return not is_multi_process() or backend().process_index() == 0

@@ -140,7 +140,7 @@ def _scales(kind: Kind, rows: Rows, loss: LossReading, kept: dict[str, Any]) -> 
     if is_finite_number(threshold):
         return [{"from_logits": False}]
     if loss.family == "regression":
-        return [{"threshold": 0.5, "from_logits": False}]
+        return [{"threshold": threshold or 0.5, "from_logits": False}]
     return [{"from_logits": True}] if not loss.from_logits and loss.family != "hinge" else [{}]
 
 

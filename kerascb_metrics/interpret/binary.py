@@ -36,6 +36,7 @@ from kerascb_metrics.interpret.task_arguments import (
     own_scale,
     scale_of,
 )
+from kerascb_metrics.interpret.thresholds import check_choosing
 from kerascb_metrics.interpret.validation import check_threshold, check_two_shares, checked_outputs, some
 
 
@@ -49,7 +50,10 @@ class Binary:
 
     Args:
         threshold: a row is positive when its probability is GREATER than this; for hinge losses, when its margin is.
-            None: 0.5, or 0 for margins. (`np.round` puts exactly 0.5 in class 0, and so does this task.)
+            None: 0.5, or 0 for margins. (`np.round` puts exactly 0.5 in class 0, and so does this task.) The name of a
+            score, such as "f1": in each epoch the threshold with the best score. To stay honest, each fifth of the
+            samples is labelled by the threshold that is best on the other four. The one that is best on all samples,
+            for use after training, is recorded as `val_threshold`.
         from_logits: "auto" (as the loss has it), True or False. With False and a threshold, outputs need not be
             probabilities: the threshold is in their own units, as for the similarities of
             `Binary(threshold=0.0, from_logits=False)`. Then scorers of probabilities are refused.
@@ -66,7 +70,7 @@ class Binary:
     True
     """
 
-    threshold: float | None = None
+    threshold: float | str | None = None
     from_logits: FromLogits = "auto"
     pos_label: int | str = 1
     class_names: Sequence[str] | None = None
@@ -82,7 +86,8 @@ class Binary:
         copy_arguments(self, "class_names", "ignore_class")
         if not isinstance(self.pos_label, str) and not is_finite_number(self.pos_label):
             raise ValueError(f"Binary: pos_label must be one target value; received {self.pos_label!r}.")
-        if self.threshold is not None and not is_finite_number(self.threshold):
+        check_choosing("Binary", self.threshold)
+        if not (self.threshold is None or isinstance(self.threshold, str) or is_finite_number(self.threshold)):
             raise ValueError(
                 f"Binary: threshold must be one number; received {self.threshold!r}. For one threshold per label "
                 "pass Multilabel(threshold=[…])."
@@ -129,15 +134,18 @@ class Binary:
             kind="binary",
             scale=scale,
             threshold=self._cut(scale),
+            chosen_by=self.threshold if isinstance(self.threshold, str) else None,
             classes=classes,
             class_names=class_names_for(self.class_names, classes),
             pos_index=list(classes).index(self.pos_label),
         )
-        return LabeledRows(labeling, y_true, y_score, flat.sample_weight, undefined)
+        return LabeledRows(labeling, y_true, y_score, flat.sample_weight, undefined, kept=flat.kept)
 
     def describe(self, loss: LossReading) -> str:
         """Return what makes a row positive, in words."""
         soft = ", targets are positive above 0.5" if self.soft_targets else ""
+        if isinstance(self.threshold, str):
+            return f"positive above the threshold that is best by {self.threshold}{soft}"
         if self._scale(loss) == "margin" or (self.from_logits is False and self.threshold is not None):
             return f"positive when output > {self.threshold or 0}{soft}"
         return f"positive when probability > {0.5 if self.threshold is None else self.threshold}{soft}"
@@ -174,10 +182,12 @@ class Binary:
         return np.isin(y_true, [self.pos_label, *(others if len(others) == 1 else ())])
 
     def _cut(self, scale: Scale) -> float:
+        """Return the threshold on the scale of the outputs; of a chosen one that of rows it cannot be chosen for."""
+        given = None if isinstance(self.threshold, str) else self.threshold
         if scale == "margin":
-            return float(self.threshold or 0)
+            return float(given or 0)
         # NumPy compares a Python float with float32 outputs in float32, but its own scalars in float64.
-        threshold = 0.5 if self.threshold is None else float(self.threshold)
+        threshold = 0.5 if given is None else float(given)
         check_threshold(threshold, "Binary")
         return float(logit(threshold)) if scale == "logit" else threshold
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics.interpret.left_out import AreValid, Values, equal_any
+from kerascb_metrics.interpret.positions import Flat, kept_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,30 +18,28 @@ class Elements:
         y_pred: (N, L) outputs; 0 where left out.
         sample_weight: None, or (N,), or (N, L), which is 0 where left out.
         present: None if no element is left out, else (N, L) bool. With one column it is None: rows are dropped.
+        kept: None, or a bool for each position of the pass: whether it is one of these rows.
     """
 
     y_true: np.ndarray
     y_pred: np.ndarray
     sample_weight: npt.NDArray[np.float64] | None = None
     present: npt.NDArray[np.bool_] | None = None
+    kept: npt.NDArray[np.bool_] | None = None
 
     @classmethod
-    def of(
-        cls, y_true: np.ndarray, y_pred: np.ndarray, sample_weight: npt.NDArray[np.float64] | None, ignored: Values
-    ) -> "Elements":
+    def of(cls, flat: Flat, ignored: Values) -> "Elements":
         """Return the elements whose target is not one of the ignored values.
 
         Args:
-            y_true: (N, L).
-            y_pred: (N, L).
-            sample_weight: None, (N,) or (N, L).
+            flat: targets and outputs (N, L).
             ignored: the values of `ignore_class`.
 
-        >>> Elements.of(np.array([[1, -1], [-1, -1]]), np.full((2, 2), 0.5), None, (-1,)).present
+        >>> Elements.of(Flat(np.array([[1, -1], [-1, -1]]), np.full((2, 2), 0.5), None), (-1,)).present
         array([[ True, False]])
         """
-        elements = cls(y_true, y_pred, sample_weight)
-        return elements._keep(~equal_any(y_true, ignored)) if ignored else elements
+        elements = cls(flat.y_true, flat.y_pred, flat.sample_weight, None, flat.kept)
+        return elements._keep(~equal_any(flat.y_true, ignored)) if ignored else elements
 
     def without_weightless(self, are_valid: AreValid) -> "Elements":
         """Return the elements without those of weight zero whose target is not valid: they are padding.
@@ -63,9 +62,16 @@ class Elements:
             present = present & self.present
         if present.all():
             return self
-        rows = present.any(axis=1)
+        rows = np.asarray(present.any(axis=1))
         weight = None if self.sample_weight is None else self.sample_weight[rows]
-        kept = replace(self, y_true=self.y_true[rows], y_pred=self.y_pred[rows], sample_weight=weight, present=None)
+        kept = replace(
+            self,
+            y_true=self.y_true[rows],
+            y_pred=self.y_pred[rows],
+            sample_weight=weight,
+            present=None,
+            kept=self.kept if rows.all() else kept_of(self.kept, rows),
+        )
         present = present[rows]
         if present.all():
             return kept

@@ -1,8 +1,8 @@
 """The rows of one pass: the batches, joined in order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Rows:
     has_columns: bool | None = True
     # How batches of several lengths became rows that are positions; None if each row is a sample.
     _layout: Layout | None = field(default=None, repr=False, kw_only=True)
+    # What labels the rows, once they are scored: called with them.
+    _label: Callable[[Any], np.ndarray] | None = field(default=None, repr=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.y_pred)
@@ -69,6 +71,27 @@ class Rows:
         """
         arrays = self.y_true, self.y_pred, self.sample_weight, self.mask
         return samples_of_rows(*arrays) if self._layout is None else self._layout.samples(*arrays)
+
+    def is_of_samples(self, positions: int) -> bool:
+        """Return whether each of some number of positions is a sample of its own."""
+        return self._layout is None and positions == len(self)
+
+    def numbers_of_samples(self, positions: int) -> np.ndarray:
+        """Return the number of the sample that each position belongs to: (positions,) int64, rising.
+
+        Args:
+            positions: how many there are in all.
+
+        >>> Rows(y_true=np.zeros((2, 3)), y_pred=np.zeros((2, 3))).numbers_of_samples(6).tolist()
+        [0, 0, 0, 1, 1, 1]
+        """
+        each = positions // max(1, len(self)) if self._layout is None else self._layout.positions_of_samples()
+        return np.repeat(np.arange(self.samples_count), each)
+
+    @property
+    def samples_count(self) -> int:
+        """The number of samples."""
+        return len(self) if self._layout is None else sum(shape[0] for shape in self._layout.positions)
 
     @classmethod
     def join(cls, batches: Sequence[Batch], has_columns: bool | None = None) -> Self:

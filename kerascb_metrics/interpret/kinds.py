@@ -16,3 +16,20 @@ CLASSIFICATION: tuple[Kind, ...] = (*RANKED, "ordinal")
 KINDS: tuple[Kind, ...] = (*CLASSIFICATION, "regression")
 # Nothing but the user tells that classes are grades.
 INFERRED: tuple[Kind, ...] = (*RANKED, "regression")
+
+# The scores that can choose the threshold of a task: the four cells of a class suffice for each.
+CHOOSING = (
+    "f1",
+    "precision",
+    "recall",
+    "iou",
+    "specificity",
+    "f0_5",
+    "f2",
+    "accuracy",
+    "balanced_accuracy",
+    "kappa",
+    "kappa_linear",
+    "kappa_quadratic",
+    "mcc",
+)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from kerascb_metrics.interpret.columns import argmax_columns, nearest_grades
 from kerascb_metrics.interpret.kinds import RANKED, Kind, Scale
+from kerascb_metrics.interpret.positions import kept_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,6 +18,8 @@ class Labeling:
         kind: "binary", "multiclass", "multilabel", "ordinal" or "regression".
         scale: what the outputs are: "probability", "logit" or "margin".
         threshold: a score above it is a label: one number, or one per label; None for several classes.
+        chosen_by: the name of the score that chooses the threshold; then `threshold` is that of the rows for which it
+            cannot be chosen. None: `threshold` is that of all rows.
         classes: the label of each class index, as the targets have it.
         class_names: the names of the classes (or labels) in keys and plots.
         pos_index: the index of the positive class of a binary task.
@@ -25,6 +28,7 @@ class Labeling:
     kind: Kind
     scale: Scale = "probability"
     threshold: float | np.ndarray | None = None
+    chosen_by: str | None = None
     classes: np.ndarray = field(default_factory=lambda: np.empty(0))
     class_names: tuple[str, ...] = ()
     pos_index: int = 1
@@ -72,6 +76,7 @@ class LabeledRows:
         sample_weight: None, or (N,) float64; of multilabel and regression rows also (N, L): one per element.
         undefined: None, or why nothing can be scored, such as outputs that are not finite.
         present: None, or (N, L) bool: False for an element that is left out. Each row has an element that is not.
+        kept: None, or (P,) bool for all P positions of the pass: whether it is one of the rows. None: all are.
     """
 
     labeling: Labeling
@@ -80,6 +85,7 @@ class LabeledRows:
     sample_weight: np.ndarray | None = None
     undefined: str | None = None
     present: npt.NDArray[np.bool_] | None = None
+    kept: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.y_true)
@@ -88,6 +94,23 @@ class LabeledRows:
     def by_element(self) -> bool:
         """Whether single elements are left out or weighted, so that a row cannot be scored as a whole."""
         return self.present is not None or (self.sample_weight is not None and self.sample_weight.ndim == 2)
+
+    def select(self, selected: npt.NDArray[np.bool_]) -> "LabeledRows":
+        """Return some of the rows.
+
+        Args:
+            selected: (N,).
+        """
+        weight, present = self.sample_weight, self.present
+        return LabeledRows(
+            self.labeling,
+            self.y_true[selected],
+            self.outputs[selected],
+            None if weight is None else weight[selected],
+            self.undefined,
+            None if present is None else present[selected],
+            kept_of(self.kept, selected),
+        )
 
     def column(self, index: int) -> "LabeledRows":
         """Return the rows of one label, or of one column of a regression, as rows of a single column (N,).

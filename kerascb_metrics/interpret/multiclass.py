@@ -128,7 +128,7 @@ class Multiclass:
             classes=classes[columns],
             class_names=tuple(names[column] for column in columns),
         )
-        return LabeledRows(labeling, y_true, outputs, flat.sample_weight, undefined)
+        return LabeledRows(labeling, y_true, outputs, flat.sample_weight, undefined, kept=flat.kept)
 
     def describe(self, loss: LossReading) -> str:
         """Return how a row gets its label, in words."""

@@ -1,11 +1,10 @@
 """Any number of labels per row: `Multilabel`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import logit
 
 from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.elements import Elements
@@ -27,6 +26,7 @@ from kerascb_metrics.interpret.task_arguments import (
     own_scale,
     scale_of,
 )
+from kerascb_metrics.interpret.thresholds import check_choosing, compared_in, cuts_of
 from kerascb_metrics.interpret.validation import check_threshold, checked_outputs
 from kerascb_metrics.interpret.weights import check_sum
 
@@ -40,7 +40,8 @@ class Multilabel:
 
     Args:
         threshold: a label is given when its probability is GREATER than this; one number, or one per label. None: 0.5,
-            or 0 for the margins of hinge losses.
+            or 0 for the margins of hinge losses. The name of a score, such as "f1": in each epoch the threshold of each
+            label with its best score, see `Binary`; recorded as `val_threshold_<label>`.
         from_logits: "auto" (as the loss has it), True or False. With False and a threshold, outputs need not be
             probabilities: the threshold is in their own units.
         class_names: the name of each label in keys, plots and reports.
@@ -56,7 +57,7 @@ class Multilabel:
     (0.5, 0.2)
     """
 
-    threshold: float | Sequence[float] | np.ndarray | None = None
+    threshold: float | str | Sequence[float] | np.ndarray | None = None
     from_logits: FromLogits = "auto"
     class_names: Sequence[str] | None = None
     ignore_class: IgnoreClass = None
@@ -68,7 +69,9 @@ class Multilabel:
         check_class_names("Multilabel", self.class_names)
         check_ignore_class("Multilabel", self.ignore_class)
         check_soft_targets("Multilabel", self.soft_targets)
-        if self.threshold is not None and not all(map(is_finite_number, np.ravel(self.threshold).tolist())):
+        check_choosing("Multilabel", self.threshold)
+        given = None if isinstance(self.threshold, str) else self.threshold
+        if given is not None and not all(map(is_finite_number, np.ravel(given).tolist())):
             raise ValueError(f"Multilabel: threshold must be a number, or one per label; received {self.threshold!r}.")
         if not {0, 1}.isdisjoint(as_values(self.ignore_class)):
             raise ValueError(
@@ -98,9 +101,9 @@ class Multilabel:
         flat = flatten(rows, columns=n_labels, element_weights=True)
         if flat.sample_weight is not None and flat.sample_weight.ndim == 1:
             check_sum(flat.sample_weight, times=n_labels)
-        targets, outputs = flat.y_true.reshape(-1, n_labels), flat.y_pred.reshape(-1, n_labels)
+        flat = replace(flat, y_true=flat.y_true.reshape(-1, n_labels), y_pred=flat.y_pred.reshape(-1, n_labels))
         ignored = ignored_values(self.ignore_class, loss, rows.y_true.dtype)
-        elements = Elements.of(targets, outputs, flat.sample_weight, ignored)
+        elements = Elements.of(flat, ignored)
         if self.soft_targets:
             elements = elements.without_weightless(lambda y_true, weighted: are_soft(y_true))
             y_true = more_likely(elements.y_true, "Multilabel")
@@ -110,22 +113,26 @@ class Multilabel:
         y_true = y_true if elements.present is None else y_true & elements.present
         scale = own_scale(scale, self.from_logits, self.threshold, elements.y_pred)
         outputs, undefined = checked_outputs(elements.y_pred, scale, "Multilabel")
-        threshold = self._thresholds(scale, n_labels, outputs.dtype)
+        threshold = self._cuts(scale, n_labels, compared_in(outputs))
         classes = np.arange(n_labels)
         labeling = Labeling(
             kind="multilabel",
             scale=scale,
             threshold=threshold,
+            chosen_by=self.threshold if isinstance(self.threshold, str) else None,
             classes=classes,
             class_names=class_names_for(self.class_names, classes),
         )
-        return LabeledRows(labeling, y_true, outputs, elements.sample_weight, undefined, elements.present)
+        weight, present, kept = elements.sample_weight, elements.present, elements.kept
+        return LabeledRows(labeling, y_true, outputs, weight, undefined, present, kept)
 
     def describe(self, loss: LossReading) -> str:
         """Return when a label is given, in words."""
         values = ignored_values(self.ignore_class, loss)
         ignored = f", elements of {', '.join(map(str, values))} are left out" if values else ""
         soft = ", targets are given above 0.5" if self.soft_targets else ""
+        if isinstance(self.threshold, str):
+            return f"label given above the threshold of the label that is best by {self.threshold}{soft}{ignored}"
         if self._scale(loss) == "margin" or (self.from_logits is False and self.threshold is not None):
             return f"label given when output > {0 if self.threshold is None else self.threshold}{soft}{ignored}"
         return f"label given when probability > {0.5 if self.threshold is None else self.threshold}{soft}{ignored}"
@@ -133,10 +140,10 @@ class Multilabel:
     def _scale(self, loss: LossReading) -> Scale:
         return scale_of("Multilabel", self.from_logits, loss, self.threshold)
 
-    def _thresholds(self, scale: Scale, n_labels: int, dtype: np.dtype) -> np.ndarray:
+    def _cuts(self, scale: Scale, n_labels: int, dtype: np.dtype) -> np.ndarray:
         """Return the thresholds on the scale of the outputs: one, or one per label."""
-        default = 0.0 if scale == "margin" else 0.5
-        threshold = np.atleast_1d(default if self.threshold is None else self.threshold)
+        given = None if isinstance(self.threshold, str) else self.threshold
+        threshold = np.atleast_1d((0.0 if scale == "margin" else 0.5) if given is None else given)
         if len(threshold) not in (1, n_labels):
             raise DataError(
                 f"Metrics: Multilabel(threshold=…) has {len(threshold)} thresholds, but the outputs have {n_labels} "
@@ -144,10 +151,7 @@ class Multilabel:
             )
         if scale != "margin":
             check_threshold(threshold, "Multilabel")
-        if scale == "logit":
-            return np.asarray(logit(threshold))
-        # As with a Python float, which NumPy compares with float32 outputs in float32.
-        return threshold.astype(dtype)
+        return cuts_of(threshold, scale, dtype)
 
 
 def _are_labels(y_true: np.ndarray, weighted: np.ndarray) -> np.ndarray:

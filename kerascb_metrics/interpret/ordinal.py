@@ -147,7 +147,7 @@ class Ordinal:
             classes=grades[kept],
             class_names=tuple(names[index] for index in kept),
         )
-        return LabeledRows(labeling, y_true[known], outputs, flat.sample_weight, undefined)
+        return LabeledRows(labeling, y_true[known], outputs, flat.sample_weight, undefined, kept=flat.kept)
 
     def _refuse_for_one_column(self, loss: LossReading) -> None:
         """Raise `DataError` for what a single column cannot be."""

@@ -13,18 +13,39 @@ from kerascb_metrics.interpret.weights import check_sum
 
 @dataclass(frozen=True, eq=False)
 class Flat:
-    """One row per position: `y_true` and `y_pred` (P,) or (P, C), weights (P,) or (P, C) float64 or None."""
+    """One row per position: `y_true` and `y_pred` (P,) or (P, C), weights (P,) or (P, C) float64 or None.
+
+    `kept` is None, or a bool for each position of the pass: whether it is one of these rows.
+    """
 
     y_true: np.ndarray
     y_pred: np.ndarray
     sample_weight: npt.NDArray[np.float64] | None
+    kept: npt.NDArray[np.bool_] | None = None
 
     def keep(self, selected: npt.NDArray[np.bool_]) -> "Flat":
         """Return the rows that a boolean array selects."""
         if selected.all():
             return self
         weight = None if self.sample_weight is None else self.sample_weight[selected]
-        return Flat(self.y_true[selected], self.y_pred[selected], weight)
+        return Flat(self.y_true[selected], self.y_pred[selected], weight, kept_of(self.kept, selected))
+
+
+def kept_of(kept: npt.NDArray[np.bool_] | None, selected: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which positions are left when some of the rows are selected.
+
+    Args:
+        kept: which positions the rows are; None: all.
+        selected: which rows are selected.
+
+    >>> kept_of(np.array([True, False, True]), np.array([False, True])).tolist()
+    [False, False, True]
+    """
+    if kept is None:
+        return selected
+    left = kept.copy()
+    left[kept] = selected
+    return left
 
 
 def flatten(rows: Rows, columns: int, *, element_weights: bool = False) -> Flat:

@@ -1,6 +1,6 @@
 """Continuous targets: `Regression`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -67,9 +67,9 @@ class Regression:
             )
         columns = rows.columns
         flat = flatten(rows, columns=columns, element_weights=True)
-        y_true, y_pred = flat.y_true.reshape(-1, columns), flat.y_pred.reshape(-1, columns)
+        flat = replace(flat, y_true=flat.y_true.reshape(-1, columns), y_pred=flat.y_pred.reshape(-1, columns))
         ignored = ignored_values(self.ignore_class, loss, rows.y_true.dtype)
-        elements = Elements.of(y_true, y_pred, flat.sample_weight, ignored)
+        elements = Elements.of(flat, ignored)
         elements = elements.without_weightless(lambda y_true, weighted: np.isfinite(y_true))
         if check_finite(elements.y_true)[1]:
             raise DataError(
@@ -81,7 +81,7 @@ class Regression:
         if columns == 1:
             y_true, y_pred = y_true[:, 0], y_pred[:, 0]
         labeling = Labeling(kind="regression")
-        return LabeledRows(labeling, y_true, y_pred, elements.sample_weight, undefined, elements.present)
+        return LabeledRows(labeling, y_true, y_pred, elements.sample_weight, undefined, elements.present, elements.kept)
 
     def describe(self, loss: LossReading) -> str:
         """Return what is compared, in words."""

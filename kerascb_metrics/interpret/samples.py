@@ -69,6 +69,11 @@ class Layout:
             sample_weight=np.concatenate([each.reshape(-1) for each in given]) if len(given) == len(batches) else None,
         )
 
+    def positions_of_samples(self) -> np.ndarray:
+        """Return how many positions each sample has, (samples,) int64."""
+        each = [(shape[0], math.prod(shape[1:])) for shape in self.positions]
+        return np.repeat([count for _, count in each], [samples for samples, _ in each])
+
     def samples(
         self, y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray | None, mask: np.ndarray | None
     ) -> Iterator[Sample]:

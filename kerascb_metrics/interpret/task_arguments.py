@@ -81,8 +81,8 @@ def scale_of(task: str, from_logits: FromLogits, loss: LossReading, threshold: A
         task: the name of the task's class, for the message.
         from_logits: the task's argument. "auto": as the loss has it.
         loss: what the compiled loss tells.
-        threshold: the task's argument: a number, several, or None. With `from_logits=False` it is in the outputs' own
-            units. If it cannot be a threshold of probabilities, the outputs are margins.
+        threshold: the task's argument: a number, several, the name of a score, or None. With `from_logits=False` a
+            number is in the outputs' own units. If it cannot be a threshold of probabilities, the outputs are margins.
 
     Raises:
         DataError: if the loss is needed and cannot be read.
@@ -93,7 +93,8 @@ def scale_of(task: str, from_logits: FromLogits, loss: LossReading, threshold: A
     if from_logits != "auto":
         if from_logits:
             return "logit"
-        return "probability" if threshold is None or _separates_probabilities(threshold) else "margin"
+        is_open = threshold is None or isinstance(threshold, str)
+        return "probability" if is_open or _separates_probabilities(threshold) else "margin"
     if loss.problem:
         raise DataError(f"Metrics: {loss.problem}. Pass from_logits to the task, as in task={task}(from_logits=True).")
     if loss.family in ("hinge", "categorical_hinge"):

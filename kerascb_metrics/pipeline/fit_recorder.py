@@ -12,6 +12,7 @@ from kerascb_metrics.exceptions import MissingRowsError, ScoringError
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.pipeline.epoch_result import Bounds, EpochResult, Shapes, score_output, widest
 from kerascb_metrics.pipeline.pass_reader import Reader, Reading
+from kerascb_metrics.pipeline.rows_at_hand import RowsAtHand
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.error_policy import ErrorPolicy
 from kerascb_metrics.record.run_record import SOURCE, RunRecord
@@ -75,8 +76,8 @@ class Recorder:
             raise MissingRowsError(f"no predictions: {_ONLY_COUNTS}.")
         return self.reader.predictions
 
-    def rows_of(self, epoch: int) -> tuple[Any, str]:
-        """Return the rows of an epoch, by output where there are several, and why there are none.
+    def rows_of(self, epoch: int) -> tuple[RowsAtHand | None, str]:
+        """Return the rows of an epoch, and why there are none.
 
         Args:
             epoch: one that was scored.
@@ -84,7 +85,7 @@ class Recorder:
         Returns:
             The rows, or None; and the reason, for the case of None.
         """
-        rows = self.reader.predictions
+        rows = self.reader.rows_at_hand
         if epoch == self._epoch_of_rows:
             return rows, _ONLY_COUNTS
         kept = "" if rows is None else f", epoch {self._epoch_of_rows}"

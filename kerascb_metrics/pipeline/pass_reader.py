@@ -4,19 +4,22 @@ Rows that are kept are read when the pass has ended. Others are read part by par
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kerascb_metrics.collect import row_store
 from kerascb_metrics.collect.model_facts import ModelFacts
-from kerascb_metrics.collect.processes import is_multi_process
+from kerascb_metrics.collect.processes import is_multi_process, number_of_process
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.exceptions import DataError, naming_output
+from kerascb_metrics.insight.binned_thresholds import with_chosen_threshold_of_bins
+from kerascb_metrics.insight.thresholds import objective_of, with_chosen_threshold
 from kerascb_metrics.interpret.advice import read_rows
 from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.pipeline.last_axis import LastAxes, known_columns
+from kerascb_metrics.pipeline.rows_at_hand import RowReading, RowsAtHand
 from kerascb_metrics.pipeline.settling import describe, padding_is_scored, refuse_element_weights, settle_task
 from kerascb_metrics.pipeline.trial import Trial, refuse_untargeted
 from kerascb_metrics.predictions import Predictions
@@ -25,7 +28,9 @@ from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally import streaming
 from kerascb_metrics.tally.across_processes import merged, refuse_if_any
 from kerascb_metrics.tally.exact import ExactTally
+from kerascb_metrics.tally.folds import FOLDS
 from kerascb_metrics.tally.streaming import Accumulator, tables_of
+from kerascb_metrics.tally.streaming_folds import FoldedAccumulator
 from kerascb_metrics.tally.tally import Tally
 
 Captured = row_store.Batch  # the arrays of all outputs; a `Batch` has those of one
@@ -58,7 +63,7 @@ class Reader(RowConsumer):
         warn: called with (topic, sentence).
 
     Attributes:
-        predictions: the last pass's `Predictions`, by output where there are several; None where its rows are not kept.
+        rows_at_hand: the `RowsAtHand` of the last pass; None where its rows are not kept.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class Reader(RowConsumer):
         warn: Callable[[str, str], None],
     ) -> None:
         self.memory = plan.memory
-        self.predictions: Predictions | dict[str, Predictions] | None = None
+        self.rows_at_hand: RowsAtHand | None = None
         self._plan, self._use_sample_weight = plan, use_sample_weight
         self._describe_output, self._warn = describe_output, warn
         self._plans: Plans = {}  # of the outputs that are scored, settled by the first rows of the fit
@@ -85,7 +90,7 @@ class Reader(RowConsumer):
         """
         self._epoch, self._facts = epoch, facts
         self._outputs: Outputs | None = None  # known from the first batch on
-        self._counted: dict[str | None, Accumulator] = {}
+        self._counted: dict[str | None, Accumulator | FoldedAccumulator] = {}
         self._why_kept = ""
         self._warning: str | None = None
         self._error: Exception | None = None
@@ -154,15 +159,19 @@ class Reader(RowConsumer):
         try:
             rows = self._rows_of(batches, counted=True)
             for output, plan in self._plans_of(rows).items():
-                scoring = plan.scoring
-                counts = self._counted.setdefault(
-                    output, Accumulator(scoring.ranks(plan.task.kind), scoring.averages_precision)
-                )
-                counts.add(self._labeled(output, rows[output]), rows[output].y_pred.dtype.name)
+                if output not in self._counted:
+                    self._counted[output] = self._accumulator(plan)
+                own = self._weighed(rows[output])
+                self._counted[output].add(self._labeled(output, own), own.y_pred.dtype.name, own)
         except Exception as error:
             self._error = error
 
     # When the pass has ended.
+
+    @property
+    def predictions(self) -> Predictions | dict[str, Predictions] | None:
+        """The last pass's `Predictions`, by output where there are several; None where its rows are not kept."""
+        return None if self.rows_at_hand is None else self.rows_at_hand.predictions
 
     def read(self, batches: Sequence[Captured]) -> dict[str | None, Reading]:
         """Return output → `Reading` of the pass; the key None stands for the only output.
@@ -180,26 +189,37 @@ class Reader(RowConsumer):
         return self._read_counts(shared) if self._counted else self._read_rows(batches)
 
     def _read_rows(self, batches: Sequence[Captured]) -> dict[str | None, Reading]:
-        rows = self._rows_of(batches)
-        several = {name: own for name, own in rows.items() if name is not None}
-        self.predictions = rows.get(None, several)
-        found = {}
+        rows, plans = self._rows_of(batches), {}
+        found, readings = {}, {}
         for name, plan in self._plans_of(rows).items():
-            own = rows[name]
+            own, plans[name] = rows[name], plan
             labeled, precision = self._labeled(name, own), plan.scoring.averages_precision
             tally = ExactTally(labeled, precision=precision, rows=self._weighed(own))
+            if labeled.labeling.chosen_by is not None:
+                tally = with_chosen_threshold(tally, objective_of(plan.scoring, labeled.labeling))
             shapes = f"targets {own.y_true.shape} and outputs {own.y_pred.shape}"
             found[name] = Reading(tally, plan.scoring, shapes)
+            readings[name] = RowReading(plan.task, plan.loss, self._use_sample_weight, tally.chosen)
+            rows[name] = replace(own, _label=readings[name].labels)
+        self.rows_at_hand = RowsAtHand(rows, plans, readings)
         return found
 
     def _read_counts(self, shared: bool) -> dict[str | None, Reading]:
-        self.predictions = None
+        self.rows_at_hand = None
         found = {}
         for name, counts in self._counted.items():
-            tally = merged(counts.tally()) if shared else counts.tally()
+            tally, scoring = merged(counts.tally()) if shared else counts.tally(), self._plans[name].scoring
+            if tally.folds:
+                tally = with_chosen_threshold_of_bins(tally, objective_of(scoring, tally.labeling))
             shapes = f"{len(tally)} rows, of which counts were kept"
-            found[name] = Reading(tally, self._plans[name].scoring, shapes)
+            found[name] = Reading(tally, scoring, shapes)
         return found
+
+    def _accumulator(self, plan: OutputPlan) -> Accumulator | FoldedAccumulator:
+        scoring = plan.scoring
+        if scoring.chooses:
+            return FoldedAccumulator(scoring.averages_precision, number_of_process())
+        return Accumulator(scoring.ranks(plan.task.kind), scoring.averages_precision)
 
     # Rows of each output.
 
@@ -255,7 +275,7 @@ class Reader(RowConsumer):
                 refuse_element_weights(rows, loss)
         padding = padding_is_scored(task, rows, loss, self._facts.masking_layer)
         self._describe_output(output, f"{describe(task, rows, loss)}.{padding}")
-        return OutputPlan(scoring, task)
+        return OutputPlan(scoring, task, loss)
 
     def _labeled(self, output: str | None, rows: Predictions) -> LabeledRows:
         assert self._outputs is not None
@@ -273,9 +293,9 @@ class Reader(RowConsumer):
     def _has_many_classes(self, rows: Rows) -> str:
         """Return why the rows are kept, if the tables of all classes would take a good part of their memory."""
         tables = sum(
-            tables_of(plan.task.kind, rows[output].columns)
+            tables_of(plan.task.kind, rows[output].columns) * (1 + FOLDS if plan.scoring.chooses else 1)
             for output, plan in self._plans_of(rows).items()
-            if plan.scoring.ranks(plan.task.kind)
+            if plan.scoring.ranks(plan.task.kind) or plan.scoring.chooses
         )
         kept = sum(own.y_pred.nbytes + own.y_true.nbytes for own in rows.values())
         many = tables * streaming.TABLE_BYTES > kept // 4

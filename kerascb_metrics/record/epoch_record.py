@@ -30,6 +30,9 @@ class EpochRecord:
         threshold: a row is positive above it, on that scale: one number, one per label, or None for several classes.
         curves: class name → its `Curve`, if a score ranked the rows and the class can be ranked. A binary task has
             one, of the positive class.
+        chosen: the thresholds that a score chose, as probabilities of class 1, or margins: (1,), or one per label; nan
+            where there was nothing to choose by. Then `counts` are of rows labelled by those of five folds, and
+            `threshold` is the default. None: `threshold` labelled the rows.
     """
 
     kind: Kind
@@ -40,6 +43,7 @@ class EpochRecord:
     scale: Scale = "probability"
     threshold: float | npt.NDArray[Any] | None = None
     curves: dict[str, Curve] = field(default_factory=dict)
+    chosen: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only: this is a record."""
@@ -66,6 +70,7 @@ class EpochRecord:
             tally.labeling.score_scale,
             tally.labeling.threshold,
             curves,
+            None if tally.chosen is None else tally.chosen.thresholds.copy(),
         )
 
     @property
@@ -90,8 +95,25 @@ class EpochRecord:
             return float(expit(-cut if self.inverted else cut))
         return float((self.scale == "probability") - cut if self.inverted else cut)
 
+    def chosen_threshold(self, name: str) -> float | None:
+        """Return the threshold that a score chose for a class, on the scale of `thresholds`; None if none did."""
+        if self.chosen is None:
+            return None
+        chosen = float(self.chosen[self.class_names.index(name) if len(self.chosen) > 1 else 0])
+        return (self.scale != "margin") - chosen if self.inverted else chosen
+
+    def own_f1(self, name: str) -> float:
+        """Return F1 of a class as the rows were labelled; nan if it is neither true nor predicted."""
+        index = self.class_names.index(name)
+        matrix = self.matrix() if self.kind != "multilabel" else self.matrix()[index]
+        index = index if self.kind != "multilabel" else 1
+        both = matrix[index].sum() + matrix[:, index].sum()
+        return float(2 * matrix[index, index] / both) if both > 0 else float("nan")
+
     def own_counts(self, name: str) -> tuple[float, float] | None:
-        """Return the true and false positives of a class as the task labelled the rows; None without a threshold."""
+        """Return the true and false positives of a class at its threshold; None where several labelled the rows."""
+        if self.chosen is not None:
+            return None
         index = self.class_names.index(name)
         if self.kind == "multilabel":
             return self.matrix()[index, 1, 1], self.matrix()[index, 0, 1]

@@ -194,8 +194,9 @@ def _tally_in(form: Form) -> EpochRecord | None:
     _check(0 <= pos_index < max(2, len(names)), "'pos_index' is not the index of a class")
     counts = _tables_in(form, names) if kind == "multilabel" else _counts_in(form, names)
     zero_division = _number_in(form.get("zero_division"))
-    threshold, curves = _threshold_in(form, names), _curves_in(form, names)
-    return EpochRecord(_KINDS[kind], names, counts, zero_division, pos_index, _SCALES[scale], threshold, curves)
+    threshold, curves, chosen = _threshold_in(form, names), _curves_in(form, names), _chosen_in(form, names)
+    scaled = _SCALES[scale]
+    return EpochRecord(_KINDS[kind], names, counts, zero_division, pos_index, scaled, threshold, curves, chosen)
 
 
 def _tables_in(form: Form, names: Sequence[str]) -> npt.NDArray[Any]:
@@ -223,6 +224,14 @@ def _threshold_in(form: Form, names: Sequence[str]) -> Value | None:
     threshold = _value_in(form["threshold"])
     _check(np.shape(threshold) in ((), (1,), (len(names),)), "'threshold' is neither one number nor one per label")
     return threshold
+
+
+def _chosen_in(form: Form, names: Sequence[str]) -> npt.NDArray[Any] | None:
+    if form.get("chosen") is None:  # also of a file that an earlier version wrote
+        return None
+    chosen = np.asarray(_value_in(form["chosen"]))
+    _check(chosen.shape in ((1,), (len(names),)), "'chosen' is neither one number nor one per label")
+    return chosen
 
 
 def _curves_in(form: Form, names: Sequence[str]) -> dict[str, Curve]:

@@ -201,6 +201,7 @@ def _tally_out(tally: StoredRecord) -> Form:
         "scale": tally.scale,
         "threshold": None if tally.threshold is None else _value_out("threshold", tally.threshold),
         "curves": _curves_out(tally.curves),
+        "chosen": None if tally.chosen is None else _value_out("chosen", tally.chosen),
     }
 
 

@@ -55,7 +55,7 @@ def averaged_scores(options: Options) -> Iterator[Score]:
     per_class = CLASSIFICATION if options.average is None else ()
     in_rows, each = options.average == "samples", replace(options, average=None)
     needs: dict[Kind, Needs] = dict.fromkeys(CLASSIFICATION, "rows" if in_rows else "counts")
-    for name, ratio in _RATIOS.items():
+    for name, ratio in RATIOS.items():
         own = {kind: need for kind, need in needs.items() if not in_rows or name != "specificity"}
         compute = partial(averaged, name=name, ratio=ratio)
         of_classes = partial(compute, options=each)
@@ -74,16 +74,17 @@ def _specificity(cells: Cells) -> tuple[Masses, Masses]:
     return cells.tn, cells.tn + cells.fp
 
 
-def _f_beta(cells: Cells, beta: float) -> tuple[Masses, Masses]:
+def f_beta(cells: Cells, beta: float) -> tuple[Masses, Masses]:
+    """Return the numerator and the denominator of F-beta of each class."""
     hits = (1 + beta**2) * cells.tp
     return hits, hits + beta**2 * cells.fn + cells.fp
 
 
-_RATIOS: dict[str, Ratio] = {
+RATIOS: dict[str, Ratio] = {
     "iou": _iou,
     "specificity": _specificity,
-    "f0_5": partial(_f_beta, beta=0.5),
-    "f2": partial(_f_beta, beta=2.0),
+    "f0_5": partial(f_beta, beta=0.5),
+    "f2": partial(f_beta, beta=2.0),
 }
 # The same as functions of rows, for the average over samples.
 _OF_SAMPLES: dict[str, Callable[..., float]] = {

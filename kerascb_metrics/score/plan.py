@@ -32,10 +32,12 @@ class OutputPlan:
     Attributes:
         scoring: the `Scoring`.
         task: the settled task.
+        loss: what the compiled loss tells about the output.
     """
 
     scoring: Scoring
     task: Any
+    loss: LossReading
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,8 @@ class Plan:
         object.__setattr__(self, "_by_output", dict(self.scoring) if isinstance(self.scoring, dict) else {})
         object.__setattr__(self, "_tasks", {name: as_task(task) for name, task in tasks.items()})
         for output in self._by_output if nested else [None]:
-            scoring, task = self._own_scoring(output) if nested else self._whole, self.task_of(output)
+            task = self.task_of(output)
+            scoring = self._recording_threshold(output, self._own_scoring(output) if nested else self._whole)
             if scoring is not None and task != "auto" and self.only in (None, output):
                 with naming_output(output):
                     scoring.check(task.kind)
@@ -95,6 +98,14 @@ class Plan:
             output: its name; None for the only one.
             outputs: the names of all outputs, where there are several.
         """
+        return self._recording_threshold(output, self._asked_of(output, outputs))
+
+    def _recording_threshold(self, output: str | None, scoring: Scoring | None) -> Scoring | None:
+        """Add the threshold to the scores of an output if its task has one chosen."""
+        chooses = isinstance(getattr(self.task_of(output), "threshold", None), str)
+        return scoring.with_threshold if scoring is not None and chooses else scoring
+
+    def _asked_of(self, output: str | None, outputs: Collection[str]) -> Scoring | None:
         if output is None and self._whole is None:
             return self._own_scoring(next(iter(self._by_output))) if len(self._by_output) == 1 else None
         if self.only not in (None, output) and output is not None:

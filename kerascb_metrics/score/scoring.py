@@ -1,7 +1,8 @@
 """`Scoring`: a checked `scoring=`, and the values of its scores for a `Tally`."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from kerascb_metrics.score.panels import OF_ANY_TASK, PANELS
 from kerascb_metrics.score.parse import parse_scoring
 from kerascb_metrics.score.recordable import recordable
 from kerascb_metrics.score.score import AVERAGES, Options, Score, Undefined, Value
+from kerascb_metrics.score.threshold import THRESHOLD, threshold_score
 from kerascb_metrics.tally.tally import Tally
 
 
@@ -78,6 +80,7 @@ class Scoring:
     """A checked `scoring=`, with the options of the panel.
 
     Attributes:
+        chooses: whether the threshold of the task is chosen by a score, and so recorded too.
         scores: the `Score` objects, in the order they were asked for.
 
     >>> Scoring("accuracy").names
@@ -93,6 +96,7 @@ class Scoring:
     zero_division: float = 0.0
     memory: str = "exact"
     per_class: bool = False
+    chooses: bool = False
     scores: tuple[Score, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,8 +115,19 @@ class Scoring:
                 "one of them."
             )
         options = Options(self.average, float(self.zero_division))
-        object.__setattr__(self, "scores", parse_scoring(self.scoring, options))
+        scores = parse_scoring(self.scoring, options)
+        if self.chooses and any(score.name == THRESHOLD for score in scores):
+            raise ValueError(
+                f"Metrics: the chosen threshold is recorded as {THRESHOLD!r}, and so is a score. Give the score "
+                "another name."
+            )
+        object.__setattr__(self, "scores", (*scores, threshold_score()) if self.chooses else scores)
         self._refuse_rows(None)
+
+    @cached_property
+    def with_threshold(self) -> "Scoring":
+        """The same with the chosen threshold as one of the scores."""
+        return replace(self, chooses=True)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ def merged(tally: StreamingTally) -> StreamingTally:
         summed=_summed(tally.summed),
         bins=bins,
         not_finite=tally.not_finite or elsewhere,
+        folds=tuple(merged(fold) for fold in tally.folds),
         memo={},
     )
     check_sums(whole)

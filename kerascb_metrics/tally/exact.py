@@ -12,7 +12,9 @@ from kerascb_metrics._blocks import blocks, columns_of
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.tally import counts
+from kerascb_metrics.tally.chosen import ChosenThreshold
 from kerascb_metrics.tally.counts import Cells, Counts
+from kerascb_metrics.tally.folds import folds_of_rows
 from kerascb_metrics.tally.ranking import Ranking, points_each, rank, rank_columns
 from kerascb_metrics.tally.tally import Tally
 
@@ -25,11 +27,15 @@ class ExactTally(Tally):
         labeled: the rows.
         precision: whether a score will ask for average precision, so that one sort serves it too.
         rows: the rows before they were flattened, for scores of whole predictions; None if they are not at hand.
+        chosen: the threshold that a score chose for them; None: the task's own is used.
+        given_labels: None, or the labels of the rows as `Labeling.apply` returns them, where `chosen` labels them.
     """
 
     labeled: LabeledRows
     precision: bool = False
     rows: Rows | None = None
+    chosen: ChosenThreshold | None = None
+    given_labels: np.ndarray | None = None
     memo: dict[Any, Any] = field(default_factory=dict)
     has_rows: ClassVar[bool] = True
 
@@ -54,7 +60,7 @@ class ExactTally(Tally):
     @cached_property
     def y_pred(self) -> np.ndarray:
         """The labels of the rows, see `Labeling.apply`."""
-        return self.labeling.apply(self.labeled.outputs)
+        return self.labeling.apply(self.labeled.outputs) if self.given_labels is None else self.given_labels
 
     @property
     def outputs(self) -> np.ndarray:
@@ -103,6 +109,32 @@ class ExactTally(Tally):
             single = Counts.of(self.y_true.ravel(), self.y_pred.ravel(), 2, self.sample_weight)
             return single.y_true, single.y_pred, single.weight
         return super().cells
+
+    @cached_property
+    def folds(self) -> np.ndarray:
+        """The fold of each row, (N,) uint8: that of its sample, so that the positions of a sample stay together."""
+        return self.folds_from(0)
+
+    def folds_from(self, first: int, process: int = 0) -> np.ndarray:
+        """Return the fold of each row of a part of the pass.
+
+        Args:
+            first: the number of its first sample.
+            process: see `folds_of`.
+        """
+        folds = folds_of_rows(self.samples, first, process)
+        kept = self.labeled.kept
+        positions = len(self) if kept is None else len(kept)
+        if self.rows is not None and not self.rows.is_of_samples(positions):
+            folds = folds[self.rows.numbers_of_samples(positions)]
+        return folds if kept is None else folds[kept]
+
+    @property
+    def samples(self) -> int:
+        """The number of samples, those that were left out among them."""
+        if self.rows is not None:
+            return self.rows.samples_count
+        return len(self) if self.labeled.kept is None else len(self.labeled.kept)
 
     # Rows, for metric functions and scorers.
 

@@ -11,11 +11,13 @@ import numpy as np
 
 from kerascb_metrics._blocks import columns_of
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import Kind
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.weights import check_sum
 from kerascb_metrics.tally.bin_bounds import bounds_of, count_in_bins
 from kerascb_metrics.tally.bins import BINS, HALF, Binning, binning_of
+from kerascb_metrics.tally.chosen import ChosenThreshold
 from kerascb_metrics.tally.counts import Cells, Counts, single_cells
 from kerascb_metrics.tally.exact import ExactTally, rankable
 from kerascb_metrics.tally.ranking import POINTS, Ranking, points_each
@@ -37,8 +39,11 @@ class StreamingTally(Tally):
         bins: (K, 2, 2^16), see `count_in_bins`: one table per class or label, for a binary task that of class 1 alone.
             None where no score ranks the rows.
         binning: the `Binning` of `bins`.
+        dtype: in which the scores were counted: float32 or float64.
         precision: whether a score will ask for average precision, so that one sum over the bins serves it too.
         best: whether the rankings are the best ones.
+        folds: the same for each of five parts of the samples, if a score is to choose the threshold.
+        chosen: the threshold that it chose.
     """
 
     rule: Labeling
@@ -47,8 +52,11 @@ class StreamingTally(Tally):
     not_finite: str | None = None
     bins: np.ndarray | None = None
     binning: Binning | None = None
+    dtype: np.dtype = field(default=np.dtype(np.float64))
     precision: bool = False
     best: bool = False
+    folds: "tuple[StreamingTally, ...]" = ()
+    chosen: ChosenThreshold | None = None
     memo: dict[Any, Any] = field(default_factory=dict)
     has_rows: ClassVar[bool] = False
     # Every score that works without rows takes weights, so no score has to be warned about.
@@ -150,13 +158,15 @@ class Accumulator:
         self._sum: StreamingTally | None = None
         self._bins: np.ndarray | None = None
         self._binning: Binning | None = None
+        self._dtype = np.dtype(np.float64)
 
-    def add(self, labeled: LabeledRows, dtype: str) -> None:
+    def add(self, labeled: LabeledRows, dtype: str, rows: Rows | None = None) -> None:
         """Add some rows.
 
         Args:
             labeled: rows of the same output and task as the others.
             dtype: the name of the dtype that the model computed the outputs in.
+            rows: the same before they were flattened; not needed here.
 
         Raises:
             DataError: for weights in some parts only, outputs of several dtypes, or other target labels.
@@ -170,7 +180,7 @@ class Accumulator:
         self._weighted = weighted
         exact = ExactTally(labeled)
         part = _counted(exact)
-        self._sum = part if self._sum is None else _joined(self._sum, part)
+        self._sum = part if self._sum is None else joined(self._sum, part)
         if self._ranked:
             self._count_in_bins(exact, dtype)
 
@@ -178,7 +188,8 @@ class Accumulator:
         """Return the `StreamingTally` of all rows so far; at least one part was added."""
         assert self._sum is not None
         check_sums(self._sum)
-        return replace(self._sum, bins=self._bins, binning=self._binning, precision=self._precision)
+        found = replace(self._sum, bins=self._bins, binning=self._binning, precision=self._precision)
+        return replace(found, dtype=self._dtype)
 
     def _count_in_bins(self, part: ExactTally, dtype: str) -> None:
         """Add to the tables in place, because one table per class is large."""
@@ -189,7 +200,7 @@ class Accumulator:
                 "Metrics: the outputs have different dtypes, or units, in different validation batches, so they cannot "
                 "be counted together. Pass memory='exact'."
             )
-        self._binning = binning
+        self._binning, self._dtype = binning, y_score.dtype
         if self._bins is None:
             tables = tables_of(part.kind, len(part.classes))
             self._bins = np.zeros((tables, 2, BINS), np.int64 if weight is None else np.float64)
@@ -234,8 +245,8 @@ def _counted(part: ExactTally) -> StreamingTally:
     return StreamingTally(part.labeling, total=len(part), summed=summed, not_finite=not_finite)
 
 
-def _joined(one: StreamingTally, other: StreamingTally) -> StreamingTally:
-    """Return two parts as one."""
+def joined(one: StreamingTally, other: StreamingTally) -> StreamingTally:
+    """Return the counts of two parts as one, without their bins."""
     summed: Any = one.summed + other.summed  # both are of the same type
     return replace(
         one,

@@ -8,6 +8,7 @@ import numpy as np
 
 from kerascb_metrics.interpret.kinds import Kind, Scale
 from kerascb_metrics.interpret.labeled_rows import Labeling
+from kerascb_metrics.tally.chosen import ChosenThreshold
 from kerascb_metrics.tally.counts import Cells, Counts, label_cells
 from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.ranking import Ranking
@@ -25,6 +26,11 @@ class Tally(Protocol):
 
     memo: dict[Any, Any]
     has_rows: ClassVar[bool]
+
+    @property
+    def chosen(self) -> ChosenThreshold | None:
+        """The threshold that a score chose for the rows; None: the task's own is used."""
+        ...
 
     # Each implementation has its own.
 

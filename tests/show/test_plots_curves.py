@@ -229,3 +229,40 @@ def test_several_classes_have_no_default_threshold():
     assert display.threshold is None
     assert_readable(display.figure_)
     assert legend_of(display.ax_)[:3] == ["precision", "recall", "F1"]
+
+
+# A threshold that a score chose.
+
+
+@pytest.mark.parametrize("pos_label", [0, 1])
+def test_the_chosen_threshold_is_marked_at_its_cross_fitted_f1(pos_label):
+    history, *_ = binary_history(1, task=Binary(threshold="f1", pos_label=pos_label))
+    display = history.plot_threshold()
+    (recorded,) = history["threshold"]
+    assert display.chosen == pytest.approx(recorded if pos_label else 1 - recorded)
+    assert display.threshold == 0.5
+    assert display.cross_fitted == pytest.approx(history["f1"][0], abs=1e-12)
+    star = next(line for line in display.ax_.lines if line.get_marker() == "*")
+    assert star.get_xydata().tolist() == [[display.chosen, display.cross_fitted]]
+    labels = [" ".join(text.split()) for text in legend_of(display.ax_)]
+    assert f"chosen threshold {display.chosen:.3g}" in labels
+    assert f"cross-fitted F1: {display.cross_fitted:.3f}" in labels
+    assert "default threshold 0.5" in labels
+    assert not any("highest" in label for label in labels)
+    assert_readable(display.figure_)
+
+
+def test_the_chosen_threshold_of_a_label():
+    history, *_ = labels_history(2, threshold="f1")
+    display = history.plot_threshold(class_name="1")
+    assert display.chosen == history["threshold_1"][-1]
+    assert display.cross_fitted == pytest.approx(
+        history.at("last").report(output_dict=True)["1"]["f1-score"], abs=1e-12
+    )
+
+
+def test_a_chosen_threshold_comes_back_from_a_file(tmp_path):
+    history, *_ = labels_history(2, threshold="f1")
+    history.save(tmp_path / "run.json")
+    again = ScoreHistory.load(tmp_path / "run.json")
+    assert again.plot_threshold(class_name="1").chosen == history.plot_threshold(class_name="1").chosen

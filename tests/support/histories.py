@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerascb_metrics import Binary, Multiclass, Multilabel, ScoreHistory
+from kerascb_metrics.insight.thresholds import objective_of, with_chosen_threshold
 from kerascb_metrics.interpret.losses import read_loss
 from kerascb_metrics.pipeline.epoch_result import score_output
 from kerascb_metrics.score.plan import Plan
@@ -18,6 +19,8 @@ def history_of(task, y_true, passes, scoring=None, average="auto", loss=None, sa
     history = ScoreHistory(plan.directions())
     for epoch, y_pred in enumerate(passes):
         tally = ExactTally(task.read(rows_of(y_true, y_pred, sample_weight), read_loss(loss)))
+        if tally.labeling.chosen_by is not None:
+            tally = with_chosen_threshold(tally, objective_of(plan.scoring_of(None), tally.labeling))
         found = score_output(tally, plan.scoring_of(None), on_error=_raise)
         history.append(epoch, found.values, found.records)
     return history

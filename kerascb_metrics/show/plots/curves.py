@@ -91,7 +91,9 @@ class ThresholdDisplay:
     Args:
         thresholds: (K,) ascending: probabilities of the class, or margins.
         precision, recall, f1: (K,) of the rows that score at or above each threshold.
-        threshold: the threshold that the task uses, or None.
+        threshold: the threshold that the task uses if none is chosen, or None.
+        chosen: the threshold that a score chose, or None.
+        cross_fitted: F1 of the rows, each fifth labelled by the threshold that the other four choose; with `chosen`.
         axis: the label of the threshold axis.
         title: the title of the plot.
 
@@ -113,6 +115,8 @@ class ThresholdDisplay:
         f1: np.ndarray,
         *,
         threshold: float | None = None,
+        chosen: float | None = None,
+        cross_fitted: float = float("nan"),
         axis: str = "threshold",
         title: str | None = None,
     ) -> None:
@@ -121,6 +125,8 @@ class ThresholdDisplay:
         self.recall = recall
         self.f1 = f1
         self.threshold = threshold
+        self.chosen = chosen
+        self.cross_fitted = cross_fitted
         self.axis = axis
         self.title = title
 
@@ -140,6 +146,8 @@ class ThresholdDisplay:
             tps / positives,
             2 * tps / (tps + fps + positives),
             threshold=tally.own_threshold(name),
+            chosen=tally.chosen_threshold(name),
+            cross_fitted=tally.own_f1(name),
             axis=_threshold_axis(tally, name),
             title=title_of(output, result.epoch),
         )
@@ -151,7 +159,7 @@ class ThresholdDisplay:
         return float(self.thresholds[index]), float(self.f1[index])
 
     def plot(self, ax: "Axes | None" = None) -> Self:
-        """Draw the lines, the highest F1 and the default threshold.
+        """Draw the lines, the default threshold, and the highest F1, or the threshold that a score chose.
 
         Args:
             ax: matplotlib axes; None for a new figure.
@@ -160,7 +168,6 @@ class ThresholdDisplay:
             The display itself.
         """
         self.figure_, (self.ax_,) = panels(ax, size=(8, 4.2))
-        threshold, value = self.best
         lines = {"precision": self.precision, "recall": self.recall, "F1": self.f1}
         # The values at a threshold hold down to the next lower score.
         self.lines_ = [
@@ -169,8 +176,12 @@ class ThresholdDisplay:
             )[0]
             for i, (name, values) in enumerate(lines.items())
         ]
-        label = f"highest F1 drawn:\n{value:.3f} at {threshold:.3g}"
-        self.ax_.plot(threshold, value, color=style(2)["color"], label=label, **_STAR)
+        if self.chosen is None:
+            threshold, value = self.best
+            label = f"highest F1 drawn:\n{value:.3f} at {threshold:.3g}"
+            self.ax_.plot(threshold, value, color=style(2)["color"], label=label, **_STAR)
+        elif np.isfinite(self.chosen):
+            self._mark_chosen(self.chosen)
         if self.threshold is not None:
             self.ax_.axvline(
                 self.threshold, color="black", linewidth=1, label=f"default\nthreshold {self.threshold:.3g}"
@@ -179,6 +190,12 @@ class ThresholdDisplay:
         self.ax_.grid(alpha=0.3)
         add_legend(self.ax_)
         return self
+
+    def _mark_chosen(self, chosen: float) -> None:
+        """Mark the chosen threshold, and what it is worth on rows that did not choose it."""
+        self.ax_.axvline(chosen, color="black", linewidth=1, linestyle="--", label=f"chosen\nthreshold {chosen:.3g}")
+        label = f"cross-fitted F1:\n{self.cross_fitted:.3f}"
+        self.ax_.plot(chosen, self.cross_fitted, color=style(2)["color"], label=label, **_STAR)
 
 
 def roc_display(results: Sequence[ResultRecord], *, classes: object = None, output: str | None = None) -> CurvesDisplay:

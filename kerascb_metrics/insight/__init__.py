@@ -1,0 +1,1 @@
+"""Insight: what a score is worth, and what follows from it."""

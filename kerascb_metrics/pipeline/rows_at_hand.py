@@ -1,0 +1,107 @@
+"""The rows of a pass that are at hand afterwards: as they came, as labels, and as the tally that scores are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kerascb_metrics.exceptions import naming_output
+from kerascb_metrics.insight.thresholds import labelled_by
+from kerascb_metrics.interpret.advice import read_rows
+from kerascb_metrics.interpret.join import Rows
+from kerascb_metrics.interpret.losses import LossReading
+from kerascb_metrics.predictions import Predictions
+from kerascb_metrics.score.plan import OutputPlan
+from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.tally.chosen import ChosenThreshold
+from kerascb_metrics.tally.exact import ExactTally
+
+
+@dataclass(frozen=True, eq=False)
+class RowReading:
+    """How the rows of an output are read; what holds the rows need not hold them as they were read.
+
+    Attributes:
+        task: the settled task.
+        loss: what the compiled loss tells about the output.
+        use_sample_weight: whether weights count.
+        chosen: the threshold that a score chose for the rows, or None.
+    """
+
+    task: Any
+    loss: LossReading
+    use_sample_weight: bool
+    chosen: ChosenThreshold | None = None
+
+    def tally(self, rows: Rows) -> ExactTally:
+        """Read the rows again, and label them as they were labelled."""
+        rows = rows if self.use_sample_weight else rows.unweighted()
+        tally = ExactTally(read_rows(self.task, rows, self.loss), rows=rows)
+        return tally if self.chosen is None else labelled_by(tally, self.chosen)
+
+    def labels(self, rows: Rows) -> np.ndarray:
+        """Return the label of each position, see `Predictions.labels`."""
+        tally = self.tally(rows)
+        if tally.kind == "regression":
+            raise AttributeError("a regression has no labels: its predictions are the outputs themselves, `y_pred`.")
+        if tally.unreadable:
+            raise ValueError(f"no labels: {tally.unreadable}.")
+        labels = tally.labels[1]
+        kept, present = tally.labeled.kept, tally.labeled.present
+        shape = rows.y_pred.shape if tally.kind == "multilabel" else _shape_of_positions(rows, tally)
+        if kept is None and present is None:
+            return labels.reshape(shape)
+        kept = np.ones(len(labels), bool) if kept is None else kept
+        spread, hidden = (
+            np.zeros((len(kept), *labels.shape[1:]), labels.dtype),
+            np.ones((len(kept), *labels.shape[1:]), bool),
+        )
+        spread[kept], hidden[kept] = labels, False if present is None else ~present
+        return np.ma.MaskedArray(spread.reshape(shape), hidden.reshape(shape))
+
+
+def _shape_of_positions(rows: Rows, tally: ExactTally) -> tuple[int, ...]:
+    shape = rows.y_pred.shape
+    positions = len(tally) if tally.labeled.kept is None else len(tally.labeled.kept)
+    has_axis = len(shape) > 1 and (shape[-1] == 1 or rows.y_pred.size > positions)
+    return shape[:-1] if has_axis else shape
+
+
+@dataclass(frozen=True, eq=False)
+class RowsAtHand:
+    """The rows of one pass.
+
+    Attributes:
+        predictions: output → its `Predictions`; the key None stands for the only output.
+        plans: output → its `OutputPlan`, of the outputs that were scored.
+        readings: output → its `RowReading`.
+    """
+
+    rows: Mapping[str | None, Predictions]
+    plans: Mapping[str | None, OutputPlan]
+    readings: Mapping[str | None, RowReading]
+
+    @property
+    def predictions(self) -> Predictions | dict[str, Predictions]:
+        """The `Predictions`, by output where there are several."""
+        several = {name: own for name, own in self.rows.items() if name is not None}
+        return self.rows.get(None, several)
+
+    def tally(self, output: str | None) -> ExactTally:
+        """Return the tally of an output, read again.
+
+        Raises:
+            ValueError: if there is no such output.
+        """
+        if output not in self.readings:
+            known = ", ".join(repr(name) for name in self.readings if name is not None)
+            if not known:
+                raise ValueError(f"there is a single output, without a name: leave output={output!r} out.")
+            raise ValueError(f"output must be one of {known}; received {output!r}.")
+        with naming_output(output):
+            return self.readings[output].tally(self.rows[output])
+
+    def scoring(self, output: str | None) -> Scoring:
+        """Return the `Scoring` of an output that `tally` knows."""
+        return self.plans[output].scoring
