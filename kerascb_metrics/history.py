@@ -6,6 +6,7 @@ from html import escape
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
+from kerascb_metrics.insight.confidence import ConfidenceInterval, check_level
 from kerascb_metrics.record.atomic_write import write_whole
 from kerascb_metrics.record.columns import frame_of
 from kerascb_metrics.record.epoch_record import EpochRecord
@@ -216,6 +217,20 @@ class ScoreHistory(Mapping[str, list[Any]]):
         """
         return self._run.tally(epoch, output)
 
+    def confidence_interval(self, name: str, confidence_level: float = 0.95) -> list[ConfidenceInterval]:
+        """Return how certain a score is, `(low, high)` per scored epoch: `at(epoch).confidence_interval(…)` of each.
+
+        Args:
+            name: a score of one number per epoch.
+            confidence_level: as in `Scores.confidence_interval`, which documents it.
+
+        Raises:
+            KeyError: if there is no such score.
+            ValueError: for a score of several numbers, or a level that is not between 0 and 1.
+        """
+        self._run[name]  # a KeyError also without epochs
+        return [self.at(epoch).confidence_interval(name, confidence_level) for epoch in self.epochs]
+
     # What `Scores` do for one epoch.
 
     @overload
@@ -231,7 +246,12 @@ class ScoreHistory(Mapping[str, list[Any]]):
         return self.at(epoch).report(output=output, output_dict=output_dict)
 
     def plot(
-        self, names: str | Sequence[str] | None = None, *, losses: bool = False, ax: "Axes | None" = None
+        self,
+        names: str | Sequence[str] | None = None,
+        *,
+        losses: bool = False,
+        confidence_level: float | None = None,
+        ax: "Axes | None" = None,
     ) -> ScoresDisplay:
         """Draw scores by epoch, and mark the best epoch of each.
 
@@ -239,6 +259,8 @@ class ScoreHistory(Mapping[str, list[Any]]):
             names: of the scores; a score with one value per class stands for all its classes. None: every score that
                 is one number per epoch.
             losses: whether to draw `loss` and `val_loss` too, in a panel below.
+            confidence_level: such as 0.95: a band around each line, see `Scores.confidence_interval`; a score whose
+                interval needs rows that are gone has none. None: no bands.
             ax: matplotlib axes; None for a new figure. If scores differ in magnitude, or losses are drawn, the axes
                 are divided into panels.
 
@@ -259,7 +281,10 @@ class ScoreHistory(Mapping[str, list[Any]]):
         ({'f1': (1, 0.75)}, 'epoch, counted from 0')
         >>> plt.close(display.figure_)
         """
-        return ScoresDisplay.from_history(self._run, names, losses=losses).plot(ax)
+        if confidence_level is not None:
+            check_level(confidence_level)
+        display = ScoresDisplay.from_history(self._run, names, losses=losses, confidence_level=confidence_level)
+        return display.plot(ax)
 
     def plot_confusion(
         self,

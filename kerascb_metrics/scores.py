@@ -4,15 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+import numpy as np
+
 from kerascb_metrics.exceptions import MissingRowsError
+from kerascb_metrics.insight.confidence import ConfidenceInterval, check_level, unknown
+from kerascb_metrics.insight.group_intervals import interval_of_groups, numbers_of_groups
 from kerascb_metrics.insight.objective import Objective
+from kerascb_metrics.insight.row_bootstrap import of_any_score
 from kerascb_metrics.insight.thresholds import BestThreshold, best_threshold, options_of
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record import files
 from kerascb_metrics.record.atomic_write import write_whole
+from kerascb_metrics.record.intervals import basis_of, output_and_name, recorded_interval
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.values import Bounds, copied, copied_pair
+from kerascb_metrics.score.threshold import THRESHOLD
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize, confusion_display
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
 from kerascb_metrics.show.report.render import report_page_of
@@ -180,6 +187,80 @@ class Scores(Mapping[str, Any]):
                 f"a {tally.kind} task has no threshold: {_NO_THRESHOLD[tally.kind]}. A binary or multilabel task has."
             )
         return best_threshold(tally, Objective.of(name, at_least, cost, **options_of(scoring, tally.labeling)))
+
+    # How certain.
+
+    def confidence_interval(
+        self, name: str, confidence_level: float = 0.95, *, groups: Any = None
+    ) -> ConfidenceInterval:
+        """Return an interval that says how certain a score is, given that the validation rows are a sample.
+
+        It speaks of the sampling of rows alone, not of seeds or of training. (`bounds` is something else: what is not
+        known of a ranking whose rows were not kept.)
+
+        Shares of rows, such as accuracy, precision and recall, have Wilson's interval, and F1 that of the Jaccard
+        index; kappa, MCC and their like one of drawn confusion matrices; averages over classes a bootstrap of the
+        matrix; ROC AUC DeLong's variance on the logit scale. Positions of a sample, and labels of a row, depend on each
+        other: there the samples are compared. Any other score of rows at hand has a bootstrap of 999 resamples, which
+        takes as long as 999 scorings.
+
+        Args:
+            name: a score of one number.
+            confidence_level: of how many samples of rows the interval holds the true score, about.
+            groups: for samples that depend on each other, such as images of one patient: the patient of each sample,
+                (N,). Needs the rows.
+
+        Returns:
+            `(low, high)`, a named tuple that also has the `method`. Where nothing honest can be said both are nan, and
+            `reason` says why: too few rows of a class, an undefined score, rows that are gone.
+
+        Raises:
+            KeyError: if there is no such score.
+            ValueError: for a score of several numbers, a level that is not between 0 and 1, groups of another length.
+            MissingRowsError: a `ValueError`, for groups if the rows were not kept.
+
+        >>> from kerascb_metrics import Metrics
+        >>> scores = Metrics().score([0, 0, 0, 0, 1, 1, 1, 1, 1, 1], [0.1, 0.2, 0.3, 0.6, 0.4, 0.6, 0.7, 0.8, 0.9, 0.9])
+        >>> low, high = scores.confidence_interval("recall")
+        >>> round(low, 3), round(scores["recall"], 3), round(high, 3)
+        (0.436, 0.833, 0.97)
+        >>> scores.confidence_interval("auc").reason
+        'the rarer class has 4 rows, and ROC AUC needs 5'
+        """
+        check_level(confidence_level)
+        value = self[name]
+        if not isinstance(value, float):
+            raise ValueError(f"{name!r} has several values: name one of them, such as one of a class; see keys().")
+        if np.isnan(value):
+            return unknown("the score is undefined")
+        if output_and_name(self._record, name)[1].startswith(THRESHOLD):
+            return unknown("a threshold that was chosen is no score")
+        if groups is not None:
+            return self._interval_of_groups(name, confidence_level, groups)
+        found = recorded_interval(self._record, name, confidence_level)
+        return self._interval_of_rows(name, confidence_level) if found is None else found
+
+    def _interval_of_rows(self, name: str, level: float, numbers: Any = None) -> ConfidenceInterval:
+        """Return the interval of a score whose formula is not known: a bootstrap, if the rows are at hand."""
+        output, own = output_and_name(self._record, name)
+        score = None if self._rows is None else self._rows.score(output, own)
+        if score is None:
+            why = self._why_no_rows if self._rows is None else "nothing else is known of it"
+            return unknown(f"it is not made of counts, and {why}")
+        tally = self._rows.tally(output)
+        if numbers is None and tally.of_positions:
+            numbers = tally.numbers_of_samples
+        return of_any_score(score, tally, level, numbers)
+
+    def _interval_of_groups(self, name: str, level: float, groups: Any) -> ConfidenceInterval:
+        if self._rows is None:
+            raise MissingRowsError(f"groups need the rows: {self._why_no_rows}.")
+        output, own = output_and_name(self._record, name)
+        tally, record = self._rows.tally(output), self._record.tallies.get(output)
+        numbers = numbers_of_groups(groups, tally)
+        basis = None if record is None else basis_of(record, self._record.settings)
+        found = None if basis is None else interval_of_groups(own, self[name], tally, numbers, basis, level)
+        return self._interval_of_rows(name, level, numbers) if found is None else found
 
     # Reports and plots.
 

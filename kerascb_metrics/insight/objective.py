@@ -1,16 +1,16 @@
 """What a threshold is chosen for: the best of a score, or the least cost, for many thresholds at a time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kerascb_metrics.insight.table_scores import table_score
 from kerascb_metrics.interpret.kinds import CHOOSING
 from kerascb_metrics.interpret.task_arguments import is_finite_number
-from kerascb_metrics.score.averaged import RATIOS, Cells, Masses, Ratio, f_beta
+from kerascb_metrics.score.averaged import Cells, Masses
 
 _COSTS = ("fp", "fn", "tp", "tn")
 
@@ -93,71 +93,7 @@ class Objective:
         return summed
 
     def _score(self, name: str, tables: Cells) -> Masses:
-        if name in _OF_TABLES:
-            return _OF_TABLES[name](tables)
-        ratio = _OF_CLASSES[name]
-        if self.average == "micro":
-            pooled = Cells(*(cell.sum(axis=0) for cell in (tables.tp, tables.fp, tables.fn, tables.tn)))
-            return _divided(*ratio(pooled))
-        of_classes: Masses = _divided(*ratio(tables))
-        if self.average == "binary":
-            return np.asarray(of_classes[self.pos_index])
-        of_classes = np.where(np.isnan(of_classes), self.zero_division, of_classes)
-        rows = tables.tp + tables.fn
-        counted = rows if self.average == "weighted" else (rows + tables.fp > 0).astype(np.float64)
-        known = np.where(np.isnan(of_classes), 0.0, counted)
-        summed: Masses = (known * np.nan_to_num(of_classes)).sum(axis=0)
-        return _divided(summed, known.sum(axis=0))
-
-
-def _divided(numerator: Masses, denominator: Masses) -> Masses:
-    nothing = np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan)
-    shares: Masses = np.divide(numerator, denominator, out=nothing, where=denominator > 0)
-    return shares
-
-
-def _precision(cells: Cells) -> tuple[Masses, Masses]:
-    return cells.tp, cells.tp + cells.fp
-
-
-def _recall(cells: Cells) -> tuple[Masses, Masses]:
-    return cells.tp, cells.tp + cells.fn
-
-
-def _accuracy(tables: Cells) -> Masses:
-    right = tables.tp.sum(axis=0)
-    return _divided(right, right + tables.fp.sum(axis=0))
-
-
-def _balanced_accuracy(tables: Cells) -> Masses:
-    recalls = _divided(*_recall(tables))
-    there = ~np.isnan(recalls)
-    return _divided(np.nan_to_num(recalls).sum(axis=0), there.sum(axis=0).astype(np.float64))
-
-
-def _kappa(tables: Cells) -> Masses:
-    true, predicted = tables.tp + tables.fn, tables.tp + tables.fp
-    by_chance = true[0] * predicted[1] + true[1] * predicted[0]
-    return 1.0 - _divided(tables.fp.sum(axis=0) * true.sum(axis=0), by_chance)
-
-
-def _mcc(tables: Cells) -> Masses:
-    true, predicted = tables.tp + tables.fn, tables.tp + tables.fp
-    cover = tables.tp[0] * tables.tp[1] - tables.fp[0] * tables.fp[1]
-    root = np.sqrt(true[0] * true[1]) * np.sqrt(predicted[0] * predicted[1])
-    return np.where(root > 0, np.divide(cover, root, out=np.zeros_like(cover), where=root > 0), 0.0)
-
-
-_OF_CLASSES: dict[str, Ratio] = {**RATIOS, "f1": partial(f_beta, beta=1.0), "precision": _precision, "recall": _recall}
-_OF_TABLES: dict[str, Callable[[Cells], Masses]] = {
-    "accuracy": _accuracy,
-    "balanced_accuracy": _balanced_accuracy,
-    "kappa": _kappa,
-    # Of two classes the weights make no difference.
-    "kappa_linear": _kappa,
-    "kappa_quadratic": _kappa,
-    "mcc": _mcc,
-}
+        return table_score(name, tables, self.average, self.pos_index, self.zero_division)
 
 
 def _check_score(name: object) -> None:

@@ -1,6 +1,6 @@
 """`LabeledRows`: the rows as a task reads them, and the rule that labels them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -101,15 +101,21 @@ class LabeledRows:
         Args:
             selected: (N,).
         """
-        weight, present = self.sample_weight, self.present
-        return LabeledRows(
-            self.labeling,
-            self.y_true[selected],
-            self.outputs[selected],
-            None if weight is None else weight[selected],
-            self.undefined,
-            None if present is None else present[selected],
-            kept_of(self.kept, selected),
+        return replace(self.take(np.flatnonzero(selected)), kept=kept_of(self.kept, selected))
+
+    def take(self, indices: npt.NDArray[np.integer]) -> "LabeledRows":
+        """Return rows by their numbers, as often as they are named; they are no longer those of positions.
+
+        Args:
+            indices: (M,).
+        """
+        return replace(
+            self,
+            y_true=self.y_true[indices],
+            outputs=self.outputs[indices],
+            sample_weight=None if self.sample_weight is None else self.sample_weight[indices],
+            present=None if self.present is None else self.present[indices],
+            kept=None,
         )
 
     def column(self, index: int) -> "LabeledRows":

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kerascb_metrics.insight.evidence import evidence_of
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.log_entries import history_entries, log_entries, per_class_entries
 from kerascb_metrics.score.plan import full_name
@@ -136,7 +137,8 @@ def _record(tally: Tally, scoring: Scoring, undefined: str | None) -> EpochRecor
     if tally.kind == "regression" or undefined or tally.undefined:
         return None
     ranked = any(score.ranks_classes(tally) for score in scoring.for_kind(tally.kind))
-    return EpochRecord.of(tally, scoring.zero_division, tally.curves() if ranked else {})
+    evidence = evidence_of(tally, scoring, ranked)
+    return EpochRecord.of(tally, scoring.zero_division, tally.curves() if ranked else {}, evidence)
 
 
 def _refuse_other_shapes(scores: ScoreValues, shapes: Shapes) -> None:

@@ -13,6 +13,7 @@ from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.plan import OutputPlan
+from kerascb_metrics.score.score import Score
 from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally.chosen import ChosenThreshold
 from kerascb_metrics.tally.exact import ExactTally
@@ -101,6 +102,12 @@ class RowsAtHand:
             raise ValueError(f"output must be one of {known}; received {output!r}.")
         with naming_output(output):
             return self.readings[output].tally(self.rows[output])
+
+    def score(self, output: str | None, name: str) -> Score | None:
+        """Return a score of an output by its name; None if no such score returned one number for it."""
+        plan = self.plans.get(output)
+        scores = [] if plan is None else plan.scoring.for_kind(plan.task.kind)
+        return next((score for score in scores if score.name == name), None)
 
     def scoring(self, output: str | None) -> Scoring:
         """Return the `Scoring` of an output that `tally` knows."""

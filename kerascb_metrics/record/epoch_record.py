@@ -11,6 +11,7 @@ from scipy.special import expit
 from kerascb_metrics.interpret.kinds import Kind, Scale
 from kerascb_metrics.tally.counts import Counts, label_cells, single_cells
 from kerascb_metrics.tally.curve import Curve
+from kerascb_metrics.tally.evidence import Evidence
 
 if TYPE_CHECKING:  # it needs Keras, and a table of a file is shown without Keras
     from kerascb_metrics.tally.tally import Tally
@@ -33,6 +34,7 @@ class EpochRecord:
         chosen: the thresholds that a score chose, as probabilities of class 1, or margins: (1,), or one per label; nan
             where there was nothing to choose by. Then `counts` are of rows labelled by those of five folds, and
             `threshold` is the default. None: `threshold` labelled the rows.
+        evidence: what tells how certain the scores are.
     """
 
     kind: Kind
@@ -44,22 +46,24 @@ class EpochRecord:
     threshold: float | npt.NDArray[Any] | None = None
     curves: dict[str, Curve] = field(default_factory=dict)
     chosen: npt.NDArray[np.float64] | None = None
+    evidence: Evidence = field(default_factory=Evidence)
 
     def __post_init__(self) -> None:
         """Make the arrays read-only: this is a record."""
-        holders: list[object] = [self, self.counts, *self.curves.values()]
+        holders: list[object] = [self, self.counts, *self.curves.values(), self.evidence, self.evidence.squared]
         for array in (value for holder in holders for value in getattr(holder, "__dict__", {}).values()):
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)
 
     @classmethod
-    def of(cls, tally: "Tally", zero_division: float, curves: dict[str, Curve]) -> "EpochRecord":
+    def of(cls, tally: "Tally", zero_division: float, curves: dict[str, Curve], evidence: Evidence) -> "EpochRecord":
         """Return the record of a `Tally` of classes or labels.
 
         Args:
             tally: of a task other than regression, with defined outputs.
             zero_division: as in scikit-learn.
             curves: class name → its `Curve`.
+            evidence: what tells how certain the scores are.
         """
         return cls(
             tally.kind,
@@ -71,6 +75,7 @@ class EpochRecord:
             tally.labeling.threshold,
             curves,
             None if tally.chosen is None else tally.chosen.thresholds.copy(),
+            evidence,
         )
 
     @property
@@ -121,6 +126,16 @@ class EpochRecord:
             return None
         true_positives, false_positives = self.matrix()[[index, 1 - index], index]
         return true_positives, false_positives
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the counts are sums of weights."""
+        return not self._is_counted
+
+    def squared_matrix(self) -> npt.NDArray[Any] | None:
+        """Return the sums of squared weights in the shape of `matrix`; None without weights, or if not known."""
+        squared = self.evidence.squared
+        return squared.matrix() if isinstance(squared, Counts) else squared
 
     def matrix(self) -> npt.NDArray[Any]:
         """Return the confusion matrix: C × C, rows true, columns predicted; for a multilabel task L × 2 × 2."""

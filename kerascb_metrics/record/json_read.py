@@ -22,6 +22,8 @@ from kerascb_metrics.record.saved_run import KeptTallies, SavedEpoch
 from kerascb_metrics.record.values import Bounds, Directions, Value
 from kerascb_metrics.tally.counts import Counts
 from kerascb_metrics.tally.curve import Curve
+from kerascb_metrics.tally.delong import Spread
+from kerascb_metrics.tally.evidence import Evidence
 
 _T = TypeVar("_T")
 
@@ -196,7 +198,10 @@ def _tally_in(form: Form) -> EpochRecord | None:
     zero_division = _number_in(form.get("zero_division"))
     threshold, curves, chosen = _threshold_in(form, names), _curves_in(form, names), _chosen_in(form, names)
     scaled = _SCALES[scale]
-    return EpochRecord(_KINDS[kind], names, counts, zero_division, pos_index, scaled, threshold, curves, chosen)
+    evidence = _evidence_in(form, names, kind)
+    return EpochRecord(
+        _KINDS[kind], names, counts, zero_division, pos_index, scaled, threshold, curves, chosen, evidence
+    )
 
 
 def _tables_in(form: Form, names: Sequence[str]) -> npt.NDArray[Any]:
@@ -224,6 +229,26 @@ def _threshold_in(form: Form, names: Sequence[str]) -> Value | None:
     threshold = _value_in(form["threshold"])
     _check(np.shape(threshold) in ((), (1,), (len(names),)), "'threshold' is neither one number nor one per label")
     return threshold
+
+
+def _evidence_in(form: Form, names: Sequence[str], kind: str) -> Evidence:
+    squared = None
+    if form.get("squared_weights") is not None:
+        squares = {**form, "counts": form["squared_weights"]}
+        squared = _tables_in(squares, names) if kind == "multilabel" else _counts_in(squares, names)
+    areas = None
+    if form.get("area_spreads") is not None:
+        areas = _array_in(_get(form, "area_spreads", dict))
+        _check(areas.shape == (len(names), 2), "'area_spreads' must be two numbers per class")
+    samples = {}
+    if form.get("sample_spreads") is not None:
+        own = _get(form, "sample_spreads", dict)
+        scores = _get(own, "scores", list)
+        variances, degrees = _vectors_in(own, ("variance", "degrees"))
+        _check(len(scores) == len(variances) and all(isinstance(name, str) for name in scores), "'scores' are no texts")
+        pairs = zip(variances.tolist(), degrees.tolist(), strict=True)
+        samples = {name: Spread(*pair) for name, pair in zip(scores, pairs, strict=True)}
+    return Evidence(squared, areas, samples, form.get("positions") is True)
 
 
 def _chosen_in(form: Form, names: Sequence[str]) -> npt.NDArray[Any] | None:

@@ -25,6 +25,7 @@ from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.values import Bounds, Value
 from kerascb_metrics.tally.counts import Counts
 from kerascb_metrics.tally.curve import Curve
+from kerascb_metrics.tally.evidence import Evidence
 
 # Two halves of a character. JSON cannot tell them from the one character that they encode together.
 _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -201,8 +202,26 @@ def _tally_out(tally: StoredRecord) -> Form:
         "scale": tally.scale,
         "threshold": None if tally.threshold is None else _value_out("threshold", tally.threshold),
         "curves": _curves_out(tally.curves),
+        **_evidence_out(tally.evidence),
         "chosen": None if tally.chosen is None else _value_out("chosen", tally.chosen),
     }
+
+
+def _evidence_out(evidence: Evidence) -> Form:
+    """Return what tells how certain scores are; nothing where there is nothing of a kind."""
+    form: Form = {"positions": True} if evidence.positions else {}
+    if evidence.squared is not None:
+        form["squared_weights"] = _counts_out(evidence.squared)
+    if evidence.areas is not None:
+        form["area_spreads"] = _array_out("area_spreads", evidence.areas)
+    if evidence.samples:
+        spreads = np.array([(own.variance, own.degrees) for own in evidence.samples.values()])
+        form["sample_spreads"] = {"scores": [_text_out(name) for name in evidence.samples], **_arrays_of(spreads)}
+    return form
+
+
+def _arrays_of(spreads: npt.NDArray[Any]) -> Form:
+    return {name: _array_out(name, spreads[:, column]) for column, name in enumerate(("variance", "degrees"))}
 
 
 def _curves_out(curves: Mapping[str, Curve]) -> Form:

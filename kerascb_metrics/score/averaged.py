@@ -33,13 +33,25 @@ class Cells:
         Args:
             tally: of classes or labels.
         """
-        if tally.kind == "multilabel":
-            tables = tamed(tally.label_tables).astype(np.float64)
-            return cls(tables[:, 1, 1], tables[:, 0, 1], tables[:, 1, 0], tables[:, 0, 0])
-        matrix = tamed(tally.matrix).astype(np.float64)
-        tp = np.diag(matrix)
-        fp, fn = matrix.sum(axis=0) - tp, matrix.sum(axis=1) - tp
-        return cls(tp, fp, fn, np.maximum(matrix.sum() - tp - fp - fn, 0.0))
+        labels = tally.kind == "multilabel"
+        found = cls.of_matrices(tamed(tally.label_tables if labels else tally.matrix), labels=labels)
+        return cls(found.tp[:, 0], found.fp[:, 0], found.fn[:, 0], found.tn[:, 0])
+
+    @classmethod
+    def of_matrices(cls, matrix: np.ndarray, *, labels: bool = False) -> "Cells":
+        """Return the cells of one confusion matrix as arrays (C, 1), as `table_score` takes many.
+
+        Args:
+            matrix: C × C, or for labels L × 2 × 2.
+            labels: whether it is one table per label.
+        """
+        values = matrix.astype(np.float64)
+        if labels:
+            (tn, fp), (fn, tp) = values.transpose(1, 2, 0)[..., None]
+            return cls(tp, fp, fn, tn)
+        tp = np.diag(values)
+        fp, fn = values.sum(axis=0) - tp, values.sum(axis=1) - tp
+        return cls(*(cell[:, None] for cell in (tp, fp, fn, np.maximum(values.sum() - tp - fp - fn, 0.0))))
 
     def pooled(self) -> "Cells":
         """Return the sums over classes, as arrays of one value."""

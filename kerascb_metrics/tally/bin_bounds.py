@@ -10,6 +10,7 @@ from kerascb_metrics._blocks import BLOCK
 from kerascb_metrics.interpret.weights import exponent_of, is_ordinary
 from kerascb_metrics.tally.bins import BINS, Binning
 from kerascb_metrics.tally.curve import Curve
+from kerascb_metrics.tally.delong import Placements
 from kerascb_metrics.tally.ranking import POINTS, Ranking
 
 # How many rows are counted at a time: more than there are cells to add up.
@@ -73,7 +74,11 @@ def bounds_of(
         others, ones, single, lowest = others[::-1], ones[::-1], single[::-1], -binning.highest[used][::-1]
     if table.dtype == np.int64:
         single = single | (others + ones == 1)
-    curve = _curve(lowest, ones, others, most)
+    curve, spread = _curve(lowest, ones, others, most), None
+    if table.dtype == np.int64:
+        placements = Placements(int(ones.sum()), int(others.sum()))
+        placements.add(others, ones)  # as if the rows of a bin were tied
+        spread = placements.spread()
     ones, others, apart = _in_units(ones, others)
     mixed = others if apart == 0 else _ldexp(others, apart)
     lowest_auc, highest_auc = _areas(ones, others, single)
@@ -81,7 +86,7 @@ def bounds_of(
     best: float | None = None
     if precision:
         worst, best = _average_precisions(ones[::-1], mixed[::-1], single[::-1])
-    return Ranking(lowest_auc, worst, curve), Ranking(highest_auc, best, curve)
+    return Ranking(lowest_auc, worst, curve, spread), Ranking(highest_auc, best, curve, spread)
 
 
 def _in_units(ones: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

@@ -123,11 +123,27 @@ class ExactTally(Tally):
             process: see `folds_of`.
         """
         folds = folds_of_rows(self.samples, first, process)
-        kept = self.labeled.kept
-        positions = len(self) if kept is None else len(kept)
-        if self.rows is not None and not self.rows.is_of_samples(positions):
-            folds = folds[self.rows.numbers_of_samples(positions)]
-        return folds if kept is None else folds[kept]
+        if not self.of_positions:
+            return folds if self.labeled.kept is None else folds[self.labeled.kept]
+        own: np.ndarray = folds[self.numbers_of_samples]
+        return own
+
+    @cached_property
+    def numbers_of_samples(self) -> np.ndarray:
+        """The number of the sample that each row belongs to, (N,) int64."""
+        kept, rows = self.labeled.kept, self.rows
+        numbers = np.arange(self.positions) if rows is None else rows.numbers_of_samples(self.positions)
+        return numbers if kept is None else numbers[kept]
+
+    @property
+    def of_positions(self) -> bool:
+        """Whether the rows are positions of samples, which depend on each other."""
+        return self.rows is not None and not self.rows.is_of_samples(self.positions)
+
+    @property
+    def positions(self) -> int:
+        """The number of positions, those that were left out among them; of rows without positions that of rows."""
+        return len(self) if self.labeled.kept is None else len(self.labeled.kept)
 
     @property
     def samples(self) -> int:

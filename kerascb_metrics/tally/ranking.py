@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from kerascb_metrics._blocks import columns_of
 from kerascb_metrics.tally.curve import Curve
+from kerascb_metrics.tally.delong import Spread
 from kerascb_metrics.tally.sort_unweighted import LookedUp, Packed
 from kerascb_metrics.tally.sort_weighted import Weighed
 
@@ -31,11 +32,13 @@ class Ranking:
         auc: area under the ROC curve: the share of (positive, negative) pairs in order, ties half.
         average_precision: the sum over thresholds of the step in recall times the precision; None if not asked for.
         curve: the thinned `Curve`.
+        spread: how much the area varies; None for weights, and where a class has fewer than two rows.
     """
 
     auc: float
     average_precision: float | None
     curve: Curve
+    spread: Spread | None = None
 
 
 def rank(
@@ -75,8 +78,8 @@ def rank(
         order = LookedUp(positive, y_score)
     else:
         order = Packed(positive, y_score)
-    auc, curve = order.auc_and_curve(most)
-    return Ranking(auc, order.average_precision() if precision else None, curve)
+    auc, spread, curve = order.auc_and_curve(most)
+    return Ranking(auc, order.average_precision() if precision else None, curve, spread)
 
 
 def points_each(curves: int) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from kerascb_metrics import _blocks as cut
 from kerascb_metrics._blocks import blocks
 from kerascb_metrics.tally.curve import Curve, Points
+from kerascb_metrics.tally.delong import Placements, Spread, Ties
 
 _BITS: dict[np.dtype, Any] = {np.dtype(np.float32): np.uint32, np.dtype(np.float64): np.uint64}
 
@@ -31,13 +32,13 @@ class Packed:
         self._ones = self._n - self._positives if self._turned else self._positives
         self._runs = _runs(y_score, positive, self._turned)
 
-    def auc_and_curve(self, most: int) -> tuple[float, Curve]:
-        """Return the area under the ROC curve, correctly rounded, and a `Curve` of about `most` points: one sweep."""
+    def auc_and_curve(self, most: int) -> tuple[float, Spread | None, Curve]:
+        """Return the area under the ROC curve, correctly rounded, its `Spread`, and about `most` points of a curve."""
         places = ties = rows = ones = 0
-        points = Points(self._n, self._ones, most)
+        points, placements = Points(self._n, self._ones, most), Placements(self._ones, self._n - self._ones)
         for run in self._runs:
             for block in _whole_groups(run.keys):
-                where, count, their_places, their_ties = _look_at(block)
+                where, count, their_places, their_ties = _look_at(block, placements)
                 places += their_places + rows * count
                 ties += their_ties
                 starts = _starts_of(block, points.wanted(rows, len(block), ones, where))
@@ -46,7 +47,8 @@ class Packed:
         # Of the rows before a one, all but the ones before it are zeros; in a tie the zeros come first.
         wins = 2 * (places - ones * (ones - 1) // 2) - ties
         pairs = 2 * ones * (rows - ones)
-        return (pairs - wins if self._turned else wins) / pairs, self._curve(*points.found())
+        area = (pairs - wins if self._turned else wins) / pairs
+        return area, placements.spread(), self._curve(*points.found())
 
     def average_precision(self) -> float:
         """Return the sum over thresholds of the step in recall times the precision."""
@@ -72,7 +74,7 @@ class LookedUp:
     def __init__(self, positive: np.ndarray, y_score: np.ndarray) -> None:
         self._sorted, self._own = np.sort(y_score), np.sort(y_score[positive])
 
-    def auc_and_curve(self, most: int) -> tuple[float, Curve]:
+    def auc_and_curve(self, most: int) -> tuple[float, Spread | None, Curve]:
         """As `Packed.auc_and_curve`."""
         n, positives = len(self._sorted), len(self._own)
         below, up_to = (np.searchsorted(self._sorted, self._own, side) for side in ("left", "right"))
@@ -82,7 +84,20 @@ class LookedUp:
         thresholds = np.unique(self._sorted[wanted])
         rows = n - np.searchsorted(self._sorted, thresholds)
         tps = positives - np.searchsorted(self._own, thresholds)
-        return wins / (2 * positives * (n - positives)), Curve.rising(thresholds, tps, rows - tps)
+        area = wins / (2 * positives * (n - positives))
+        return area, self._spread(below, up_to), Curve.rising(thresholds, tps, rows - tps)
+
+    def _spread(self, below: np.ndarray, up_to: np.ndarray) -> Spread | None:
+        """Return the spread, from the number of rows below each positive, and up to it."""
+        n, positives = len(self._sorted), len(self._own)
+        first = np.flatnonzero(np.diff(below, prepend=-1))  # of each group of equal positives
+        ones = np.diff(first, append=positives)
+        tied = up_to[first] - below[first] - ones
+        between = below[first] - np.append(0, up_to[first][:-1])  # the zeros between a group and the one before it
+        zeros = np.append(np.column_stack([between, tied]).ravel(), n - up_to[-1])
+        placements = Placements(positives, n - positives)
+        placements.add(zeros, np.append(np.column_stack([np.zeros_like(ones), ones]).ravel(), 0))
+        return placements.spread()
 
     def average_precision(self) -> float:
         """As `Packed.average_precision`."""
@@ -173,32 +188,37 @@ def _whole_groups(keys: np.ndarray) -> Iterator[np.ndarray]:
         start = stop
 
 
-def _look_at(block: np.ndarray) -> tuple[np.ndarray, int, int, int]:
+def _look_at(block: np.ndarray, placements: Placements) -> tuple[np.ndarray, int, int, int]:
     """Return the places of the ones in a block, their count, the sum of the places, and the (zero, one) pairs tied.
 
-    For a single group, which may be as long as the data, no places are returned: no threshold lies between them.
+    For a single group, which may be as long as the data, no places are returned: no threshold lies between them. The
+    block is added to the placements.
     """
     if _is_one_group(block):
         zeros = int(np.searchsorted(block, _as_one(block[0])))
         ones = len(block) - zeros
+        placements.add(np.array([zeros]), np.array([ones]))
         return np.empty(0, np.int64), ones, ones * zeros + ones * (ones - 1) // 2, zeros * ones
     where = np.flatnonzero((block & 1) != 0)  # six times as fast as without the comparison
-    return where, len(where), int(where.sum()), _tied_pairs(block, where)
+    ties = _ties(block, where)
+    placements.add_block(where, len(block), ties)
+    return where, len(where), int(where.sum()), int(ties.zeros @ ties.ones)
 
 
-def _tied_pairs(block: np.ndarray, where: np.ndarray) -> int:
+def _ties(block: np.ndarray, where: np.ndarray) -> Ties:
     # A zero next to a one of the same score: the keys differ only in the bit of the label. (Index −1 of the first row
     # is the last row of the block, which has a higher score, so it never matches.)
-    last_zeros = where[(block[where - 1] ^ block[where]) == 1] - 1
+    first = np.flatnonzero((block[where - 1] ^ block[where]) == 1)
+    last_zeros = where[first] - 1
     key, end = block[last_zeros], len(block) - 1
     # Most groups are just these two.
     more = (block[last_zeros - 1] == key) & (last_zeros > 0)
     more |= (block[np.minimum(last_zeros + 2, end)] == _as_one(key)) & (last_zeros + 2 <= end)
-    pairs = len(last_zeros) - int(np.count_nonzero(more))
+    zeros, ones = np.ones((2, len(first)), np.int64)
     last_zeros, key = last_zeros[more], key[more]
-    zeros = last_zeros + 1 - np.searchsorted(block, key)
-    ones = np.searchsorted(block, _as_one(key), side="right") - last_zeros - 1
-    return pairs + int(zeros @ ones)
+    zeros[more] = last_zeros + 1 - np.searchsorted(block, key)
+    ones[more] = np.searchsorted(block, _as_one(key), side="right") - last_zeros - 1
+    return Ties(first, zeros, ones)
 
 
 def _starts_of_own(block: np.ndarray, own: int) -> tuple[np.ndarray, np.ndarray, int]:
@@ -207,7 +227,7 @@ def _starts_of_own(block: np.ndarray, own: int) -> tuple[np.ndarray, np.ndarray,
     For a single group these are the same for all rows, and are returned once.
     """
     if _is_one_group(block):
-        ones = _look_at(block)[1]
+        ones = len(block) - int(np.searchsorted(block, _as_one(block[0])))
         return np.zeros(1, np.int64), np.zeros(1, np.int64), ones if own else len(block) - ones
     places = np.flatnonzero((block & 1) == own)
     starts, before = places.copy(), np.arange(len(places))

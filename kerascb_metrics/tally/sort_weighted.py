@@ -29,8 +29,8 @@ class Weighed:
         if not is_ordinary(sample_weight):
             self._count_in_units()
 
-    def auc_and_curve(self, most: int) -> tuple[float, Curve]:
-        """As `Packed.auc_and_curve`, in float64."""
+    def auc_and_curve(self, most: int) -> tuple[float, None, Curve]:
+        """As `Packed.auc_and_curve`, in float64; weighted areas have no spread."""
         n, positives = len(self._keys), int(np.count_nonzero(self._positive))
         points, ones, wins = Points(n, min(positives, n - positives), most, falling=True), 0, 0.0
         for rows, ends, tps, fps in self._sums():
@@ -44,7 +44,7 @@ class Weighed:
             )
             ones += len(where)
         # Rounding must not make the area larger than 1.
-        return min(wins / (tps[-1] * fps[-1]), 1.0), Curve.falling(*points.found())
+        return min(wins / (tps[-1] * fps[-1]), 1.0), None, Curve.falling(*points.found())
 
     def average_precision(self) -> float:
         """As `Packed.average_precision`, in float64."""

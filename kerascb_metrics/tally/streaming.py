@@ -42,6 +42,7 @@ class StreamingTally(Tally):
         dtype: in which the scores were counted: float32 or float64.
         precision: whether a score will ask for average precision, so that one sum over the bins serves it too.
         best: whether the rankings are the best ones.
+        of_positions: whether the rows are positions of samples.
         folds: the same for each of five parts of the samples, if a score is to choose the threshold.
         chosen: the threshold that it chose.
     """
@@ -55,6 +56,7 @@ class StreamingTally(Tally):
     dtype: np.dtype = field(default=np.dtype(np.float64))
     precision: bool = False
     best: bool = False
+    of_positions: bool = False
     folds: "tuple[StreamingTally, ...]" = ()
     chosen: ChosenThreshold | None = None
     memo: dict[Any, Any] = field(default_factory=dict)
@@ -159,6 +161,7 @@ class Accumulator:
         self._bins: np.ndarray | None = None
         self._binning: Binning | None = None
         self._dtype = np.dtype(np.float64)
+        self._of_positions = False
 
     def add(self, labeled: LabeledRows, dtype: str, rows: Rows | None = None) -> None:
         """Add some rows.
@@ -166,7 +169,7 @@ class Accumulator:
         Args:
             labeled: rows of the same output and task as the others.
             dtype: the name of the dtype that the model computed the outputs in.
-            rows: the same before they were flattened; not needed here.
+            rows: the same before they were flattened; None: each row is a sample.
 
         Raises:
             DataError: for weights in some parts only, outputs of several dtypes, or other target labels.
@@ -178,7 +181,8 @@ class Accumulator:
                 "none; 1 is the neutral weight."
             )
         self._weighted = weighted
-        exact = ExactTally(labeled)
+        exact = ExactTally(labeled, rows=rows)
+        self._of_positions |= exact.of_positions
         part = _counted(exact)
         self._sum = part if self._sum is None else joined(self._sum, part)
         if self._ranked:
@@ -189,7 +193,7 @@ class Accumulator:
         assert self._sum is not None
         check_sums(self._sum)
         found = replace(self._sum, bins=self._bins, binning=self._binning, precision=self._precision)
-        return replace(found, dtype=self._dtype)
+        return replace(found, dtype=self._dtype, of_positions=self._of_positions)
 
     def _count_in_bins(self, part: ExactTally, dtype: str) -> None:
         """Add to the tables in place, because one table per class is large."""

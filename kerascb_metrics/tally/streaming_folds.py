@@ -22,7 +22,7 @@ class FoldedAccumulator:
 
     def __init__(self, precision: bool = False, process: int = 0) -> None:
         self._folds = [Accumulator(True, precision) for _ in range(FOLDS)]
-        self._process, self._samples = process, 0
+        self._process, self._samples, self._of_positions = process, 0, False
 
     def add(self, labeled: LabeledRows, dtype: str, rows: Rows) -> None:
         """Add some rows, see `Accumulator.add`.
@@ -37,6 +37,7 @@ class FoldedAccumulator:
         self._samples += part.samples
         for fold, own in enumerate(self._folds):
             own.add(labeled.select(folds == fold), dtype)
+        self._of_positions |= part.of_positions
 
     def tally(self) -> StreamingTally:
         """Return the `StreamingTally` of all rows so far, with its folds; at least one part was added."""
@@ -44,4 +45,4 @@ class FoldedAccumulator:
         whole = reduce(joined, folds)
         folds = [replace(own, rule=whole.rule) for own in folds]
         bins = np.sum([own.bins for own in folds if own.bins is not None], axis=0)
-        return replace(whole, bins=bins, folds=tuple(folds))
+        return replace(whole, bins=bins, folds=tuple(folds), of_positions=self._of_positions)

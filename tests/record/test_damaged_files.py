@@ -232,7 +232,7 @@ def test_json_and_csv_rewritten_by_a_tool(tmp_path, before, after):
 
 def in_array(dtype, text):
     """A line with an array of one number, whose text has too many digits for its dtype."""
-    return lines(of_scores({"dtype": dtype, "values": [7]})).replace("7", text).encode()
+    return lines(of_scores({"dtype": dtype, "values": [7654321]})).replace("7654321", text).encode()
 
 
 HEAD, LAST = lines(HEADER).encode(), lines(with_(EPOCH, epoch=9)).encode()

@@ -26,6 +26,7 @@ class ScoresDisplay:
         scores: name → (E,) values.
         best: name → `(epoch, value)` of the scores that have a best epoch.
         losses: name → (E,) values.
+        bands: name → (E, 2) the ends of confidence intervals, nan where there is none.
 
     Attributes:
         figure_: the matplotlib figure, or the subfigure of the axes that were given.
@@ -44,15 +45,22 @@ class ScoresDisplay:
         *,
         best: Mapping[str, tuple[int, float]] | None = None,
         losses: _Series | None = None,
+        bands: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.epochs = epochs
         self.scores = scores
         self.best = best or {}
         self.losses = losses or {}
+        self.bands = bands or {}
 
     @classmethod
     def from_history(
-        cls, history: RunRecord, names: str | Sequence[str] | None = None, *, losses: bool = False
+        cls,
+        history: RunRecord,
+        names: str | Sequence[str] | None = None,
+        *,
+        losses: bool = False,
+        confidence_level: float | None = None,
     ) -> Self:
         """Return the display of a `ScoreHistory`; the arguments are those of `ScoreHistory.plot`."""
         if not history.epochs:
@@ -63,6 +71,7 @@ class ScoresDisplay:
             {name: list(history[name]) for name in chosen},
             best={name: history.best(name) for name in chosen if best_index(history, name) is not None},
             losses=_losses(history) if losses else {},
+            bands={} if confidence_level is None else {name: _band(history, name, confidence_level) for name in chosen},
         )
 
     def plot(self, ax: "Axes | None" = None) -> Self:
@@ -111,6 +120,12 @@ class ScoresDisplay:
         )
         if best is not None:
             panel.plot(*self.best[name], linestyle="none", **RING)
+        if name in self.bands:
+            low, high = self.bands[name].T
+            color = style(number)["color"]
+            panel.fill_between(self.epochs, low, high, color=color, alpha=0.15, linewidth=0)
+            for end in (low, high):  # the ends tell bands apart where they overlap, and without colour
+                panel.plot(self.epochs, end, color=color, linewidth=0.7, linestyle=style(number)["linestyle"])
 
     def _finish(self, panel: "Axes") -> None:
         panel.locator_params(axis="x", integer=True)
@@ -119,6 +134,15 @@ class ScoresDisplay:
         panel.ticklabel_format(axis="y", useOffset=False)
         panel.grid(alpha=0.3)
         add_legend(panel)
+
+
+def _band(history: RunRecord, name: str, level: float) -> np.ndarray:
+    """Return the ends of the confidence intervals of a score, (E, 2)."""
+    from kerascb_metrics.insight.confidence import unknown  # here, so that other plots need no statistics
+    from kerascb_metrics.record.intervals import recorded_interval
+
+    found = [recorded_interval(history.at(epoch), name, level) or unknown("") for epoch in history.epochs]
+    return np.array(found)
 
 
 def _chosen(history: RunRecord, names: str | Sequence[str] | None) -> list[str]:

@@ -1,0 +1,68 @@
+"""The interval of any score of rows that are at hand: a bootstrap of rows, or of the samples that they are of."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import bootstrap
+
+from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
+from kerascb_metrics.score.score import Score, Undefined
+from kerascb_metrics.tally.exact import ExactTally
+
+_SEED, _RESAMPLES = 20170516, 999
+# Of the resamples, so many must have the score.
+_MOST_UNDEFINED = 0.05
+
+
+def of_any_score(
+    score: Score, tally: ExactTally, level: float, numbers: npt.NDArray[np.integer] | None = None
+) -> ConfidenceInterval:
+    """Return percentiles over 999 resamples; the seed is fixed.
+
+    Args:
+        score: the score.
+        tally: the rows.
+        level: the confidence level.
+        numbers: (N,) what each row is drawn together with, from 0; None: each row is drawn by itself.
+    """
+    rows_of = None if numbers is None else _rows_by_number(numbers)
+    units = len(tally) if rows_of is None else len(rows_of)
+    if units < 2:
+        return unknown("there is a single sample, or group, to draw from")
+
+    def value(drawn: npt.NDArray[np.integer]) -> float:
+        return _value(score, tally, drawn if rows_of is None else np.concatenate([rows_of[unit] for unit in drawn]))
+
+    found = bootstrap(
+        (np.arange(units),),
+        value,
+        n_resamples=_RESAMPLES,
+        method="percentile",
+        vectorized=False,
+        confidence_level=level,
+        random_state=np.random.default_rng(_SEED),
+    )
+    values = found.bootstrap_distribution
+    known = values[~np.isnan(values)]
+    if len(known) < (1 - _MOST_UNDEFINED) * len(values):
+        return unknown("resamples of the rows have no such score")
+    low, high = np.quantile(known, [0.5 - level / 2, 0.5 + level / 2])
+    return ConfidenceInterval(low, high, f"bootstrap of {'rows' if numbers is None else 'samples'}")
+
+
+def _rows_by_number(numbers: npt.NDArray[np.integer]) -> list[npt.NDArray[np.intp]]:
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+
+
+def _value(score: Score, tally: ExactTally, rows: npt.NDArray[np.integer]) -> float:
+    """Return the score of some rows; nan where it has none."""
+    labels = None if tally.given_labels is None else tally.given_labels[rows]
+    drawn = replace(tally, labeled=tally.labeled.take(rows), rows=None, given_labels=labels, memo={})
+    try:
+        return float(np.asarray(score.compute(drawn)))
+    except Undefined as error:
+        return float(np.asarray(error.value))
+    except Exception:  # a user's score, or one that scikit-learn refuses without some class
+        return float("nan")
