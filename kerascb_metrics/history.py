@@ -1,34 +1,32 @@
 """`ScoreHistory`: the scores of each epoch, and how they are shown and saved."""
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Self
 
+from kerascb_metrics.insight.best_of_many import CorrectedBest
+from kerascb_metrics.insight.comparison import Comparison
 from kerascb_metrics.insight.confidence import ConfidenceInterval, check_level
 from kerascb_metrics.record.atomic_write import write_whole
 from kerascb_metrics.record.columns import frame_of
+from kerascb_metrics.record.comparisons import compare_epochs, corrected_best_of
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.files import load, save
-from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.saved_run import Tallies
 from kerascb_metrics.record.values import Bounds, Epoch, Mode, Value
 from kerascb_metrics.scores import Scores
-from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize
-from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
-from kerascb_metrics.show.plots.scores import ScoresDisplay
+from kerascb_metrics.show.history_plots import HistoryPlots
 from kerascb_metrics.show.report.render import report_page
 from kerascb_metrics.show.tables import html_table, names_in_words, text_table
 
 if TYPE_CHECKING:  # matplotlib is an extra
-    from matplotlib.axes import Axes
-
-Epochs = Epoch | Sequence[Epoch]
+    pass
 
 
-class ScoreHistory(Mapping[str, list[Any]]):
+class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
     """A mapping from score name to the list of its values, one per scored epoch.
 
     The lists and arrays that it returns are copies: changing them does not change the record.
@@ -160,7 +158,9 @@ class ScoreHistory(Mapping[str, list[Any]]):
         """
         record = self._run.at(epoch)
         source = None if self._row_source is None else self._row_source()
-        return Scores(record) if source is None else Scores(record, *source.rows_of(record.epoch or 0))
+        scores = Scores(record) if source is None else Scores(record, *source.rows_of(record.epoch or 0))
+        scores._run, scores._was_chosen = self._run, epoch == "best"
+        return scores
 
     def best(self, name: str, mode: Mode | None = None) -> tuple[int, float]:
         """Return `(epoch, value)` of the best value of a score. The earliest epoch wins a tie; nan is ignored.
@@ -231,113 +231,55 @@ class ScoreHistory(Mapping[str, list[Any]]):
         self._run[name]  # a KeyError also without epochs
         return [self.at(epoch).confidence_interval(name, confidence_level) for epoch in self.epochs]
 
-    # What `Scores` do for one epoch.
+    def compare(self, epoch: Epoch, other: Epoch, name: str, confidence_level: float = 0.95) -> Comparison:
+        """Say whether one epoch is really better than another one, row by row.
 
-    @overload
-    def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: Literal[False] = False) -> str: ...
-    @overload
-    def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: Literal[True]) -> dict[str, Any]: ...
-    @overload
-    def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: bool) -> str | dict[str, Any]: ...
-    def report(
-        self, epoch: Epoch = -1, *, output: str | None = None, output_dict: bool = False
-    ) -> str | dict[str, Any]:
-        """Return `sklearn.metrics.classification_report` of an epoch: `at(epoch).report(…)`, which documents it."""
-        return self.at(epoch).report(output=output, output_dict=output_dict)
-
-    def plot(
-        self,
-        names: str | Sequence[str] | None = None,
-        *,
-        losses: bool = False,
-        confidence_level: float | None = None,
-        ax: "Axes | None" = None,
-    ) -> ScoresDisplay:
-        """Draw scores by epoch, and mark the best epoch of each.
+        Both predicted the same rows, so the difference is tested on the rows that changed: McNemar's test (mid-p) for
+        accuracy, the paired delta method for other label scores. "best" is the best epoch of the score: it was chosen,
+        so it is tested with all epochs at a time, or luck would often pass for progress.
 
         Args:
-            names: of the scores; a score with one value per class stands for all its classes. None: every score that
-                is one number per epoch.
-            losses: whether to draw `loss` and `val_loss` too, in a panel below.
-            confidence_level: such as 0.95: a band around each line, see `Scores.confidence_interval`; a score whose
-                interval needs rows that are gone has none. None: no bands.
-            ax: matplotlib axes; None for a new figure. If scores differ in magnitude, or losses are drawn, the axes
-                are divided into panels.
+            epoch: as in `at`; "best": the best one of this score.
+            other: as `epoch`.
+            name: a score of labels, one number.
+            confidence_level: of the interval of the difference.
 
         Returns:
-            A `ScoresDisplay`.
+            A `Comparison`: `difference` (the first minus the second), `confidence_interval`, `pvalue`, `method`,
+            `n_changed`, `table`. `print` says it in a sentence.
 
         Raises:
-            ImportError: without matplotlib.
-            KeyError: for an unknown name.
-            ValueError: if there is nothing to draw, or there are too many lines to distinguish.
-
-        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
-        >>> from kerascb_metrics import ScoreHistory
-        >>> history = ScoreHistory({"f1": True})
-        >>> for epoch, f1 in enumerate([0.5, 0.75, 0.7]): history.append(epoch, {"f1": f1})
-        >>> display = history.plot("f1")
-        >>> display.best, display.ax_.get_xlabel()
-        ({'f1': (1, 0.75)}, 'epoch, counted from 0')
-        >>> plt.close(display.figure_)
+            KeyError: if there is no such score.
+            ValueError: if an epoch was not scored, its labels were not kept, its rows were others or had another order,
+                or the score is not one of labels. (Rows that are shuffled go unnoticed only where all targets are the
+                same.)
         """
-        if confidence_level is not None:
-            check_level(confidence_level)
-        display = ScoresDisplay.from_history(self._run, names, losses=losses, confidence_level=confidence_level)
-        return display.plot(ax)
+        check_level(confidence_level)
+        self._run[name]  # a KeyError
+        best = self._run.best(name)[0] if "best" in (epoch, other) else None
+        first, second = (
+            best if one == "best" and best is not None else self.epochs[self.index_of(one)] for one in (epoch, other)
+        )
+        return compare_epochs(self._run, first, second, name, confidence_level, best)
 
-    def plot_confusion(
-        self,
-        epoch: Epoch = -1,
-        *,
-        normalize: Normalize | None = None,
-        output: str | None = None,
-        ax: "Axes | None" = None,
-    ) -> ConfusionDisplay | LabelConfusionDisplay:
-        """Draw the confusion matrix of an epoch: `at(epoch).plot_confusion(…)`, which documents it."""
-        return self.at(epoch).plot_confusion(normalize=normalize, output=output, ax=ax)
+    def corrected_best(self, name: str) -> CorrectedBest:
+        """Return what the best epoch of a score would score on new rows, given that it was chosen.
 
-    def plot_roc(
-        self,
-        epochs: Epochs = -1,
-        *,
-        classes: str | Sequence[str] | None = None,
-        output: str | None = None,
-        ax: "Axes | None" = None,
-    ) -> CurvesDisplay:
-        """Draw the ROC curves of one or several epochs in one plot, as `Scores.plot_roc`; each epoch is as in `at`."""
-        return roc_display(self._records(epochs), classes=classes, output=output).plot(ax)
+        The best of many epochs has been lucky, and its score is too high: by 0.05 for the best F1 of 40 equal epochs
+        with 50 positive rows. Here the best epoch by four fifths of the samples labels the fifth one, in turn; the
+        counts of all five are scored once.
 
-    def plot_precision_recall(
-        self,
-        epochs: Epochs = -1,
-        *,
-        classes: str | Sequence[str] | None = None,
-        output: str | None = None,
-        ax: "Axes | None" = None,
-    ) -> CurvesDisplay:
-        """Draw precision-recall curves, as `Scores.plot_precision_recall`; each epoch is as in `at`."""
-        return precision_recall_display(self._records(epochs), classes=classes, output=output).plot(ax)
+        Args:
+            name: a score of labels, one number.
 
-    def plot_threshold(
-        self,
-        epoch: Epoch = -1,
-        class_name: str | None = None,
-        *,
-        output: str | None = None,
-        ax: "Axes | None" = None,
-    ) -> ThresholdDisplay:
-        """Draw precision, recall and F1 by threshold: `at(epoch).plot_threshold(…)`, which documents it."""
-        return self.at(epoch).plot_threshold(class_name, output=output, ax=ax)
+        Returns:
+            A `CorrectedBest`: `value`, `epochs`; where it is not known the value is nan, and `reason` says why.
 
-    def _records(self, epochs: Epochs) -> list[ResultRecord]:
-        """Return the record of each epoch, once."""
-        several = not isinstance(epochs, str) and isinstance(epochs, Iterable)
-        chosen: list[Any] = list(cast("Iterable[Any]", epochs)) if several else [epochs]
-        if not chosen:
-            raise ValueError(f"choose at least one epoch from {self.epochs}.")
-        records = [self._run.at(epoch) for epoch in chosen]
-        return list({record.epoch: record for record in records}.values())
+        Raises:
+            KeyError: if there is no such score.
+        """
+        self._run[name]  # a KeyError
+        return corrected_best_of(self._run, name)
 
     # Files and frames.
 

@@ -2,12 +2,16 @@
 
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics.interpret.kinds import Kind
-from kerascb_metrics.tally.exact import ExactTally
+from kerascb_metrics.tally.folds import folds_of
+
+if TYPE_CHECKING:  # it needs Keras, and a table of a file is shown without Keras
+    from kerascb_metrics.tally.exact import ExactTally
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,18 +37,29 @@ class PassRows:
     fingerprint: int
 
     @classmethod
-    def of(cls, tally: ExactTally) -> "PassRows":
-        """Take the rows of a tally of classes or labels; the arrays are copies."""
+    def of(cls, tally: "ExactTally", known: "PassRows | None" = None) -> "PassRows":
+        """Take the rows of a tally of classes or labels; the arrays are copies.
+
+        Args:
+            tally: the tally.
+            known: the rows of another pass: returned if these are the same.
+        """
         labeled = tally.labeled
+        y_true, weight, present = labeled.y_true, labeled.sample_weight, labeled.present
+        fingerprint = _checksum([y_true, weight, present, labeled.kept, tally.classes])
+        if known is not None and (known.fingerprint, known.y_true.shape) == (fingerprint, y_true.shape):
+            return known
         numbers = tally.numbers_of_samples.astype(np.int32) if tally.of_positions else None
-        y_true = labeled.y_true.copy()
-        weight = None if labeled.sample_weight is None else labeled.sample_weight.copy()
-        present = None if labeled.present is None else labeled.present.copy()
-        checked = [y_true, weight, present, labeled.kept, tally.classes]
-        return cls(tally.kind, tally.class_names, y_true, weight, present, numbers, _checksum(checked))
+        own_weight, own_present = (None if array is None else array.copy() for array in (weight, present))
+        return cls(tally.kind, tally.class_names, y_true.copy(), own_weight, own_present, numbers, fingerprint)
 
     def __len__(self) -> int:
         return len(self.y_true)
+
+    @property
+    def folds(self) -> npt.NDArray[np.uint8]:
+        """The fold of each row, that of its sample."""
+        return folds_of(np.arange(len(self)) if self.numbers is None else self.numbers)
 
     def is_same(self, other: "PassRows") -> bool:
         """Return whether the rows are the same, in the same order."""

@@ -42,6 +42,12 @@ class Found:
     pvalue: float
     method: str
 
+    def turned(self) -> "Found":
+        """Return the difference of the second from the first."""
+        low, high = self.interval
+        interval = ConfidenceInterval(-high, -low, self.interval.method, self.interval.reason)
+        return Found(-self.difference, interval, self.pvalue, self.method)
+
 
 def right_and_wrong(first: LabelledPass, second: LabelledPass) -> npt.NDArray[np.int64]:
     """Return how many rows both got right, one alone, or neither: [[both, first], [second, neither]]."""
@@ -154,18 +160,21 @@ class Shares:
         np.fill_diagonal(of_cells, of_tn.sum() + of_tp - of_tn)
         return cls(value, of_cells, given)
 
-    def of_rows(self) -> Masses:
-        """Return the share of each row, (N,), times its weight."""
-        rows, y_pred = self.given.rows, self.given.y_pred
+    def of_rows(self, part: slice = slice(None)) -> Masses:
+        """Return the share of each row, or of some, (N,), times its weight."""
+        rows, y_true, y_pred = self.given.rows, self.given.rows.y_true[part], self.given.y_pred[part]
+        weight = None if rows.weight is None else _weight(rows)[part]
         if rows.kind != "multilabel":
-            found = self.of_cells[rows.y_true.astype(np.intp), y_pred.astype(np.intp)]
-            return found if rows.weight is None else found * _weight(rows)
+            classes = len(self.of_cells)
+            places = y_true.astype(np.intp) * classes + y_pred if classes > 15 else y_true * np.uint8(classes) + y_pred
+            found: Masses = self.of_cells.ravel().take(places)
+            return found if weight is None else found * weight
         of_tp, of_fp, of_fn, of_tn = self.of_cells
-        shares = np.where(rows.y_true, np.where(y_pred, of_tp, of_fn), np.where(y_pred, of_fp, of_tn))
+        shares = np.where(y_true, np.where(y_pred, of_tp, of_fn), np.where(y_pred, of_fp, of_tn))
         if rows.present is not None:
-            shares = np.where(rows.present, shares, 0.0)
-        if rows.weight is not None:
-            shares = shares * _weight(rows).reshape(len(rows), -1)
+            shares = np.where(rows.present[part], shares, 0.0)
+        if weight is not None:
+            shares = shares * weight.reshape(len(weight), -1)
         return np.asarray(shares.sum(axis=1))
 
 

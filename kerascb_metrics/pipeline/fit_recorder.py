@@ -10,6 +10,7 @@ from kerascb_metrics.collect.batches import Pass
 from kerascb_metrics.collect.model_facts import ModelFacts
 from kerascb_metrics.exceptions import MissingRowsError, ScoringError
 from kerascb_metrics.history import ScoreHistory
+from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows
 from kerascb_metrics.pipeline.epoch_result import Bounds, EpochResult, Shapes, score_output, widest
 from kerascb_metrics.pipeline.pass_reader import Reader, Reading
 from kerascb_metrics.pipeline.rows_at_hand import RowsAtHand
@@ -21,6 +22,7 @@ from kerascb_metrics.record.saved_run import SavedRun
 from kerascb_metrics.score.plan import Plan, full_name
 from kerascb_metrics.score.score import Value
 from kerascb_metrics.scores import Scores
+from kerascb_metrics.tally.exact import ExactTally
 
 _ONLY_COUNTS = "counts were kept and no rows. Pass memory='exact' to Metrics to keep the rows of the last pass"
 
@@ -56,6 +58,7 @@ class Recorder:
         self._epoch = 0
         self._epoch_of_rows: int | None = None
         self._keys: tuple[str, ...] = ()  # of what goes to `logs`, the same in every epoch
+        self._labelled: dict[str | None, LabelledPass] = {}  # of the pass that is being recorded
         self._shapes: dict[str | None, Shapes] = {}  # of the scores of each output
         self._width_described = False
         self._left_out_described: set[tuple[str | None, str]] = set()
@@ -127,9 +130,24 @@ class Recorder:
             entries = {name: entries.get(name, float("nan")) for name in self._keys}
         self._keys = tuple(entries)
         self.run.append(self._epoch, result.values, result.records, result.bounds)
+        self._keep_labels()
         self.troubles.report(result.undefined, result.unweighted, self._where)
         self.troubles.report_left_out(result.left_out, self._where)
         return entries
+
+    def _keep_labels(self) -> None:
+        """Keep the labels of the epoch, so that it can be compared with others."""
+        if self._labelled:
+            self.run.labels.add(self._epoch, self._labelled)
+            self.run.labels.limit({self._epoch, self._best_epoch})
+        self._labelled = {}
+
+    @property
+    def _best_epoch(self) -> int:
+        try:
+            return self.run.at("best").epoch or 0
+        except ValueError:
+            return self._epoch
 
     def note(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Note what else was logged in an epoch, if it was scored."""
@@ -142,6 +160,9 @@ class Recorder:
         result = EpochResult()
         for output, reading in readings.items():
             result.add(output, self._scored_output(output, reading, seen.complete))
+        if seen.complete and SOURCE not in self.run.settings:
+            passes = {output: self._pass(output, reading) for output, reading in readings.items()}
+            self._labelled = {output: own for output, own in passes.items() if own is not None}
         self._describe_width(result.bounds)
         kinds = {output: reading.tally.kind for output, reading in readings.items()}
         directions = self._plan.directions(self.reader.output_names, kinds)
@@ -149,6 +170,13 @@ class Recorder:
         self.run.set_directions({**directions, **of_classes})
         self.run.settings["scoring"] = score_names(self._plan, self.reader.output_names, kinds)
         return result
+
+    def _pass(self, output: str | None, reading: Reading) -> LabelledPass | None:
+        """Return what was predicted for the rows of an output; None for a regression, and where rows were not kept."""
+        tally = reading.tally
+        if not isinstance(tally, ExactTally) or tally.kind == "regression" or tally.undefined:
+            return None
+        return LabelledPass(PassRows.of(tally, self.run.labels.rows_of(output)), tally.y_pred, "")
 
     def _scored_output(self, output: str | None, reading: Reading, complete: bool) -> EpochResult:
         result = score_output(

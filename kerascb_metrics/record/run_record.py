@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.label_store import LabelStore
 from kerascb_metrics.record.packed_record import StoredRecord, StoredTallies, stored, stored_value
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.saved_run import SavedRun
@@ -38,6 +39,7 @@ class RunRecord(Mapping[str, list[Any]]):
         directions: score name → True where greater is better, False where less is, None where that is not known.
         tallies: the `EpochRecord` of each epoch, by output (None: the only one).
         intervals: the bounds of each epoch, score name → (lowest, highest).
+        labels: the predicted labels of the epochs of a fit.
     """
 
     def __init__(self, greater_is_better: Mapping[str, bool | None] | None = None) -> None:
@@ -48,6 +50,7 @@ class RunRecord(Mapping[str, list[Any]]):
         self.tallies = StoredTallies()
         self.intervals: list[dict[str, Bounds]] = []
         self.directions: Directions = dict(greater_is_better or {})
+        self.labels = LabelStore()
 
     def __getitem__(self, name: str) -> list[Any]:
         if name not in self._values:

@@ -1,5 +1,7 @@
 """The score that is shown first, and the best epoch of a score; None if there is none."""
 
+import math
+
 from kerascb_metrics.record.run_record import RunRecord
 
 
@@ -28,3 +30,18 @@ def best_index(history: RunRecord, name: str | None) -> int | None:
     except ValueError:
         return None
     return history.epochs.index(epoch)
+
+
+def corrected(history: RunRecord, name: str) -> float | None:
+    """Return what the best epoch of a score would score on new rows; None where that is not known.
+
+    Args:
+        history: the run.
+        name: the score.
+    """
+    if len(history.epochs) < 2 or not history.labels.has_any:
+        return None
+    from kerascb_metrics.record.comparisons import corrected_best_of  # here, so that a file is shown without it
+
+    value = corrected_best_of(history, name).value
+    return None if math.isnan(value) else value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.best import best_index, headline_of
+from kerascb_metrics.show.best import best_index, corrected, headline_of
 from kerascb_metrics.show.plots.axes import RING, add_legend, check_lines, panels, shorten, size_with_legend, style
 from kerascb_metrics.show.tables import number_text, printable
 
@@ -86,7 +86,10 @@ class RunComparison:
         return self.table()
 
     def table(self, name: str | None = None) -> str:
-        """Return a table: the best value of each run and its epoch, the last value, and their mean over the runs.
+        """Return a table: the best value of each run, its epoch, the last value, and their mean over the runs.
+
+        The best of many epochs has been lucky; "corrected" is what it would score on new rows, where that is known, see
+        `ScoreHistory.corrected_best`.
 
         Args:
             name: the score; None: the first score that has a best.
@@ -99,15 +102,18 @@ class RunComparison:
             ValueError: if the score has several values per epoch, or its direction is not known.
         """
         name = self._score(name)
-        rows = [["run", f"best {name}", "in epoch", f"last {name}", "epochs"]]
-        numbers: list[tuple[float, float]] = []
+        rows = [["run", f"best {name}", "in epoch", "corrected", f"last {name}", "epochs"]]
+        numbers: list[tuple[float, float, float]] = []
         for label, run in self._runs.items():
             best, last = self._best(run, name), self._last(run, name)
-            numbers.append((math.nan if best is None else best[1], last))
+            honest = None if best is None else corrected(run, name)
+            numbers.append((math.nan if best is None else best[1], math.nan if honest is None else honest, last))
             shown = ["–", "–"] if best is None else [number_text(best[1]), str(best[0])]
-            rows.append([label, *shown, _shown(last), str(len(run.epochs))])
+            rows.append([label, *shown, _shown(numbers[-1][1]), _shown(last), str(len(run.epochs))])
         if len(self._runs) > 1:
             rows += _summary(np.array(numbers))
+        if all(math.isnan(honest) for _, honest, _ in numbers):  # of files nothing tells it
+            rows = [[*row[:3], *row[4:]] for row in rows]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             printable("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip())
@@ -168,6 +174,6 @@ def _summary(numbers: np.ndarray) -> list[list[str]]:
     means = [column.mean() if len(column) else math.nan for column in known]
     spreads = [column.std(ddof=1) if len(column) > 1 else math.nan for column in known]
     return [
-        ["mean", _shown(means[0]), "", _shown(means[1]), ""],
-        ["standard deviation", _shown(spreads[0]), "", _shown(spreads[1]), ""],
+        ["mean", _shown(means[0]), "", *map(_shown, means[1:]), ""],
+        ["standard deviation", _shown(spreads[0]), "", *map(_shown, spreads[1:]), ""],
     ]

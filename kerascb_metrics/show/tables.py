@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.best import best_index, headline_of
+from kerascb_metrics.show.best import best_index, corrected, headline_of
 
 # A long run is shown by its first rows, its last rows, and the best epoch.
 _FIRST, _LAST, _ROWS = 5, 5, 12
@@ -118,6 +118,9 @@ def _notes(history: RunRecord, best: int | None, left_out: int) -> Iterator[str]
     if best is not None:
         name = history.headline
         yield f"* best {name}: {number_text(history[name][best])} in epoch {history.epochs[best]}"
+        value = corrected(history, name)
+        if value is not None:
+            yield f"  corrected for choosing among {len(history.epochs)} epochs: {number_text(value)}"
     if left_out:
         yield f"{left_out} more scores: .to_frame() has all"
 

@@ -27,6 +27,7 @@ class ScoresDisplay:
         best: name → `(epoch, value)` of the scores that have a best epoch.
         losses: name → (E,) values.
         bands: name → (E, 2) the ends of confidence intervals, nan where there is none.
+        confidence_level: that of the bands, for the legend.
 
     Attributes:
         figure_: the matplotlib figure, or the subfigure of the axes that were given.
@@ -46,12 +47,14 @@ class ScoresDisplay:
         best: Mapping[str, tuple[int, float]] | None = None,
         losses: _Series | None = None,
         bands: Mapping[str, np.ndarray] | None = None,
+        confidence_level: float | None = None,
     ) -> None:
         self.epochs = epochs
         self.scores = scores
         self.best = best or {}
         self.losses = losses or {}
         self.bands = bands or {}
+        self.confidence_level = confidence_level
 
     @classmethod
     def from_history(
@@ -72,6 +75,7 @@ class ScoresDisplay:
             best={name: history.best(name) for name in chosen if best_index(history, name) is not None},
             losses=_losses(history) if losses else {},
             bands={} if confidence_level is None else {name: _band(history, name, confidence_level) for name in chosen},
+            confidence_level=confidence_level,
         )
 
     def plot(self, ax: "Axes | None" = None) -> Self:
@@ -123,7 +127,10 @@ class ScoresDisplay:
         if name in self.bands:
             low, high = self.bands[name].T
             color = style(number)["color"]
-            panel.fill_between(self.epochs, low, high, color=color, alpha=0.15, linewidth=0)
+            level = "" if self.confidence_level is None else f"{100 * self.confidence_level:.4g} % "
+            is_first = not panel.collections
+            label = f"{level}confidence interval" if is_first else None
+            panel.fill_between(self.epochs, low, high, color=color, alpha=0.15, linewidth=0, label=label)
             for end in (low, high):  # the ends tell bands apart where they overlap, and without colour
                 panel.plot(self.epochs, end, color=color, linewidth=0.7, linestyle=style(number)["linestyle"])
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.best import best_index, headline_of
+from kerascb_metrics.show.best import best_index, corrected, headline_of
 from kerascb_metrics.show.report.curves import CurveBudget, PageCurve, amounts, is_weighted, page_curves
 from kerascb_metrics.tally.counts import Counts
 
@@ -40,6 +40,7 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "single": single,
         "epochs": [int(epoch) for epoch in history.epochs],
         "headline": headline,
+        "corrected": None if headline is None else _corrected(history, headline),
         "scores": [_score(history, name) for name in history if history.is_scalar(name)],
         "logs": _logs(history.logs),
         "settings": [[str(name), _text(value)] for name, value in history.settings.items()],
@@ -47,6 +48,12 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "thinned": budget.note,
         "outputs": [_output(name, [of_epoch.get(name) for of_epoch in tallies], budget) for name in outputs],
     }
+
+
+def _corrected(history: RunRecord, name: str) -> float | None:
+    """Return what the best epoch would score on new rows; None if that is not known."""
+    value = corrected(history, name)
+    return None if value is None else _number(value)
 
 
 def _text(value: object) -> str:

@@ -64,7 +64,9 @@ function drawSummary() {
   const [first, last] = [data.epochs[0], data.epochs.at(-1)];
   const epochs = data.epochs.length === 1 ? `1 scored epoch, ${first}` : `${data.epochs.length} scored epochs, ${first} to ${last}`;
   const head = headline();
-  setText("summary", bestIndex() !== null ? `${epochs}. ${head.name}: ${bestOf(data.epochs, head)}.` : `${epochs}.`);
+  const corrected = data.corrected === null ? ""
+    : ` Corrected for choosing among ${data.epochs.length} epochs: ${score(data.corrected)}.`;
+  setText("summary", bestIndex() !== null ? `${epochs}. ${head.name}: ${bestOf(data.epochs, head)}.${corrected}` : `${epochs}.`);
 }
 
 function headline() {

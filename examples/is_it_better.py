@@ -1,0 +1,46 @@
+"""Forty epochs, one of them has the best F1: is it better than the others, or only lucky?
+
+Finds the digit 8 in scikit-learn's digits with a small network. Prints the intervals, the comparison of two epochs, the
+test of the best one and its corrected score. Saves a picture in examples/pictures: F1 with its 95 % band.
+
+python examples/is_it_better.py      (needs the extra "plot")
+"""
+
+from pathlib import Path
+
+import keras
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from kerascb_metrics import Metrics
+
+keras.utils.set_random_seed(0)
+x, digit = load_digits(return_X_y=True)
+x, y = x / 16, (digit == 8).astype(int)
+x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=0.5, stratify=y, random_state=0)
+
+model = keras.Sequential(
+    [keras.Input((64,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1, activation="sigmoid")]
+)
+model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+metrics = Metrics()
+model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=40, verbose=0, callbacks=[metrics])
+history = metrics.history
+print(metrics)
+
+best, f1 = history.best("f1")
+print(f"\nF1 of epoch {best}, the best: {f1:.3f}. How certain is it? {y_val.sum()} of {len(y_val)} rows are an 8.")
+for name in ("f1", "precision", "recall", "kappa", "auc"):
+    low, high = history.at("best").confidence_interval(name)
+    print(f"  {name:>9} {history.at('best')[name]:.3f}, 95 % interval {low:.3f} to {high:.3f}")
+
+print(f"\nIs epoch 39 better than epoch 5?\n  {history.compare(39, 5, 'f1')}")
+print(f"\nIs the best epoch better than the last? It was chosen among 40:\n  {history.compare('best', 'last', 'f1')}")
+alone = history.compare(best, "last", "f1")
+print(f"  As if it had not been chosen, p would be {alone.pvalue:.2g}.")
+print(f"\nWhat to expect of it on new rows: F1 {history.corrected_best('f1').value:.3f}, not {f1:.3f}.")
+
+pictures = Path(__file__).parent / "pictures"
+pictures.mkdir(exist_ok=True)
+history.plot("f1", confidence_level=0.95).figure_.savefig(pictures / "is_it_better.png", dpi=100)
+print(f"picture: {pictures}/is_it_better.png")

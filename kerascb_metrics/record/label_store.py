@@ -1,0 +1,100 @@
+"""The labels that each epoch predicted, packed: what two epochs are compared by."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows
+
+# In all; past it the labels of the best and of the last epoch are kept.
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class _Packed:
+    """Predicted labels: bits of bool, else as they are; and the fingerprint of their rows."""
+
+    data: npt.NDArray[np.uint8]
+    shape: tuple[int, ...]
+    is_bits: bool
+    fingerprint: int
+
+    @classmethod
+    def of(cls, y_pred: np.ndarray, fingerprint: int) -> "_Packed":
+        is_bits = y_pred.dtype == bool
+        return cls(np.packbits(y_pred) if is_bits else y_pred.copy(), y_pred.shape, is_bits, fingerprint)
+
+    def unpack(self) -> np.ndarray:
+        if not self.is_bits:
+            return self.data
+        count = int(np.prod(self.shape))
+        return np.unpackbits(self.data, count=count).view(bool).reshape(self.shape)
+
+
+class LabelStore:
+    """The predicted labels of epochs, by output; in memory only."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str | None, PassRows] = {}  # of the last epoch
+        self._labels: dict[int, dict[str | None, _Packed]] = {}
+        self._tables: dict[tuple[int, str | None], npt.NDArray[np.float64]] = {}
+        self._dropped = False
+
+    @property
+    def has_any(self) -> bool:
+        """Whether labels of some epoch were kept."""
+        return bool(self._labels)
+
+    def rows_of(self, output: str | None) -> PassRows | None:
+        """Return the rows of the last epoch, or None."""
+        return self._rows.get(output)
+
+    def add(self, epoch: int, passes: Mapping[str | None, LabelledPass]) -> None:
+        """Keep the labels of an epoch.
+
+        Args:
+            epoch: counted from 0.
+            passes: output → its pass.
+        """
+        self._rows.update({output: own.rows for output, own in passes.items()})
+        self._labels[epoch] = {output: _Packed.of(own.y_pred, own.rows.fingerprint) for output, own in passes.items()}
+
+    def limit(self, keep: Iterable[int]) -> None:
+        """Forget the labels of all but some epochs, if all together take too much memory."""
+        size = sum(packed.data.nbytes for own in self._labels.values() for packed in own.values())
+        if size > _MOST_BYTES:
+            self._dropped = True
+            self._labels = {epoch: own for epoch, own in self._labels.items() if epoch in keep}
+            self._tables = {key: own for key, own in self._tables.items() if key[0] in keep}
+
+    def problem(self, epoch: int, output: str | None) -> str | None:
+        """Return why an epoch cannot be compared with the last one, or None."""
+        own = self._labels.get(epoch, {}).get(output)
+        if own is None and self._dropped:
+            return f"the labels of epoch {epoch} were dropped: past 64 MiB only the best and the last epoch keep theirs"
+        if own is None:
+            return (
+                f"the labels of epoch {epoch} were not kept: memory='bounded', a file, a resumed run and "
+                "history.append have none"
+            )
+        if own.fingerprint != self._rows[output].fingerprint:
+            return (
+                f"the validation rows of epoch {epoch} are not those of the last epoch, or have another order: the "
+                "data were shuffled, drawn again, or changed. Compare epochs on data of fixed order, such as arrays"
+            )
+        return None
+
+    def pass_of(self, epoch: int, output: str | None) -> LabelledPass:
+        """Return the pass of an epoch that has no `problem`."""
+        return LabelledPass(self._rows[output], self._labels[epoch][output].unpack(), f"epoch {epoch}")
+
+    def tables_of(self, epoch: int, output: str | None) -> npt.NDArray[np.float64]:
+        """Return its `fold_tables`; computed once."""
+        from kerascb_metrics.insight.best_of_many import fold_tables  # here, so that a file is shown without it
+
+        key = (epoch, output)
+        if key not in self._tables:
+            self._tables[key] = fold_tables(self.pass_of(epoch, output))
+        return self._tables[key]

@@ -1,0 +1,172 @@
+"""The reports and plots of a result, as methods of it. `Scores` has them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from kerascb_metrics.record.result_record import ResultRecord
+from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize, confusion_display
+from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
+
+if TYPE_CHECKING:  # matplotlib is an extra
+    from matplotlib.axes import Axes
+
+
+class ResultPlots:
+    """A result with the methods that show it."""
+
+    _record: ResultRecord
+
+    @overload
+    def report(self, *, output: str | None = None, output_dict: Literal[False] = False) -> str: ...
+    @overload
+    def report(self, *, output: str | None = None, output_dict: Literal[True]) -> dict[str, Any]: ...
+    @overload
+    def report(self, *, output: str | None = None, output_dict: bool) -> str | dict[str, Any]: ...
+    def report(self, *, output: str | None = None, output_dict: bool = False) -> str | dict[str, Any]:
+        """Return `sklearn.metrics.classification_report`.
+
+        Args:
+            output: the name of the output if the model has several.
+            output_dict: whether to return a dict instead of text.
+
+        Returns:
+            The report, as text or as a dict.
+
+        Raises:
+            ValueError: if there is no such output, or it has no counts (a regression, or undefined scores).
+
+        >>> from kerascb_metrics import Metrics
+        >>> print(Metrics().score([0, 1, 1, 0], [0.2, 0.9, 0.4, 0.1]).report())
+                      precision    recall  f1-score   support
+        <BLANKLINE>
+                   0       0.67      1.00      0.80         2
+                   1       1.00      0.50      0.67         2
+        <BLANKLINE>
+            accuracy                           0.75         4
+           macro avg       0.83      0.75      0.73         4
+        weighted avg       0.83      0.75      0.73         4
+        <BLANKLINE>
+        """
+        return self._record.tally(output).report(output_dict)
+
+    def plot_confusion(
+        self, *, normalize: Normalize | None = None, output: str | None = None, ax: "Axes | None" = None
+    ) -> ConfusionDisplay | LabelConfusionDisplay:
+        """Draw the confusion matrix; for a multilabel task one per label.
+
+        Args:
+            normalize: None, "true" (over the rows), "pred" (over the columns) or "all", as in
+                `sklearn.metrics.confusion_matrix`.
+            output: the name of the output if the model has several.
+            ax: matplotlib axes; None for a new figure, whose size depends on the number of classes.
+
+        Returns:
+            A `ConfusionDisplay`, which is a `sklearn.metrics.ConfusionMatrixDisplay`; for a multilabel task a
+            `LabelConfusionDisplay`.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as `report`.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> display = Metrics().score([0, 1, 1], [0.2, 0.9, 0.4]).plot_confusion()
+        >>> display.confusion_matrix
+        array([[1, 0],
+               [1, 1]])
+        >>> plt.close(display.figure_)
+        """
+        return confusion_display(self._record, normalize=normalize, output=output).plot(ax)
+
+    def plot_roc(
+        self,
+        *,
+        classes: str | Sequence[str] | None = None,
+        output: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> CurvesDisplay:
+        """Draw the ROC curves.
+
+        The curves are exact at the points that are kept, about 1,000 per class. The legend has the area if it was
+        recorded: `auc` or `roc_auc`, for several classes with `average=None`.
+
+        Args:
+            classes: the names of classes or labels; None: all. A binary task has one curve, of the positive class.
+            output: the name of the output if the model has several.
+            ax: matplotlib axes; None for a new figure.
+
+        Returns:
+            A `CurvesDisplay` of `sklearn.metrics.RocCurveDisplay` objects.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as `report`; if there is no such curve, or there are too many curves to distinguish.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> display = Metrics().score([0, 1, 1], [0.2, 0.9, 0.4]).plot_roc()
+        >>> display.names
+        ['class 1, auc 1.000']
+        >>> plt.close(display.figure_)
+        """
+        return roc_display([self._record], classes=classes, output=output).plot(ax)
+
+    def plot_precision_recall(
+        self,
+        *,
+        classes: str | Sequence[str] | None = None,
+        output: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> CurvesDisplay:
+        """Draw the precision-recall curves. The legend has the `average_precision` if it was recorded.
+
+        Args:
+            classes: as in `plot_roc`.
+            output: the name of the output if the model has several.
+            ax: matplotlib axes; None for a new figure.
+
+        Returns:
+            A `CurvesDisplay` of `sklearn.metrics.PrecisionRecallDisplay` objects.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as in `plot_roc`.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> scores = Metrics("average_precision").score([0, 1, 1], [0.2, 0.9, 0.4])
+        >>> display = scores.plot_precision_recall()
+        >>> display.names
+        ['class 1, average_precision 1.000']
+        >>> plt.close(display.figure_)
+        """
+        return precision_recall_display([self._record], classes=classes, output=output).plot(ax)
+
+    def plot_threshold(
+        self, class_name: str | None = None, *, output: str | None = None, ax: "Axes | None" = None
+    ) -> ThresholdDisplay:
+        """Draw precision, recall and F1 of one class by threshold, and mark the default threshold of the task.
+
+        Of a task whose threshold a score chooses that threshold is marked too, with F1 of rows that did not choose it.
+        Else the highest F1 is marked, which is too good to be expected of other rows.
+
+        Args:
+            class_name: the class or label; required if there are several curves.
+            output: the name of the output if the model has several.
+            ax: matplotlib axes; None for a new figure.
+
+        Returns:
+            A `ThresholdDisplay`.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as in `plot_roc`.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> display = Metrics().score([0, 1, 1], [0.25, 0.75, 0.375]).plot_threshold()
+        >>> display.best
+        (0.375, 1.0)
+        >>> plt.close(display.figure_)
+        """
+        return ThresholdDisplay.from_result(self._record, class_name, output=output).plot(ax)
