@@ -10,6 +10,7 @@ SECTIONS = {
         Job("scoring.multilabel"),
         Job("scoring.without_simd", simd=False),
         Job("scoring.thresholds"),
+        Job("scoring.insight"),
     ],
     "fits": [Job("fitting.fits", backend) for backend in BACKENDS],
     "streaming": [Job("memory.streaming")],

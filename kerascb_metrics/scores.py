@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # matplotlib is an extra
 _NOT_AT_HAND = "the rows are not at hand: files and copies of a history hold none"
 
 
-class Scores(ResultInsight, ResultPlots):
+class Scores(ResultPlots, ResultInsight):
     """A mapping from score name to its value: a float, or an array for a confusion matrix or one value per class.
 
     `metrics.history.at(epoch)`, `metrics.evaluate(model, x, y)` and `metrics.score(y_true, y_pred)` return one. With

@@ -2,14 +2,16 @@
 
 import numbers
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics.exceptions import DataError
-from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import Flat
+
+if TYPE_CHECKING:  # it needs Keras, and a page of a file is written without Keras
+    from kerascb_metrics.interpret.losses import LossReading
 
 # One target value, several, or None.
 IgnoreClass: TypeAlias = float | str | Sequence[float | str] | np.ndarray | None
@@ -54,7 +56,7 @@ def as_values(ignore_class: IgnoreClass) -> Values:
     return tuple(value.item() if isinstance(value, np.generic) else value for value in given)
 
 
-def ignored_values(ignore_class: IgnoreClass, loss: LossReading, dtype: Any = None) -> Values:
+def ignored_values(ignore_class: IgnoreClass, loss: "LossReading", dtype: Any = None) -> Values:
     """Return the values that the task or the loss ignores.
 
     Args:
@@ -62,6 +64,7 @@ def ignored_values(ignore_class: IgnoreClass, loss: LossReading, dtype: Any = No
         loss: what the compiled loss tells about the output.
         dtype: the dtype of the targets: in half precision −999 may be −1000.
 
+    >>> from kerascb_metrics.interpret.losses import LossReading
     >>> ignored_values([254, 255], LossReading(ignore_class=-1))
     (254, 255, -1)
     """

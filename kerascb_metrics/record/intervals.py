@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kerascb_metrics.insight.confidence import ConfidenceInterval
+from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
 from kerascb_metrics.insight.intervals import Basis, interval_of
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.result_record import ResultRecord
+from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.score.score import Options
 
 
@@ -24,6 +25,23 @@ def recorded_interval(result: ResultRecord, name: str, level: float) -> Confiden
     output, own = output_and_name(result, name)
     record = result.tallies.get(output)
     return None if record is None else interval_of(own, result.values[name], basis_of(record, result.settings), level)
+
+
+def intervals_of_run(run: RunRecord, name: str, level: float) -> list[ConfidenceInterval]:
+    """Return the interval of a score in each epoch, from what is kept; computed once per epoch.
+
+    Args:
+        run: the run.
+        name: the score, one number per epoch.
+        level: the confidence level.
+    """
+    found = []
+    for epoch in run.epochs:
+        key = ("interval", epoch, name, level)
+        if key not in run.memo:
+            run.memo[key] = recorded_interval(run.at(epoch), name, level) or unknown("it is not made of what is kept")
+        found.append(run.memo[key])
+    return found
 
 
 def output_and_name(result: ResultRecord, name: str) -> tuple[str | None, str]:

@@ -40,6 +40,7 @@ class RunRecord(Mapping[str, list[Any]]):
         tallies: the `EpochRecord` of each epoch, by output (None: the only one).
         intervals: the bounds of each epoch, score name → (lowest, highest).
         labels: the predicted labels of the epochs of a fit.
+        memo: what was computed of its epochs, which never change, by a key of its own.
     """
 
     def __init__(self, greater_is_better: Mapping[str, bool | None] | None = None) -> None:
@@ -51,6 +52,7 @@ class RunRecord(Mapping[str, list[Any]]):
         self.intervals: list[dict[str, Bounds]] = []
         self.directions: Directions = dict(greater_is_better or {})
         self.labels = LabelStore()
+        self.memo: dict[Any, Any] = {}
 
     def __getitem__(self, name: str) -> list[Any]:
         if name not in self._values:

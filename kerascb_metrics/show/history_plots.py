@@ -30,16 +30,31 @@ class HistoryPlots:
         return shown
 
     @overload
-    def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: Literal[False] = False) -> str: ...
+    def report(
+        self,
+        epoch: Epoch = -1,
+        *,
+        output: str | None = None,
+        output_dict: Literal[False] = False,
+        confidence_level: float | None = None,
+    ) -> str: ...
     @overload
     def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: Literal[True]) -> dict[str, Any]: ...
     @overload
     def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: bool) -> str | dict[str, Any]: ...
     def report(
-        self, epoch: Epoch = -1, *, output: str | None = None, output_dict: bool = False
+        self,
+        epoch: Epoch = -1,
+        *,
+        output: str | None = None,
+        output_dict: bool = False,
+        confidence_level: float | None = None,
     ) -> str | dict[str, Any]:
         """Return `sklearn.metrics.classification_report` of an epoch: `at(epoch).report(…)`, which documents it."""
-        return self._shown(epoch).report(output=output, output_dict=output_dict)
+        shown = self._shown(epoch)
+        if output_dict:
+            return shown.report(output=output, output_dict=True)
+        return shown.report(output=output, confidence_level=confidence_level)
 
     def plot(
         self,

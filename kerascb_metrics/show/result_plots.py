@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from kerascb_metrics.insight.confidence import check_level
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize, confusion_display
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
+from kerascb_metrics.show.result_tables import text_of_intervals
 
 if TYPE_CHECKING:  # matplotlib is an extra
     from matplotlib.axes import Axes
@@ -17,17 +19,31 @@ class ResultPlots:
     _record: ResultRecord
 
     @overload
-    def report(self, *, output: str | None = None, output_dict: Literal[False] = False) -> str: ...
+    def report(
+        self,
+        *,
+        output: str | None = None,
+        output_dict: Literal[False] = False,
+        confidence_level: float | None = None,
+    ) -> str: ...
     @overload
     def report(self, *, output: str | None = None, output_dict: Literal[True]) -> dict[str, Any]: ...
     @overload
     def report(self, *, output: str | None = None, output_dict: bool) -> str | dict[str, Any]: ...
-    def report(self, *, output: str | None = None, output_dict: bool = False) -> str | dict[str, Any]:
+    def report(
+        self,
+        *,
+        output: str | None = None,
+        output_dict: bool = False,
+        confidence_level: float | None = None,
+    ) -> str | dict[str, Any]:
         """Return `sklearn.metrics.classification_report`.
 
         Args:
             output: the name of the output if the model has several.
             output_dict: whether to return a dict instead of text.
+            confidence_level: such as 0.95: the intervals of the recorded scores stand below the text, see
+                `Scores.confidence_interval`.
 
         Returns:
             The report, as text or as a dict.
@@ -47,7 +63,11 @@ class ResultPlots:
         weighted avg       0.83      0.75      0.73         4
         <BLANKLINE>
         """
-        return self._record.tally(output).report(output_dict)
+        report = self._record.tally(output).report(output_dict)
+        if confidence_level is None or isinstance(report, dict):
+            return report
+        check_level(confidence_level)
+        return f"{report}\n{text_of_intervals(self._record, output, confidence_level)}"
 
     def plot_confusion(
         self, *, normalize: Normalize | None = None, output: str | None = None, ax: "Axes | None" = None

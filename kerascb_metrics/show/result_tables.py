@@ -78,3 +78,26 @@ def _html(value: Value) -> str:
         for row in array.tolist()
     )
     return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+
+
+def text_of_intervals(result: ResultRecord, output: str | None, level: float) -> str:
+    """Return the confidence intervals of the recorded scores of an output as text, those that are known.
+
+    Args:
+        result: the result.
+        output: the name of the output if there are several.
+        level: the confidence level.
+    """
+    from kerascb_metrics.record.intervals import output_and_name, recorded_interval  # needs scikit-learn
+
+    lines = []
+    for name, value in result.values.items():
+        of, own = output_and_name(result, name)
+        interval = recorded_interval(result, name, level) if of == output and is_number(value) else None
+        if interval is not None:
+            low, high = interval
+            ends = f"{low:.4f} to {high:.4f}" if not interval.reason else f"unknown: {interval.reason}"
+            lines.append((printable(own), f"{value:.4f}", ends))
+    widths = [max([len(line[column]) for line in lines], default=0) for column in (0, 1)]
+    rows = [f"  {name.rjust(widths[0])}  {value.rjust(widths[1])}  {ends}" for name, value, ends in lines]
+    return "\n".join([f"{100 * level:.4g} % confidence intervals", *rows, ""])

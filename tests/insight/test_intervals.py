@@ -365,3 +365,17 @@ def test_bands_are_drawn_around_the_lines(tmp_path):
     with pytest.raises(ValueError, match="between 0 and 1"):
         history.plot("f1", confidence_level=95)
     plt.close("all")
+
+
+def test_the_report_has_them_on_request():
+    y_true, p = binary()
+    scores = Metrics(task="binary").score(y_true, p, None)
+    text = scores.report(confidence_level=0.9)
+    assert text.startswith(scores.report())
+    low, high = scores.confidence_interval("recall", 0.9)
+    assert "90 % confidence intervals" in text
+    assert f"recall  {scores['recall']:.4f}  {low:.4f} to {high:.4f}" in text
+    weighted = Metrics(task="binary").score(y_true, p, drawn(400)).report(confidence_level=0.95)
+    assert "unknown: no method for ROC AUC of weighted rows" in weighted
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        scores.report(confidence_level=95)

@@ -145,11 +145,9 @@ class ScoresDisplay:
 
 def _band(history: RunRecord, name: str, level: float) -> np.ndarray:
     """Return the ends of the confidence intervals of a score, (E, 2)."""
-    from kerascb_metrics.insight.confidence import unknown  # here, so that other plots need no statistics
-    from kerascb_metrics.record.intervals import recorded_interval
+    from kerascb_metrics.record.intervals import intervals_of_run  # here, so that other plots need no statistics
 
-    found = [recorded_interval(history.at(epoch), name, level) or unknown("") for epoch in history.epochs]
-    return np.array(found)
+    return np.array(intervals_of_run(history, name, level))
 
 
 def _chosen(history: RunRecord, names: str | Sequence[str] | None) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.intervals import intervals_of_run
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.best import best_index, corrected, headline_of
 from kerascb_metrics.show.report.curves import CurveBudget, PageCurve, amounts, is_weighted, page_curves
@@ -18,6 +19,8 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | PageCurve | str | float
 LARGEST_MATRIX = 100  # classes; a larger matrix is not readable, so the page has its most frequent errors only
 _ERRORS = 10
 
+# Confidence intervals are drawn around the first scores, which the page shows large.
+_LEVEL, _MOST_BANDS = 0.95, 8
 _NO_CURVES = (
     "No score of this run ranks the rows, so no curves were kept. To get curves, add auc, roc_auc or "
     "average_precision to the scores. There are none for outputs that cannot be compared between classes."
@@ -41,7 +44,10 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "epochs": [int(epoch) for epoch in history.epochs],
         "headline": headline,
         "corrected": None if headline is None else _corrected(history, headline),
-        "scores": [_score(history, name) for name in history if history.is_scalar(name)],
+        "scores": [
+            _score(history, name, banded=number < _MOST_BANDS)
+            for number, name in enumerate(name for name in history if history.is_scalar(name))
+        ],
         "logs": _logs(history.logs),
         "settings": [[str(name), _text(value)] for name, value in history.settings.items()],
         "weighted": any(map(is_weighted, records)),
@@ -66,18 +72,28 @@ def _finite_best(history: RunRecord, name: str | None) -> int | None:
     return index if name is not None and index is not None and math.isfinite(history[name][index]) else None
 
 
-def _score(history: RunRecord, name: str) -> Json:
+def _score(history: RunRecord, name: str, banded: bool) -> Json:
+    bands: list[list[float] | None] = []
+    if banded:
+        ends = [list(map(float, interval)) for interval in intervals_of_run(history, name, _LEVEL)]
+        bands = [None if math.isnan(low) else [float(f"{low:.4g}"), float(f"{high:.4g}")] for low, high in ends]
     return {
         "name": name,
         "values": [_number(value) for value in history[name]],
         "best": _finite_best(history, name),
+        "bands": bands if any(bands) else None,
     }
 
 
 def _logs(logs: Sequence[Mapping[str, float]]) -> Json:
     names = dict.fromkeys(name for of_epoch in logs for name in of_epoch)
     return [
-        {"name": name, "values": [_number(of_epoch.get(name, math.nan)) for of_epoch in logs], "best": None}
+        {
+            "name": name,
+            "values": [_number(of_epoch.get(name, math.nan)) for of_epoch in logs],
+            "best": None,
+            "bands": None,
+        }
         for name in names
     ]
 

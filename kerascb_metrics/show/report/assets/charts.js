@@ -46,9 +46,20 @@ function dots(points, kind) {
   return shown.map(([x, y]) => svg("circle", { class: `dot ${kind}`, cx: x, cy: y, r: 2.2 }));
 }
 
-// series: [{name, values, best}]. Returns the figure and a function that moves its cursor to an epoch.
+// The area of one pair [low, high] per epoch, a null where there is none.
+function bandOf(bands, x, y) {
+  const runs = bands.reduce((found, pair, i) => {
+    if (pair === null) return [...found, []];
+    return [...found.slice(0, -1), [...found.at(-1), [x(i), y(pair[0]), y(pair[1])]]];
+  }, [[]]);
+  const at = (across, up) => `${across.toFixed(2)} ${up.toFixed(2)}`;
+  return runs.filter((run) => run.length > 1).map((run) =>
+    `M${[...run.map(([i, low]) => at(i, low)), ...run.toReversed().map(([i, , high]) => at(i, high))].join("L")}Z`).join("");
+}
+
+// series: [{name, values, best, bands}]. Returns the figure and a function that moves its cursor to an epoch.
 function epochChart(epochs, series) {
-  const known = series.flatMap((one) => one.values).filter((value) => value !== null);
+  const known = series.flatMap((one) => [...one.values, ...(one.bands ?? []).flat()]).filter((value) => value !== null);
   const x = scaleOf(epochs, LEFT + 6, WIDE - RIGHT - 6);
   const y = scaleOf(known.length ? known : [0, 1], HIGH - BOTTOM - 4, TOP + 6);
   const points = series.map((one) => one.values.map((v, i) => (v === null ? null : [x.at(epochs[i]), y.at(v)])));
@@ -56,6 +67,8 @@ function epochChart(epochs, series) {
   const cursor = svg("line", { class: "cursor", y1: TOP, y2: HIGH - BOTTOM });
   const drawing = svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": labelOf(epochs, series) },
     ...valueAxis(y), ...epochAxis(x), cursor,
+    ...series.filter((one) => one.bands).map((one) =>
+      svg("path", { class: "band", d: bandOf(one.bands, (i) => x.at(epochs[i]), y.at) })),
     ...points.flatMap((line, i) => [svg("path", { class: `line ${kinds[i]}`, d: pathOf(line) }), ...dots(line, kinds[i])]),
     ...series.flatMap((one, i) => (one.best === null ? [] : [star(points[i][one.best])])));
   const caption = el("figcaption");
