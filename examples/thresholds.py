@@ -53,12 +53,12 @@ for wish, best in chosen.items():
 class KerasProbabilities(ClassifierMixin, BaseEstimator):
     """The trained model as scikit-learn calls classifiers."""
 
-    def fit(self, rows, labels):
+    def fit(self, rows: np.ndarray, labels: np.ndarray) -> "KerasProbabilities":
         """Note the classes; the model is trained already."""
         self.classes_ = np.unique(labels)
         return self
 
-    def predict_proba(self, rows):
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
         """Return the probabilities of both classes, (N, 2)."""
         positive = model.predict(rows, verbose=0)
         return np.hstack([1 - positive, positive])

@@ -11,7 +11,7 @@ from scipy.special import logit
 from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.columns import one_score, refuse_single_class
 from kerascb_metrics.interpret.join import Rows
-from kerascb_metrics.interpret.kinds import FromLogits, Kind, Scale
+from kerascb_metrics.interpret.kinds import Choosing, FromLogits, Kind, Scale
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.left_out import (
     IgnoreClass,
@@ -70,7 +70,7 @@ class Binary:
     True
     """
 
-    threshold: float | str | None = None
+    threshold: float | Choosing | None = None
     from_logits: FromLogits = "auto"
     pos_label: int | str = 1
     class_names: Sequence[str] | None = None

@@ -1,6 +1,6 @@
 """The kinds of tasks, the scales of outputs and the families of losses, as types."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["binary", "multiclass", "multilabel", "ordinal", "regression"]
 # What the outputs of a classifier are. Margins are what hinge losses train: positive above 0.
@@ -18,7 +18,7 @@ KINDS: tuple[Kind, ...] = (*CLASSIFICATION, "regression")
 INFERRED: tuple[Kind, ...] = (*RANKED, "regression")
 
 # The scores that can choose the threshold of a task: the four cells of a class suffice for each.
-CHOOSING = (
+Choosing = Literal[
     "f1",
     "precision",
     "recall",
@@ -32,4 +32,5 @@ CHOOSING = (
     "kappa_linear",
     "kappa_quadratic",
     "mcc",
-)
+]
+CHOOSING: tuple[Choosing, ...] = get_args(Choosing)

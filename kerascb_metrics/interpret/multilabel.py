@@ -9,7 +9,7 @@ import numpy as np
 from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.elements import Elements
 from kerascb_metrics.interpret.join import Rows
-from kerascb_metrics.interpret.kinds import FromLogits, Kind, Scale
+from kerascb_metrics.interpret.kinds import Choosing, FromLogits, Kind, Scale
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.left_out import IgnoreClass, as_values, check_ignore_class, ignored_values
 from kerascb_metrics.interpret.losses import LossReading
@@ -57,7 +57,7 @@ class Multilabel:
     (0.5, 0.2)
     """
 
-    threshold: float | str | Sequence[float] | np.ndarray | None = None
+    threshold: float | Choosing | Sequence[float] | np.ndarray | None = None
     from_logits: FromLogits = "auto"
     class_names: Sequence[str] | None = None
     ignore_class: IgnoreClass = None

@@ -146,6 +146,7 @@ assert alive() is None
 """
 
 
+@pytest.mark.slow
 def test_the_model_does_not_keep_the_callback_alive():
     """In a process of its own: in a long one, other tests leave references behind."""
     root = Path(__file__).parents[2]

@@ -50,6 +50,7 @@ def constructors(names: list[str], path: Path) -> list[Metrics]:
         Metrics(task=Multiclass(labels=[1, 2, 5], class_names=names, from_logits=True)),
         Metrics(task=Multiclass(labels=np.array([1, 2, 5]), class_names=("a", "b", "c"))),
         Metrics(task=Multilabel(threshold=[0.5, 0.2], class_names=names)),
+        Metrics(task={"a": Binary(threshold="f1"), "b": Multilabel(threshold="balanced_accuracy")}),
         Metrics("mae", task=Ordinal([1, 2, 5], class_names=names)),
         Metrics(task=Ordinal(labels=np.array([0.5, 1.0]), from_logits=False, ignore_class=-1, soft_targets=True)),
         Metrics(task="ordinal"),
@@ -108,6 +109,11 @@ def results(model: keras.Model, metrics: Metrics, path: Path) -> float:
     assert_type(best.epoch, int | None)
     assert_type(test.report(), str)
     print(test.report(output="kind", output_dict=True)["accuracy"], scores.to_dict(), scores.predictions)
+    assert_type(test.report(confidence_level=0.9), str)
+    low, high = test.confidence_interval("f1", 0.9, groups=np.arange(3))
+    assert_type(low + high, float)
+    threshold, at_best, cross_fitted = test.best_threshold(cost={"fp": 1, "fn": 20}, at_least={"precision": 0.9})
+    print(threshold, at_best, cross_fitted, test.compare(scores, "f1").pvalue)
     scores.plot_confusion(normalize="true")
     test.save(path / "test.json")
     value: float = Scores.load(path / "test.json")["f1"]
