@@ -231,7 +231,9 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
         self._run[name]  # a KeyError also without epochs
         return [self.at(epoch).confidence_interval(name, confidence_level) for epoch in self.epochs]
 
-    def compare(self, epoch: Epoch, other: Epoch, name: str, confidence_level: float = 0.95) -> Comparison:
+    def compare(
+        self, epoch: Epoch, other: Epoch, name: str, *, groups: Any = None, confidence_level: float = 0.95
+    ) -> Comparison:
         """Say whether one epoch is really better than another one, row by row.
 
         Both predicted the same rows, so the difference is tested on the rows that changed: McNemar's test (mid-p) for
@@ -242,6 +244,7 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
             epoch: as in `at`; "best": the best one of this score.
             other: as `epoch`.
             name: a score of labels, one number.
+            groups: as in `Scores.confidence_interval`: what samples depend on each other.
             confidence_level: of the interval of the difference.
 
         Returns:
@@ -260,7 +263,7 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
         first, second = (
             best if one == "best" and best is not None else self.epochs[self.index_of(one)] for one in (epoch, other)
         )
-        return compare_epochs(self._run, first, second, name, confidence_level, best)
+        return compare_epochs(self._run, first, second, name, confidence_level, best, groups)
 
     def corrected_best(self, name: str) -> CorrectedBest:
         """Return what the best epoch of a score would score on new rows, given that it was chosen.

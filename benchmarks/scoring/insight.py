@@ -43,5 +43,5 @@ def _passes(n, epochs):
     rng = np.random.default_rng(0)
     y_true = rng.random(n) < 0.3
     common = rng.normal(size=n) + 1.5 * y_true
-    rows = PassRows("binary", ("0", "1"), y_true, None, None, None, 0)
+    rows = PassRows("binary", ("0", "1"), y_true, None, None, None, False, n, 0)
     return [LabelledPass(rows, common + 0.4 * rng.normal(size=n) > 1, "") for _ in range(epochs)]

@@ -82,7 +82,14 @@ def _score(tables: Masses, known: KnownScore, index: int, zero_division: float) 
 
 
 def max_t(
-    chosen: int, other: int, passes: Sequence[LabelledPass], known: KnownScore, index: int, zero: float, level: float
+    chosen: int,
+    other: int,
+    passes: Sequence[LabelledPass],
+    known: KnownScore,
+    index: int,
+    zero: float,
+    level: float,
+    numbers: npt.NDArray[np.integer] | None = None,
 ) -> Found:
     """Return the difference of the best epoch from another one, tested with all epochs at a time.
 
@@ -97,10 +104,11 @@ def max_t(
         index: the class, for "binary".
         zero: as `zero_division` in `table_score`.
         level: the confidence level.
+        numbers: see `paired_delta`.
     """
     shares = [Shares.of(own, known, index, zero) for own in passes]
     differences = np.array([own.value - shares[other].value for own in shares])
-    covariance = _covariance(shares, other)
+    covariance = _covariance(shares, other, passes[0].rows.clusters if numbers is None else numbers)
     errors = np.sqrt(np.diag(covariance))
     method = f"paired delta method, max-t over {len(passes)} epochs"
     if errors[chosen] <= 0:
@@ -118,12 +126,12 @@ def max_t(
     return Found(difference, ConfidenceInterval(difference - half, difference + half, method), pvalue, method)
 
 
-def _covariance(shares: Sequence[Shares], other: int) -> Masses:
+def _covariance(shares: Sequence[Shares], other: int, numbers: npt.NDArray[np.integer] | None) -> Masses:
     """Return the covariance of the differences of all epochs from one, (epochs, epochs)."""
     rows = shares[0].given.rows
     summed: npt.NDArray[np.float64] = np.zeros((len(shares), len(shares)))
-    if rows.numbers is not None:
-        own = np.stack([np.bincount(rows.numbers, one.of_rows()) for one in shares])
+    if numbers is not None:
+        own = np.stack([np.bincount(numbers, one.of_rows()) for one in shares])
         own = own - own[other]
         return len(own[0]) * np.cov(own)
     count = len(rows)

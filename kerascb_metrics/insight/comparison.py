@@ -82,7 +82,7 @@ def compared(
     table = right_and_wrong(first, second)
     rows = first.rows
     is_accuracy = known.base == "accuracy" or (known.average == "micro" and rows.kind != "multilabel")
-    depends = numbers is not None or rows.numbers is not None or rows.weight is not None
+    depends = numbers is not None or rows.of_positions or rows.weight is not None
     if is_accuracy and rows.kind != "multilabel" and not depends:
         found = mcnemar(table, level)
     else:

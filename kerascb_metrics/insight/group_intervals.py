@@ -1,7 +1,5 @@
 """The interval of a score of samples that depend on each other in groups, such as the images of one patient."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -9,24 +7,6 @@ from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
 from kerascb_metrics.insight.intervals import Basis, formula_of, of_samples
 from kerascb_metrics.insight.sample_tables import SampleTables
 from kerascb_metrics.tally.exact import ExactTally
-
-
-def numbers_of_groups(groups: Any, tally: ExactTally) -> npt.NDArray[np.integer]:
-    """Return the number of the group that each row belongs to, (N,), from 0.
-
-    Args:
-        groups: the group of each sample, (samples,): numbers, text, or anything that can be sorted.
-        tally: the rows.
-
-    Raises:
-        ValueError: if there is not one group per sample.
-    """
-    of_sample = np.asarray(groups.to_numpy() if hasattr(groups, "to_numpy") else groups)
-    if of_sample.shape != (tally.samples,):
-        raise ValueError(
-            f"groups must have one value per sample, so the shape ({tally.samples},); received {of_sample.shape}."
-        )
-    return np.asarray(np.unique(of_sample, return_inverse=True)[1][tally.numbers_of_samples])
 
 
 def interval_of_groups(

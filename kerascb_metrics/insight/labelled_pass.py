@@ -24,7 +24,9 @@ class PassRows:
         y_true: (N,) bool or class indices; of labels (N, L) bool.
         weight: None, or (N,); of elements (N, L).
         present: None, or (N, L) bool: which elements count.
-        numbers: None, or (N,) the number of the sample of each row, where the rows are positions of samples.
+        numbers: (N,) the number of the sample of each row; None: each row is the sample of its number.
+        of_positions: whether rows are positions of samples, so that those of a sample depend on each other.
+        samples: the number of samples, those without a row among them.
         fingerprint: a checksum of all of that.
     """
 
@@ -34,6 +36,8 @@ class PassRows:
     weight: np.ndarray | None
     present: np.ndarray | None
     numbers: npt.NDArray[np.integer] | None
+    of_positions: bool
+    samples: int
     fingerprint: int
 
     @classmethod
@@ -49,9 +53,19 @@ class PassRows:
         fingerprint = _checksum([y_true, weight, present, labeled.kept, tally.classes])
         if known is not None and (known.fingerprint, known.y_true.shape) == (fingerprint, y_true.shape):
             return known
-        numbers = tally.numbers_of_samples.astype(np.int32) if tally.of_positions else None
+        is_plain = not tally.of_positions and labeled.kept is None
         own_weight, own_present = (None if array is None else array.copy() for array in (weight, present))
-        return cls(tally.kind, tally.class_names, y_true.copy(), own_weight, own_present, numbers, fingerprint)
+        return cls(
+            kind=tally.kind,
+            class_names=tally.class_names,
+            y_true=y_true.copy(),
+            weight=own_weight,
+            present=own_present,
+            numbers=None if is_plain else tally.numbers_of_samples.astype(np.int32),
+            of_positions=tally.of_positions,
+            samples=tally.samples,
+            fingerprint=fingerprint,
+        )
 
     def __len__(self) -> int:
         return len(self.y_true)
@@ -61,9 +75,42 @@ class PassRows:
         """The fold of each row, that of its sample."""
         return folds_of(np.arange(len(self)) if self.numbers is None else self.numbers)
 
+    @property
+    def clusters(self) -> npt.NDArray[np.integer] | None:
+        """The number of the sample of each row where those of a sample depend on each other, else None."""
+        return self.numbers if self.of_positions else None
+
+    def groups_of(self, groups: object) -> npt.NDArray[np.integer]:
+        """Return the number of the group of each row, see `numbers_of_groups`."""
+        return numbers_of_groups(groups, self.samples, self.numbers)
+
     def is_same(self, other: "PassRows") -> bool:
         """Return whether the rows are the same, in the same order."""
         return (self.fingerprint, self.y_true.shape) == (other.fingerprint, other.y_true.shape)
+
+
+def numbers_of_groups(groups: object, samples: int, numbers: npt.NDArray[np.integer] | None) -> npt.NDArray[np.integer]:
+    """Return the number of the group of each row, (N,), from 0.
+
+    Args:
+        groups: the group of each sample, (samples,): numbers, text, or anything that can be sorted.
+        samples: the number of samples.
+        numbers: (N,) the sample of each row; None: each row is the sample of its number.
+
+    Raises:
+        ValueError: if there is not one group per sample.
+
+    >>> numbers_of_groups(["b", "a", "b"], 3, None).tolist()
+    [1, 0, 1]
+    """
+    to_numpy = getattr(groups, "to_numpy", None)
+    of_sample = np.asarray(groups if to_numpy is None else to_numpy())
+    if of_sample.shape != (samples,):
+        raise ValueError(
+            f"groups must have one value per sample, so the shape ({samples},); received {of_sample.shape}."
+        )
+    found: npt.NDArray[np.integer] = np.unique(of_sample, return_inverse=True)[1]
+    return found if numbers is None else found[numbers]
 
 
 def _checksum(arrays: list[np.ndarray | None]) -> int:
@@ -88,8 +135,10 @@ class LabelledPass:
         rows: the `PassRows`.
         y_pred: in the form of `rows.y_true`.
         subject: which pass it is, in words.
+        scores: None, or (N,) what ranked the rows of a binary task: high for class 1.
     """
 
     rows: PassRows
     y_pred: np.ndarray
     subject: str
+    scores: np.ndarray | None = None

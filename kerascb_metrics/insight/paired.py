@@ -108,7 +108,7 @@ def paired_delta(
         numbers: (N,) what rows depend on each other, from 0; None: those of a sample, where rows are positions.
     """
     method = "paired delta method"
-    numbers = first.rows.numbers if numbers is None else numbers
+    numbers = first.rows.clusters if numbers is None else numbers
     shares = [Shares.of(own, known, index, zero_division) for own in (first, second)]
     difference = shares[0].value - shares[1].value
     few = fewest_rows(first.rows)

@@ -176,7 +176,10 @@ class Recorder:
         tally = reading.tally
         if not isinstance(tally, ExactTally) or tally.kind == "regression" or tally.undefined:
             return None
-        return LabelledPass(PassRows.of(tally, self.run.labels.rows_of(output)), tally.y_pred, "")
+        # For the comparison of two areas; the outputs of the last pass are kept anyway.
+        is_ranked = tally.kind == "binary" and not (tally.weighted or tally.of_positions)
+        scores = tally.y_score if is_ranked and reading.scoring.ranks(tally.kind) else None
+        return LabelledPass(PassRows.of(tally, self.run.labels.rows_of(output)), tally.y_pred, "", scores)
 
     def _scored_output(self, output: str | None, reading: Reading, complete: bool) -> EpochResult:
         result = score_output(

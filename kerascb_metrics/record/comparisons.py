@@ -1,16 +1,21 @@
 """Epochs of a run compared by their labels, and the best of them corrected for having been chosen."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from kerascb_metrics.insight.best_of_many import CorrectedBest, corrected_best, max_t
 from kerascb_metrics.insight.comparison import Comparison, as_comparison, compared
 from kerascb_metrics.insight.intervals import Basis, formula_of
 from kerascb_metrics.insight.known_scores import KnownScore
+from kerascb_metrics.insight.labelled_pass import LabelledPass
+from kerascb_metrics.insight.paired_areas import paired_delong
 from kerascb_metrics.record.intervals import basis_of, output_and_name
 from kerascb_metrics.record.run_record import RunRecord
 
 
-def compare_epochs(run: RunRecord, first: int, second: int, name: str, level: float, chosen: int | None) -> Comparison:
+def compare_epochs(
+    run: RunRecord, first: int, second: int, name: str, level: float, chosen: int | None, groups: Any = None
+) -> Comparison:
     """Compare two epochs of a run.
 
     Args:
@@ -20,6 +25,7 @@ def compare_epochs(run: RunRecord, first: int, second: int, name: str, level: fl
         name: the score.
         level: the confidence level.
         chosen: that of the two which was chosen as the best of all; None: neither was.
+        groups: None, or the group of each sample, see `PassRows.groups_of`.
 
     Raises:
         ValueError: if the score is not one of labels, or the labels or rows of an epoch were not kept.
@@ -29,9 +35,12 @@ def compare_epochs(run: RunRecord, first: int, second: int, name: str, level: fl
     epochs = [first, second] if chosen is None else run.epochs
     _refuse(run, epochs, output)
     passes = {epoch: run.labels.pass_of(epoch, output) for epoch in epochs}
+    if known is not None and basis is not None and known.base == "auc":
+        return _compare_areas(name, passes[first], passes[second], basis, level, chosen)
+    numbers = None if groups is None else passes[first].rows.groups_of(groups)
     if basis is None or known is None or chosen is None or first == second:
         index, zero = _index(known, basis), basis.zero_division if basis else 0.0
-        return compared(name, known, passes[first], passes[second], index, zero, level)
+        return compared(name, known, passes[first], passes[second], index, zero, level, numbers)
     other = second if chosen == first else first
     order = list(passes)
     found = max_t(
@@ -42,9 +51,29 @@ def compare_epochs(run: RunRecord, first: int, second: int, name: str, level: fl
         _index(known, basis),
         basis.zero_division,
         level,
+        numbers,
     )
     found = found if chosen == first else found.turned()
     return as_comparison(name, found, passes[first], passes[second], level)
+
+
+def _compare_areas(
+    name: str, first: LabelledPass, second: LabelledPass, basis: Basis, level: float, chosen: int | None
+) -> Comparison:
+    if chosen is not None:
+        raise ValueError(
+            f"{name} of the best epoch cannot be compared: it was chosen among all, and no test is known that allows "
+            "for that. A number instead of 'best' compares it as if it had not been chosen."
+        )
+    if first.scores is None or second.scores is None:
+        raise ValueError(
+            f"{name} of these epochs cannot be compared: of the best and the last epoch the outputs are kept, up to "
+            "64 MiB, for a binary task without weights or positions."
+        )
+    sign = 1 if basis.pos_index == 1 else -1
+    positive = first.rows.y_true if sign == 1 else ~first.rows.y_true
+    found = paired_delong(positive, sign * first.scores, sign * second.scores, level)
+    return as_comparison(name, found, first, second, level)
 
 
 def corrected_best_of(run: RunRecord, name: str) -> CorrectedBest:

@@ -40,6 +40,7 @@ class LabelStore:
         self._rows: dict[str | None, PassRows] = {}  # of the last epoch
         self._labels: dict[int, dict[str | None, _Packed]] = {}
         self._tables: dict[tuple[int, str | None], npt.NDArray[np.float64]] = {}
+        self._scores: dict[int, dict[str | None, np.ndarray]] = {}  # of the best and the last epoch
         self._dropped = False
 
     @property
@@ -60,10 +61,14 @@ class LabelStore:
         """
         self._rows.update({output: own.rows for output, own in passes.items()})
         self._labels[epoch] = {output: _Packed.of(own.y_pred, own.rows.fingerprint) for output, own in passes.items()}
+        self._scores[epoch] = {output: own.scores for output, own in passes.items() if own.scores is not None}
 
     def limit(self, keep: Iterable[int]) -> None:
-        """Forget the labels of all but some epochs, if all together take too much memory."""
+        """Forget the scores of all but some epochs; their labels too if all together take too much memory."""
+        self._scores = {epoch: own for epoch, own in self._scores.items() if epoch in keep}
         size = sum(packed.data.nbytes for own in self._labels.values() for packed in own.values())
+        if size + sum(array.nbytes for own in self._scores.values() for array in own.values()) > _MOST_BYTES:
+            self._scores = {}
         if size > _MOST_BYTES:
             self._dropped = True
             self._labels = {epoch: own for epoch, own in self._labels.items() if epoch in keep}
@@ -88,7 +93,8 @@ class LabelStore:
 
     def pass_of(self, epoch: int, output: str | None) -> LabelledPass:
         """Return the pass of an epoch that has no `problem`."""
-        return LabelledPass(self._rows[output], self._labels[epoch][output].unpack(), f"epoch {epoch}")
+        labels, scores = self._labels[epoch][output].unpack(), self._scores.get(epoch, {}).get(output)
+        return LabelledPass(self._rows[output], labels, f"epoch {epoch}", scores)
 
     def tables_of(self, epoch: int, output: str | None) -> npt.NDArray[np.float64]:
         """Return its `fold_tables`; computed once."""

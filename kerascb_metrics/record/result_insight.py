@@ -8,9 +8,9 @@ import numpy as np
 from kerascb_metrics.exceptions import MissingRowsError
 from kerascb_metrics.insight.comparison import Comparison, as_comparison, compared
 from kerascb_metrics.insight.confidence import ConfidenceInterval, check_level, unknown
-from kerascb_metrics.insight.group_intervals import interval_of_groups, numbers_of_groups
+from kerascb_metrics.insight.group_intervals import interval_of_groups
 from kerascb_metrics.insight.intervals import formula_of
-from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows
+from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows, numbers_of_groups
 from kerascb_metrics.insight.objective import Objective
 from kerascb_metrics.insight.paired_areas import compared_areas
 from kerascb_metrics.insight.row_bootstrap import of_any_score
@@ -182,11 +182,10 @@ class ResultInsight(Mapping[str, Any]):
         check_level(confidence_level)
         _ = self[name], other[name]
         chosen = self if self._was_chosen else other if other._was_chosen else None
-        if self._run is not None and self._run is other._run and groups is None and "auc" not in name:
+        if self._run is not None and self._run is other._run:
             first, second = self._record.epoch or 0, other._record.epoch or 0
-            return compare_epochs(
-                self._run, first, second, name, confidence_level, None if chosen is None else chosen._record.epoch
-            )
+            best = None if chosen is None else chosen._record.epoch
+            return compare_epochs(self._run, first, second, name, confidence_level, best, groups)
         return self._compared_by_rows(other, name, groups, confidence_level)
 
     def _compared_by_rows(self, other: "ResultInsight", name: str, groups: Any, level: float) -> Comparison:
@@ -212,7 +211,7 @@ class ResultInsight(Mapping[str, Any]):
         if known is not None and known.base == "auc":
             found = compared_areas(*tallies, index, basis, level)
             return as_comparison(name, found, one, two, level)
-        numbers = None if groups is None else numbers_of_groups(groups, tallies[0])
+        numbers = None if groups is None else rows.groups_of(groups)
         return compared(name, known, one, two, index, basis.zero_division, level, numbers)
 
     @property
@@ -236,7 +235,7 @@ class ResultInsight(Mapping[str, Any]):
             raise MissingRowsError(f"groups need the rows: {self._why_no_rows}.")
         output, own = output_and_name(self._record, name)
         tally, record = self._rows.tally(output), self._record.tallies.get(output)
-        numbers = numbers_of_groups(groups, tally)
+        numbers = numbers_of_groups(groups, tally.samples, tally.numbers_of_samples)
         basis = None if record is None else basis_of(record, self._record.settings)
         found = None if basis is None else interval_of_groups(own, self[name], tally, numbers, basis, level)
         return self._interval_of_rows(name, level, numbers) if found is None else found

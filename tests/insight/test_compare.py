@@ -298,6 +298,34 @@ def test_where_there_is_no_corrected_best_it_says_why(tmp_path):
         history.corrected_best("f3")
 
 
+def test_areas_of_the_best_and_the_last_epoch_are_compared():
+    """One weight that grows does not change the order, so the rows are ranked alike; other epochs have no outputs."""
+    history = run(4).history
+    best = history.best("f1")[0]
+    found = history.compare(best, "last", "auc")
+    assert found.method == "paired DeLong"
+    assert (found.difference, found.pvalue) == (0, 1)
+    other = next(epoch for epoch in (0, 1, 2) if epoch != best)
+    with pytest.raises(ValueError, match="of the best and the last epoch the outputs are kept"):
+        history.compare(3, other, "auc")
+    with pytest.raises(ValueError, match="it was chosen among all"):
+        history.compare("best", "last", "auc")
+
+
+def test_groups_of_samples_are_compared_by_epoch_too():
+    history = run(4).history
+    patients = np.arange(500) // 10
+    alone, grouped = history.compare(3, 0, "f1"), history.compare(3, 0, "f1", groups=patients)
+    assert grouped.difference == alone.difference
+    assert grouped.pvalue != alone.pvalue
+    same = history.compare(3, 0, "f1", groups=[f"patient {i}" for i in range(500)])
+    assert same.pvalue == pytest.approx(alone.pvalue, rel=1e-6)
+    best = history.compare("best", 0, "f1", groups=patients)
+    assert best.method.endswith("max-t over 4 epochs")
+    with pytest.raises(ValueError, match=r"one value per sample, so the shape \(500,\)"):
+        history.compare(3, 0, "f1", groups=patients[:-1])
+
+
 def test_shuffled_rows_are_refused():
     history = run(2, shuffled=True).history
     with pytest.raises(ValueError, match="not those of the last epoch, or have another order"):
@@ -328,7 +356,7 @@ def test_past_the_limit_the_best_and_the_last_epoch_keep_their_labels(monkeypatc
 def equal_epochs(rng, count, share, epochs, distance=1.5, cut=1.2, common=0.85):
     y_true = rng.random(count) < share
     both = np.sqrt(common) * rng.normal(size=count)
-    rows = PassRows("binary", ("0", "1"), y_true, None, None, None, 0)
+    rows = PassRows("binary", ("0", "1"), y_true, None, None, None, False, count, 0)
     own = np.sqrt(1 - common) * rng.normal(size=(epochs, count))
     return [LabelledPass(rows, both + noise + distance * y_true > cut, "") for noise in own]
 
