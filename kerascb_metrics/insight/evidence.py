@@ -12,6 +12,7 @@ from kerascb_metrics.tally.counts import Counts, label_tables
 from kerascb_metrics.tally.delong import Spread
 from kerascb_metrics.tally.evidence import Evidence
 from kerascb_metrics.tally.exact import ExactTally
+from kerascb_metrics.tally.streaming import StreamingTally
 from kerascb_metrics.tally.tally import Tally
 
 
@@ -24,11 +25,13 @@ def evidence_of(tally: Tally, scoring: Scoring, ranked: bool) -> Evidence:
         ranked: whether a score ranked the rows.
     """
     areas = _areas(tally) if ranked else None
-    if not isinstance(tally, ExactTally):
-        return Evidence(areas=areas, positions=getattr(tally, "of_positions", False))
-    positions = tally.of_positions
-    depend = positions or (tally.kind == "multilabel" and len(tally.classes) > 1)
-    return Evidence(_squared(tally), areas, _samples(tally, scoring, positions) if depend else {}, positions)
+    if isinstance(tally, StreamingTally):
+        tables = None if tally.samples is None else SampleTables(tally.samples)
+        return Evidence(None, areas, _samples(tally, scoring, tables, tally.of_positions), tally.of_positions)
+    assert isinstance(tally, ExactTally)
+    depend = tally.of_positions or (tally.kind == "multilabel" and len(tally.classes) > 1)
+    tables = SampleTables.of(tally, tally.numbers_of_samples) if depend else None
+    return Evidence(_squared(tally), areas, _samples(tally, scoring, tables, tally.of_positions), tally.of_positions)
 
 
 def _areas(tally: Tally) -> np.ndarray | None:
@@ -49,9 +52,10 @@ def _squared(tally: ExactTally) -> Counts | np.ndarray | None:
     return Counts.of(tally.y_true, tally.y_pred, len(tally.classes), squares)
 
 
-def _samples(tally: ExactTally, scoring: Scoring, positions: bool) -> dict[str, Spread]:
+def _samples(tally: Tally, scoring: Scoring, tables: SampleTables | None, positions: bool) -> dict[str, Spread]:
     """How much each score varies between samples; of labels those that several labels of a row go into."""
-    tables = SampleTables.of(tally, tally.numbers_of_samples)
+    if tables is None:
+        return {}
     average = Options(scoring.average).average_for(tally.kind) or ""
     with_classes, found = scoring.with_classes, {}
     for score in scoring.for_kind(tally.kind):

@@ -9,6 +9,7 @@ from kerascb_metrics.exceptions import CaptureError, DataError
 from kerascb_metrics.interpret.labeled_rows import Labeling
 from kerascb_metrics.interpret.validation import some
 from kerascb_metrics.tally.counts import Counts
+from kerascb_metrics.tally.sample_cells import joined
 from kerascb_metrics.tally.streaming import StreamingTally, check_sums
 
 
@@ -39,11 +40,20 @@ def merged(tally: StreamingTally) -> StreamingTally:
         summed=_summed(tally.summed),
         bins=bins,
         not_finite=tally.not_finite or elsewhere,
+        samples=_all_samples(tally.samples),
         folds=tuple(merged(fold) for fold in tally.folds),
         memo={},
     )
     check_sums(whole)
     return whole
+
+
+def _all_samples(cells: np.ndarray | None) -> np.ndarray | None:
+    """Return the cells of the samples of all processes."""
+    if cells is None:
+        return None
+    (flat,) = joined_over_processes([cells.ravel()])
+    return joined(flat.reshape(-1, *cells.shape[1:]))
 
 
 def _summed(summed: Counts | np.ndarray) -> Counts | np.ndarray:

@@ -21,6 +21,7 @@ from kerascb_metrics.tally.chosen import ChosenThreshold
 from kerascb_metrics.tally.counts import Cells, Counts, single_cells
 from kerascb_metrics.tally.exact import ExactTally, rankable
 from kerascb_metrics.tally.ranking import POINTS, Ranking, points_each
+from kerascb_metrics.tally.sample_cells import SampleCells
 from kerascb_metrics.tally.tally import Tally
 
 # Bytes per class: the counts of its rows, and of the others, in each bin.
@@ -43,6 +44,7 @@ class StreamingTally(Tally):
         precision: whether a score will ask for average precision, so that one sum over the bins serves it too.
         best: whether the rankings are the best ones.
         of_positions: whether the rows are positions of samples.
+        samples: the cells of each sample, (S, 4, C), where the rows of a sample depend on each other, else None.
         folds: the same for each of five parts of the samples, if a score is to choose the threshold.
         chosen: the threshold that it chose.
     """
@@ -57,6 +59,7 @@ class StreamingTally(Tally):
     precision: bool = False
     best: bool = False
     of_positions: bool = False
+    samples: np.ndarray | None = None
     folds: "tuple[StreamingTally, ...]" = ()
     chosen: ChosenThreshold | None = None
     memo: dict[Any, Any] = field(default_factory=dict)
@@ -152,9 +155,10 @@ class Accumulator:
     Args:
         ranked: whether a score will rank the rows.
         precision: whether one will ask for average precision.
+        labelled: whether the labels of the rows are known, and not chosen at the end.
     """
 
-    def __init__(self, ranked: bool, precision: bool = False) -> None:
+    def __init__(self, ranked: bool, precision: bool = False, labelled: bool = True) -> None:
         self._ranked, self._precision = ranked, precision
         self._weighted: bool | None = None
         self._sum: StreamingTally | None = None
@@ -162,6 +166,7 @@ class Accumulator:
         self._binning: Binning | None = None
         self._dtype = np.dtype(np.float64)
         self._of_positions = False
+        self._samples = SampleCells() if labelled else None
 
     def add(self, labeled: LabeledRows, dtype: str, rows: Rows | None = None) -> None:
         """Add some rows.
@@ -183,6 +188,8 @@ class Accumulator:
         self._weighted = weighted
         exact = ExactTally(labeled, rows=rows)
         self._of_positions |= exact.of_positions
+        if self._samples is not None:
+            self._samples.add(exact)
         part = _counted(exact)
         self._sum = part if self._sum is None else joined(self._sum, part)
         if self._ranked:
@@ -193,7 +200,8 @@ class Accumulator:
         assert self._sum is not None
         check_sums(self._sum)
         found = replace(self._sum, bins=self._bins, binning=self._binning, precision=self._precision)
-        return replace(found, dtype=self._dtype, of_positions=self._of_positions)
+        samples = None if self._samples is None else self._samples.cells()
+        return replace(found, dtype=self._dtype, of_positions=self._of_positions, samples=samples)
 
     def _count_in_bins(self, part: ExactTally, dtype: str) -> None:
         """Add to the tables in place, because one table per class is large."""

@@ -21,7 +21,7 @@ class FoldedAccumulator:
     """
 
     def __init__(self, precision: bool = False, process: int = 0) -> None:
-        self._folds = [Accumulator(True, precision) for _ in range(FOLDS)]
+        self._folds = [Accumulator(True, precision, labelled=False) for _ in range(FOLDS)]
         self._process, self._samples, self._of_positions = process, 0, False
 
     def add(self, labeled: LabeledRows, dtype: str, rows: Rows) -> None:

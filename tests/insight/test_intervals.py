@@ -266,13 +266,35 @@ def test_positions_are_compared_by_sample():
         assert high - low == pytest.approx(2 * 2.001 * np.std(resampled), rel=0.06)
 
 
-def test_counts_of_positions_alone_claim_nothing():
-    y_true, p = clustered()
-    tagged = Metrics(["accuracy", "f1"], task="binary", memory="bounded", verbose=False)
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+@pytest.mark.parametrize("most", [10_000, 8])
+def test_samples_of_counts_alone_are_compared_too(task, most, monkeypatch):
+    """Counted batch by batch; with a small limit neighbouring samples are joined, which hardly changes the interval."""
     import keras
 
-    model = keras.Sequential([keras.Input((50,)), keras.layers.Activation("linear")])
-    scores = tagged.evaluate(model, p, y_true)
+    monkeypatch.setattr("kerascb_metrics.tally.sample_cells._MOST_SAMPLES", most)
+    y_true, p = clustered(64, 10)
+    y_true, p = (y_true[..., None], p[..., None]) if task == "binary" else (y_true, p)
+    model = keras.Sequential([keras.Input(p.shape[1:]), keras.layers.Activation("linear")])
+    found = {}
+    for memory in ("exact", "bounded"):
+        metrics = Metrics(["accuracy", "f1"][task == "multilabel" :], task=task, memory=memory, verbose=False)
+        scores = metrics.evaluate(model, p, y_true, batch_size=16)
+        found[memory] = scores.confidence_interval("f1")
+    assert found["bounded"].method == "delta method over samples"
+    if most > 64:
+        assert found["bounded"] == pytest.approx(found["exact"], abs=1e-12)
+    else:
+        assert np.ptp(found["bounded"]) == pytest.approx(np.ptp(found["exact"]), rel=0.6)
+
+
+def test_a_chosen_threshold_of_counts_claims_nothing():
+    import keras
+
+    y_true, p = clustered()
+    model = keras.Sequential([keras.Input((50, 1)), keras.layers.Activation("linear")])
+    metrics = Metrics("f1", task=Binary(threshold="f1"), memory="bounded", verbose=False)
+    scores = metrics.evaluate(model, p[..., None], y_true[..., None])
     assert "positions of a sample depend on each other" in scores.confidence_interval("f1").reason
 
 
