@@ -299,7 +299,7 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
         """
         write_whole(path, report_page(self._run, title).encode(errors="replace"))
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: str | PathLike[str], *, labels: bool = False) -> None:
         """Write everything to a file. At any time the file holds either its old content or all of the new one.
 
         A .json file, or a .jsonl file with one line per epoch, holds everything, with the dtypes of arrays; when it is
@@ -309,6 +309,8 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
 
         Args:
             path: ends in ".json", ".jsonl" or ".csv".
+            labels: whether to write what `compare` and `corrected_best` need: the targets, and the predicted labels of
+                each epoch. A byte per row and epoch before they are packed; whoever has the file can read them.
 
         Raises:
             ValueError: for another ending, and for anything that could not be loaded without change, with its name: a
@@ -316,7 +318,7 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
                 that do not rise from 0 on; in .csv a name with a lone surrogate. Nothing is written then.
             OSError: with the path, if it cannot be written.
         """
-        save(self._run, path)
+        save(self._run, path, labels=labels)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:

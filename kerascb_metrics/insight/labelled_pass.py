@@ -61,7 +61,7 @@ class PassRows:
             y_true=y_true.copy(),
             weight=own_weight,
             present=own_present,
-            numbers=None if is_plain else tally.numbers_of_samples.astype(np.int32),
+            numbers=None if is_plain else tally.numbers_of_samples.astype(np.min_scalar_type(tally.samples)),
             of_positions=tally.of_positions,
             samples=tally.samples,
             fingerprint=fingerprint,

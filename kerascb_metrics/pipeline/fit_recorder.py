@@ -145,7 +145,7 @@ class Recorder:
     @property
     def _best_epoch(self) -> int:
         try:
-            return self.run.at("best").epoch or 0
+            return self.run.best(self.run.headline)[0]
         except ValueError:
             return self._epoch
 

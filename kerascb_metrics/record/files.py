@@ -13,7 +13,7 @@ from kerascb_metrics.record.saved_run import SavedRun
 
 _T = TypeVar("_T")
 
-_WRITERS: dict[str, Callable[[RunRecord], bytes]] = {".csv": csv_of, ".json": json_of, ".jsonl": jsonl_of}
+_WRITERS: dict[str, Callable[..., bytes]] = {".csv": csv_of, ".json": json_of, ".jsonl": jsonl_of}
 _READERS: dict[str, Callable[[FilePath, bytes], SavedRun]] = {
     ".csv": parse_csv,
     ".json": parse_json,
@@ -21,18 +21,22 @@ _READERS: dict[str, Callable[[FilePath, bytes], SavedRun]] = {
 }
 
 
-def save(run: RunRecord, path: FilePath) -> None:
+def save(run: RunRecord, path: FilePath, *, labels: bool = False) -> None:
     """Write a run to a file, completely or not at all.
 
     Args:
         run: the record.
         path: ends in .csv, .json or .jsonl, which chooses the format.
+        labels: whether predicted labels and targets are written too; not in .csv.
 
     Raises:
         ValueError: for another ending, or if the file cannot hold something in the run.
         OSError: with the path, if it cannot be written.
     """
-    write_whole(path, _by_suffix(path, _WRITERS)(run))
+    write = _by_suffix(path, _WRITERS)
+    if labels and write is csv_of:
+        raise ValueError("a .csv file holds single numbers only, and no labels. Save it as .json.")
+    write_whole(path, write(run, labels) if labels else write(run))
 
 
 def load(path: FilePath) -> SavedRun:

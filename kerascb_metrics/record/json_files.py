@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from kerascb_metrics.record.atomic_write import FilePath
 from kerascb_metrics.record.json_format import Form
 from kerascb_metrics.record.json_read import epoch_in, header_in
-from kerascb_metrics.record.json_write import epoch_of, header_of
+from kerascb_metrics.record.json_write import epoch_of, header_of, labels_of
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.saved_run import SavedEpoch, SavedRun
 
@@ -23,16 +23,30 @@ def line_of(form: Form) -> bytes:
     return json.dumps(form, allow_nan=False).encode() + b"\n"
 
 
-def jsonl_of(run: RunRecord) -> bytes:
-    """Return a run as the bytes of a .jsonl file: a header, then one line per epoch."""
-    epochs = (line_of(epoch_of(run, index)) for index in range(len(run.epochs)))
+def jsonl_of(run: RunRecord, labels: bool = False) -> bytes:
+    """Return a run as the bytes of a .jsonl file: a header, then one line per epoch.
+
+    Args:
+        run: the run.
+        labels: whether the predicted labels are written too, and the targets once.
+    """
+    epochs = (line_of(_epoch_of(run, index, labels)) for index in range(len(run.epochs)))
     return line_of(header_of(run)) + b"".join(epochs)
 
 
-def json_of(run: RunRecord) -> bytes:
-    """Return a run as the bytes of a .json file: the header, with the epochs in it."""
-    epochs = [epoch_of(run, index) for index in range(len(run.epochs))]
+def json_of(run: RunRecord, labels: bool = False) -> bytes:
+    """Return a run as the bytes of a .json file: the header, with the epochs in it; arguments as in `jsonl_of`."""
+    epochs = [_epoch_of(run, index, labels) for index in range(len(run.epochs))]
     return line_of({**header_of(run), "epochs": epochs})
+
+
+def _epoch_of(run: RunRecord, index: int, labels: bool) -> Form:
+    form = epoch_of(run, index)
+    if labels:
+        of_outputs = labels_of(run, index)
+        for tally in form["tallies"]:
+            tally.update(of_outputs.get(tally["output"], {}))
+    return form
 
 
 def parse_jsonl(path: FilePath, data: bytes) -> SavedRun:

@@ -13,12 +13,13 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
+from kerascb_metrics.insight.labelled_pass import PassRows
 from kerascb_metrics.interpret.kinds import Kind, Scale
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, MATRIX_OF, NOT_FINITE, READABLE, Form
 from kerascb_metrics.record.packed_array import STORED, PackedArray
 from kerascb_metrics.record.packed_record import JoinedCurves, MatrixOf, PackedRecord, counts_of_table, stored
-from kerascb_metrics.record.saved_run import KeptTallies, SavedEpoch
+from kerascb_metrics.record.saved_run import KeptTallies, SavedEpoch, SavedLabels
 from kerascb_metrics.record.values import Bounds, Directions, Value
 from kerascb_metrics.tally.counts import Counts
 from kerascb_metrics.tally.curve import Curve
@@ -27,6 +28,7 @@ from kerascb_metrics.tally.evidence import Evidence
 
 _T = TypeVar("_T")
 
+_OF_ROWS = ("weight", "present", "numbers")
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind) if kind != "regression"}
 _MOST_BYTES = 2**31  # of an array that is unpacked from a file
 _SCALES: dict[str, Scale] = {scale: scale for scale in get_args(Scale)}
@@ -66,7 +68,42 @@ def epoch_in(form: Any) -> SavedEpoch:
     values = {name: _score_in(value, tallies) for name, value in _get(form, "scores", dict).items()}
     bounds = {name: _bounds_in(pair) for name, pair in _get(form, "bounds", dict).items()} if "bounds" in form else {}
     _check(bounds.keys() <= values.keys(), "'bounds' are of scores that are not there")
-    return SavedEpoch(epoch, values, logs, tallies, bounds)
+    labels = {_output_in(each): _labels_in(each, tallies) for each in form["tallies"] if "labels" in each}
+    return SavedEpoch(epoch, values, logs, tallies, bounds, labels)
+
+
+def _labels_in(form: Form, tallies: KeptTallies) -> SavedLabels:
+    record = tallies[_output_in(form)]
+    plain = record.plain if isinstance(record, PackedRecord) else record
+    if plain is None:
+        raise ValueError("'labels' are of an output without counts")
+    y_pred, fingerprint = _codes_in(_get(form, "labels", dict), plain), _get(form, "fingerprint", int)
+    if "rows" not in form:
+        return SavedLabels(y_pred, fingerprint)
+    rows = _get(form, "rows", dict)
+    y_true = _codes_in(_get(rows, "y_true", dict), plain)
+    _check(y_true.shape == y_pred.shape, "'labels' and 'y_true' differ in shape")
+    weight, present, numbers = (_array_in(rows[name]) if name in rows else None for name in _OF_ROWS)
+    _check(weight is None or weight.shape in (y_true.shape, y_true.shape[:1]), "'weight' is of another shape")
+    _check(present is None or present.shape == y_true.shape, "'present' is of another shape")
+    samples = _get(rows, "samples", int)
+    numbered = numbers is None or (numbers.shape == y_true.shape[:1] and numbers.dtype.kind in "iu")
+    _check(numbered and samples >= 0, "'numbers' are not one per row")
+    _check(numbers is None or not len(numbers) or 0 <= numbers.min() <= numbers.max() < samples, "'numbers' are wrong")
+    of_positions = rows.get("of_positions") is True
+    present = None if present is None else present.astype(bool)
+    own = PassRows(plain.kind, plain.class_names, y_true, weight, present, numbers, of_positions, samples, fingerprint)
+    return SavedLabels(y_pred, fingerprint, own)
+
+
+def _codes_in(form: Form, plain: EpochRecord) -> npt.NDArray[Any]:
+    """Return labels as a pass has them: bool of two classes and of labels, else class indices."""
+    codes, classes = _array_in(form), len(plain.class_names)
+    is_bool = plain.kind in ("binary", "multilabel")
+    shaped = codes.ndim == 2 and codes.shape[1] == classes if plain.kind == "multilabel" else codes.ndim == 1
+    _check(shaped and codes.dtype.kind in "iu", "labels must be integers, one per row or one per label")
+    _check(not codes.size or 0 <= codes.min() <= codes.max() < (2 if is_bool else classes), "labels without a class")
+    return codes.astype(bool) if is_bool else codes
 
 
 def _check(holds: Any, message: str) -> None:

@@ -22,6 +22,7 @@ from kerascb_metrics.record.packed_record import (
     arrays_of,
 )
 from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.record.saved_run import SavedLabels
 from kerascb_metrics.record.values import Bounds, Value
 from kerascb_metrics.tally.counts import Counts
 from kerascb_metrics.tally.curve import Curve
@@ -50,6 +51,27 @@ def epoch_of(run: RunRecord, index: int) -> Form:
         "tallies": [{"output": _output_out(output), **_tally_out(tally)} for output, tally in tallies.items()],
         **({"bounds": {name: _bounds_out(name, pair) for name, pair in bounds.items()}} if bounds else {}),
     }
+
+
+def labels_of(run: RunRecord, index: int) -> dict[str | None, Form]:
+    """Return output → the predicted labels of one epoch; with the last one, the rows that they are of."""
+    is_last = index == len(run.epochs) - 1
+    saved = run.labels.saved(run.epochs[index], with_rows=is_last)
+    return {output: _labels_out(own) for output, own in saved.items()}
+
+
+def _labels_out(saved: SavedLabels) -> Form:
+    form: Form = {"labels": _array_out("labels", _as_bytes(saved.y_pred)), "fingerprint": saved.fingerprint}
+    if saved.rows is not None:
+        rows = saved.rows
+        arrays = {"y_true": rows.y_true, "weight": rows.weight, "present": rows.present, "numbers": rows.numbers}
+        given = {name: _array_out(name, _as_bytes(array)) for name, array in arrays.items() if array is not None}
+        form["rows"] = {**given, "of_positions": rows.of_positions, "samples": rows.samples}
+    return form
+
+
+def _as_bytes(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.uint8) if array.dtype == bool else array
 
 
 def epoch_out(run: RunRecord, index: int) -> int:

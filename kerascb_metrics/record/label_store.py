@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows
+from kerascb_metrics.record.saved_run import SavedLabels
 
 # In all; past it the labels of the best and of the last epoch are kept.
 _MOST_BYTES = 64 << 20
@@ -63,6 +64,24 @@ class LabelStore:
         self._labels[epoch] = {output: _Packed.of(own.y_pred, own.rows.fingerprint) for output, own in passes.items()}
         self._scores[epoch] = {output: own.scores for output, own in passes.items() if own.scores is not None}
 
+    def restore(self, epoch: int, labels: Mapping[str | None, SavedLabels]) -> None:
+        """Take the labels of an epoch from a file."""
+        if labels:
+            self._labels[epoch] = {output: _Packed.of(own.y_pred, own.fingerprint) for output, own in labels.items()}
+            self._rows.update({output: own.rows for output, own in labels.items() if own.rows is not None})
+
+    def saved(self, epoch: int, *, with_rows: bool) -> dict[str | None, SavedLabels]:
+        """Return the labels of an epoch for a file.
+
+        Args:
+            epoch: the epoch.
+            with_rows: whether the rows are wanted too.
+        """
+        return {
+            output: SavedLabels(own.unpack(), own.fingerprint, self._rows.get(output) if with_rows else None)
+            for output, own in self._labels.get(epoch, {}).items()
+        }
+
     def limit(self, keep: Iterable[int]) -> None:
         """Forget the scores of all but some epochs; their labels too if all together take too much memory."""
         self._scores = {epoch: own for epoch, own in self._scores.items() if epoch in keep}
@@ -79,10 +98,10 @@ class LabelStore:
         own = self._labels.get(epoch, {}).get(output)
         if own is None and self._dropped:
             return f"the labels of epoch {epoch} were dropped: past 64 MiB only the best and the last epoch keep theirs"
-        if own is None:
+        if own is None or output not in self._rows:
             return (
-                f"the labels of epoch {epoch} were not kept: memory='bounded', a file, a resumed run and "
-                "history.append have none"
+                f"the labels of epoch {epoch} were not kept: memory='bounded', a file without labels, a resumed run "
+                "and history.append have none"
             )
         if own.fingerprint != self._rows[output].fingerprint:
             return (

@@ -114,6 +114,7 @@ class RunRecord(Mapping[str, list[Any]]):
         for saved in run.epochs:
             self.append(saved.epoch, saved.values, saved.tallies, saved.bounds)
             self.logs[-1].update(saved.logs)
+            self.labels.restore(saved.epoch, saved.labels)
 
     def values_at(self, index: int) -> dict[str, Value]:
         """Return name → the value at one index of the lists. Arrays are not copied, and large ones are packed."""

@@ -1,8 +1,11 @@
 """A run as a file holds it: what the readers return, and what a fit resumes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import numpy as np
+
+from kerascb_metrics.insight.labelled_pass import PassRows
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.packed_record import StoredRecord
 from kerascb_metrics.record.values import Bounds, Directions, Value
@@ -11,6 +14,21 @@ from kerascb_metrics.record.values import Bounds, Directions, Value
 Tallies: TypeAlias = dict[str | None, EpochRecord | None]
 # The same as it is kept: large records are packed.
 KeptTallies: TypeAlias = dict[str | None, StoredRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedLabels:
+    """What an epoch predicted for the rows of an output.
+
+    Attributes:
+        y_pred: see `LabelledPass`.
+        fingerprint: that of the rows.
+        rows: the rows, once per file; None: those of another epoch.
+    """
+
+    y_pred: np.ndarray
+    fingerprint: int
+    rows: PassRows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +41,7 @@ class SavedEpoch:
         logs: what Keras itself logged, name → float.
         tallies: the counts and curves, by output.
         bounds: score name → (lowest, highest).
+        labels: the predicted labels, by output; empty if the file holds none.
     """
 
     epoch: int
@@ -30,6 +49,7 @@ class SavedEpoch:
     logs: dict[str, float]
     tallies: KeptTallies
     bounds: dict[str, Bounds]
+    labels: dict[str | None, SavedLabels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
