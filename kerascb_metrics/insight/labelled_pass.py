@@ -14,6 +14,10 @@ if TYPE_CHECKING:  # it needs Keras, and a table of a file is shown without Kera
     from kerascb_metrics.tally.exact import ExactTally
 
 
+# Of more rows than this, which take 1 MiB per epoch, nothing is kept where rows are only counted.
+_MOST_ROWS = 1 << 23
+
+
 @dataclass(frozen=True, eq=False)
 class PassRows:
     """The rows of a pass without what was predicted for them: those of two epochs must be the same.
@@ -28,6 +32,8 @@ class PassRows:
         of_positions: whether rows are positions of samples, so that those of a sample depend on each other.
         samples: the number of samples, those without a row among them.
         fingerprint: a checksum of all of that.
+        only_right: whether all that is known of each row is whether it is right: then class 1, which each row should
+            be of, means that.
     """
 
     kind: Kind
@@ -39,6 +45,7 @@ class PassRows:
     of_positions: bool
     samples: int
     fingerprint: int
+    only_right: bool = False
 
     @classmethod
     def of(cls, tally: "ExactTally", known: "PassRows | None" = None) -> "PassRows":
@@ -113,9 +120,8 @@ def numbers_of_groups(groups: object, samples: int, numbers: npt.NDArray[np.inte
     return found if numbers is None else found[numbers]
 
 
-def _checksum(arrays: list[np.ndarray | None]) -> int:
-    """Return a CRC-32 of arrays; one bit per bool."""
-    found = 0
+def _checksum(arrays: list[np.ndarray | None], found: int = 0) -> int:
+    """Return a CRC-32 of arrays, one bit per bool, that continues one of earlier arrays."""
     for array in arrays:
         if array is None:
             found = zlib.crc32(b"none", found)
@@ -142,3 +148,42 @@ class LabelledPass:
     y_pred: np.ndarray
     subject: str
     scores: np.ndarray | None = None
+
+
+class RightOrWrong:
+    """Which rows a pass got right, part by part, one bit each: all that is kept of rows that are only counted."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[npt.NDArray[np.uint8], int]] = []  # the bits, and how many
+        self._rows = self._checksum = 0
+        self._possible = True
+
+    def add(self, part: "ExactTally") -> None:
+        """Add some rows; those of samples with positions, of labels and of weights are not kept."""
+        is_plain = part.kind in ("binary", "multiclass", "ordinal") and not (part.weighted or part.of_positions)
+        self._rows += len(part)
+        self._possible &= is_plain and not part.undefined and self._rows <= _MOST_ROWS
+        if self._possible:
+            self._parts.append((np.packbits(part.y_pred == part.y_true), len(part)))
+            self._checksum = _checksum([part.y_true, part.labeled.kept], self._checksum)
+        else:
+            self._parts.clear()
+
+    def labelled(self) -> LabelledPass | None:
+        """Return the pass as one of two classes, wrong and right, of which every row should be right; or None."""
+        if not self._possible or not self._parts:
+            return None
+        right = np.concatenate([np.unpackbits(bits, count=count) for bits, count in self._parts]).astype(bool)
+        rows = PassRows(
+            kind="binary",
+            class_names=("wrong", "right"),
+            y_true=np.ones(len(right), bool),
+            weight=None,
+            present=None,
+            numbers=None,
+            of_positions=False,
+            samples=len(right),
+            fingerprint=self._checksum,
+            only_right=True,
+        )
+        return LabelledPass(rows, right, "")

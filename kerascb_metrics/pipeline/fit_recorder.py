@@ -174,8 +174,10 @@ class Recorder:
     def _pass(self, output: str | None, reading: Reading) -> LabelledPass | None:
         """Return what was predicted for the rows of an output; None for a regression, and where rows were not kept."""
         tally = reading.tally
-        if not isinstance(tally, ExactTally) or tally.kind == "regression" or tally.undefined:
+        if tally.kind == "regression" or tally.undefined:
             return None
+        if not isinstance(tally, ExactTally):
+            return self.reader.right.get(output)
         # For the comparison of two areas; the outputs of the last pass are kept anyway.
         is_ranked = tally.kind == "binary" and not (tally.weighted or tally.of_positions)
         scores = tally.y_score if is_ranked and reading.scoring.ranks(tally.kind) else None

@@ -13,6 +13,7 @@ from kerascb_metrics.collect.processes import is_multi_process, number_of_proces
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.exceptions import DataError, naming_output
 from kerascb_metrics.insight.binned_thresholds import with_chosen_threshold_of_bins
+from kerascb_metrics.insight.labelled_pass import LabelledPass, RightOrWrong
 from kerascb_metrics.insight.thresholds import objective_of, with_chosen_threshold
 from kerascb_metrics.interpret.advice import read_rows
 from kerascb_metrics.interpret.join import Batch
@@ -64,6 +65,7 @@ class Reader(RowConsumer):
 
     Attributes:
         rows_at_hand: the `RowsAtHand` of the last pass; None where its rows are not kept.
+        right: output → which rows of the last pass were right, where its rows are only counted; None: not kept.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Reader(RowConsumer):
     ) -> None:
         self.memory = plan.memory
         self.rows_at_hand: RowsAtHand | None = None
+        self.right: dict[str | None, LabelledPass | None] = {}
         self._plan, self._use_sample_weight = plan, use_sample_weight
         self._describe_output, self._warn = describe_output, warn
         self._plans: Plans = {}  # of the outputs that are scored, settled by the first rows of the fit
@@ -91,6 +94,7 @@ class Reader(RowConsumer):
         self._epoch, self._facts = epoch, facts
         self._outputs: Outputs | None = None  # known from the first batch on
         self._counted: dict[str | None, Accumulator | FoldedAccumulator] = {}
+        self._right: dict[str | None, RightOrWrong] = {}
         self._why_kept = ""
         self._warning: str | None = None
         self._error: Exception | None = None
@@ -162,7 +166,9 @@ class Reader(RowConsumer):
                 if output not in self._counted:
                     self._counted[output] = self._accumulator(plan)
                 own = self._weighed(rows[output])
-                self._counted[output].add(self._labeled(output, own), own.y_pred.dtype.name, own)
+                part = self._counted[output].add(self._labeled(output, own), own.y_pred.dtype.name, own)
+                if part is not None and not is_multi_process():
+                    self._right.setdefault(output, RightOrWrong()).add(part)
         except Exception as error:
             self._error = error
 
@@ -207,6 +213,7 @@ class Reader(RowConsumer):
     def _read_counts(self, shared: bool) -> dict[str | None, Reading]:
         self.rows_at_hand = None
         found = {}
+        self.right = {name: own.labelled() for name, own in self._right.items()}
         for name, counts in self._counted.items():
             tally, scoring = merged(counts.tally()) if shared else counts.tally(), self._plans[name].scoring
             if tally.folds:

@@ -12,6 +12,8 @@ from kerascb_metrics.insight.paired_areas import paired_delong
 from kerascb_metrics.record.intervals import basis_of, output_and_name
 from kerascb_metrics.record.run_record import RunRecord
 
+_ONLY_RIGHT = "with memory='bounded' only right or wrong is kept of each row, which accuracy alone is made of"
+
 
 def compare_epochs(
     run: RunRecord, first: int, second: int, name: str, level: float, chosen: int | None, groups: Any = None
@@ -35,6 +37,7 @@ def compare_epochs(
     epochs = [first, second] if chosen is None else run.epochs
     _refuse(run, epochs, output)
     passes = {epoch: run.labels.pass_of(epoch, output) for epoch in epochs}
+    refuse_all_but_accuracy(passes[first], known, basis)
     if known is not None and basis is not None and known.base == "auc":
         return _compare_areas(name, passes[first], passes[second], basis, level, chosen)
     numbers = None if groups is None else passes[first].rows.groups_of(groups)
@@ -55,6 +58,19 @@ def compare_epochs(
     )
     found = found if chosen == first else found.turned()
     return as_comparison(name, found, passes[first], passes[second], level)
+
+
+def refuse_all_but_accuracy(given: LabelledPass, known: KnownScore | None, basis: Basis | None) -> None:
+    """Raise `ValueError` for another score than accuracy, where of each row only right or wrong is kept."""
+    if given.rows.only_right and not is_accuracy(known, basis):
+        raise ValueError(f"epochs cannot be compared: {_ONLY_RIGHT}.")
+
+
+def is_accuracy(known: KnownScore | None, basis: Basis | None) -> bool:
+    """Return whether a score is the share of right rows."""
+    if known is None or basis is None or basis.kind == "multilabel":
+        return False
+    return known.base == "accuracy" or (known.average == "micro" and known.index is None)
 
 
 def _compare_areas(
@@ -96,6 +112,8 @@ def corrected_best_of(run: RunRecord, name: str) -> CorrectedBest:
     problems = [problem for epoch in run.epochs if (problem := run.labels.problem(epoch, output))]
     if problems:
         return CorrectedBest(unknown, count, problems[0])
+    if run.labels.pass_of(run.epochs[-1], output).rows.only_right and not is_accuracy(known, basis):
+        return CorrectedBest(unknown, count, _ONLY_RIGHT)
     tables = [run.labels.tables_of(epoch, output) for epoch in run.epochs]
     return CorrectedBest(corrected_best(tables, known, _index(known, basis), basis.zero_division), count)
 

@@ -71,7 +71,7 @@ class LabelStore:
             self._rows.update({output: own.rows for output, own in labels.items() if own.rows is not None})
 
     def saved(self, epoch: int, *, with_rows: bool) -> dict[str | None, SavedLabels]:
-        """Return the labels of an epoch for a file.
+        """Return the labels of an epoch for a file; what is known of rows that were only counted is none.
 
         Args:
             epoch: the epoch.
@@ -80,6 +80,7 @@ class LabelStore:
         return {
             output: SavedLabels(own.unpack(), own.fingerprint, self._rows.get(output) if with_rows else None)
             for output, own in self._labels.get(epoch, {}).items()
+            if not self._rows[output].only_right
         }
 
     def limit(self, keep: Iterable[int]) -> None:

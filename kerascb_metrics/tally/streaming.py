@@ -168,13 +168,16 @@ class Accumulator:
         self._of_positions = False
         self._samples = SampleCells() if labelled else None
 
-    def add(self, labeled: LabeledRows, dtype: str, rows: Rows | None = None) -> None:
+    def add(self, labeled: LabeledRows, dtype: str, rows: Rows | None = None) -> ExactTally:
         """Add some rows.
 
         Args:
             labeled: rows of the same output and task as the others.
             dtype: the name of the dtype that the model computed the outputs in.
             rows: the same before they were flattened; None: each row is a sample.
+
+        Returns:
+            The tally of these rows alone.
 
         Raises:
             DataError: for weights in some parts only, outputs of several dtypes, or other target labels.
@@ -194,6 +197,7 @@ class Accumulator:
         self._sum = part if self._sum is None else joined(self._sum, part)
         if self._ranked:
             self._count_in_bins(exact, dtype)
+        return exact
 
     def tally(self) -> StreamingTally:
         """Return the `StreamingTally` of all rows so far; at least one part was added."""

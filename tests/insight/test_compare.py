@@ -333,12 +333,34 @@ def test_shuffled_rows_are_refused():
     assert "another order" in history.corrected_best("f1").reason
 
 
-def test_counts_alone_cannot_be_compared(tmp_path):
-    history = run(2, memory="bounded").history
-    with pytest.raises(ValueError, match="memory='bounded', a file"):
-        history.compare(1, 0, "f1")
+def test_of_counted_rows_accuracy_alone_is_compared(tmp_path):
+    """With memory="bounded" one bit per row tells whether it was right."""
+    exact = run(4, scoring=["accuracy", "f1", "auc"]).history
+    bounded = run(4, scoring=["accuracy", "f1", "auc"], memory="bounded").history
+    for pair in ((3, 0), ("best", 1)):
+        expected, found = exact.compare(*pair, "accuracy"), bounded.compare(*pair, "accuracy")
+        assert found.difference == pytest.approx(expected.difference, abs=1e-12)
+        assert found.pvalue == pytest.approx(expected.pvalue, abs=1e-9)
+        np.testing.assert_array_equal(found.table, expected.table)
+    assert bounded.corrected_best("accuracy").value == pytest.approx(exact.corrected_best("accuracy").value, abs=1e-12)
+    again = pickle.loads(pickle.dumps(bounded))
+    for name in ("f1", "auc"):
+        with pytest.raises(ValueError, match="only right or wrong is kept of each row"):
+            again.compare(3, 0, name)
+        with pytest.raises(ValueError, match="only right or wrong is kept of each row"):
+            bounded.compare(3, 0, name)
+    assert "only right or wrong" in bounded.corrected_best("f1").reason
+    assert "not one of labels" in bounded.corrected_best("auc").reason
     with pytest.raises(ValueError, match="was not scored"):
-        history.compare(7, 0, "f1")
+        bounded.compare(7, 0, "accuracy")
+    bounded.save(tmp_path / "run.json", labels=True)
+    assert "were not kept" in type(bounded).load(tmp_path / "run.json").corrected_best("accuracy").reason
+
+
+def test_a_chosen_threshold_of_counts_is_not_compared():
+    history = run(2, memory="bounded", task=Binary(from_logits=False, threshold="f1")).history
+    with pytest.raises(ValueError, match="the labels of epoch 1 were not kept"):
+        history.compare(1, 0, "f1")
 
 
 def test_past_the_limit_the_best_and_the_last_epoch_keep_their_labels(monkeypatch):

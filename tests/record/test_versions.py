@@ -87,7 +87,6 @@ def test_reserved_fields_are_described_and_ignored(tmp_path):
     history.save(tmp_path / "scores.json")
     form = json.loads((tmp_path / "scores.json").read_text())
     form["epochs"][0].update(standard_errors={"f1": [0.1, 58.0]}, fingerprint="0a1b2c3d")
-    form["epochs"][0]["tallies"][0].update(labels={"dtype": "uint8", "values": [0, 1]})
     validator("file").validate(form)
     (tmp_path / "scores.json").write_text(json.dumps(form))
     assert_same_history(ScoreHistory.load(tmp_path / "scores.json"), history)
