@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from kerascb_metrics.insight.best_of_many import CorrectedBest
 from kerascb_metrics.insight.comparison import Comparison
 from kerascb_metrics.insight.confidence import ConfidenceInterval, check_level
+from kerascb_metrics.insight.groups import GroupScores
 from kerascb_metrics.record.atomic_write import write_whole
 from kerascb_metrics.record.columns import frame_of
 from kerascb_metrics.record.comparisons import compare_epochs, corrected_best_of
@@ -264,6 +265,16 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
             best if one == "best" and best is not None else self.epochs[self.index_of(one)] for one in (epoch, other)
         )
         return compare_epochs(self._run, first, second, name, confidence_level, best, groups)
+
+    def by_group(self, groups: Any, name: str, *, confidence_level: float = 0.95) -> list[GroupScores]:
+        """Return a score of each group of samples, in each scored epoch: `at(epoch).by_group(…)`, which documents it.
+
+        Args:
+            groups: the group of each sample of the validation data, (N,).
+            name: a score of labels, one number.
+            confidence_level: as in `Scores.by_group`.
+        """
+        return [self.at(epoch).by_group(groups, name, confidence_level=confidence_level) for epoch in self.epochs]
 
     def corrected_best(self, name: str) -> CorrectedBest:
         """Return what the best epoch of a score would score on new rows, given that it was chosen.

@@ -126,12 +126,12 @@ def _of_shares(known: KnownScore, basis: Basis, level: float) -> ConfidenceInter
             return None
         squares = None if basis.squared is None else float(basis.squared.sum())
         return wilson(float(np.trace(basis.matrix)), float(basis.matrix.sum()), level, squares)
-    if known.average != "binary" or known.base not in _SHARES:
+    if known.average != "binary" or known.base not in SHARES:
         return None
     table = _two_by_two(known, basis, basis.matrix, own=True)
     squared = None if basis.squared is None else _two_by_two(known, basis, basis.squared, own=True)
     assert table is not None
-    part, whole = _SHARES[known.base]
+    part, whole = SHARES[known.base]
     found = wilson(
         float(sum(table[cell] for cell in part)),
         float(sum(table[cell] for cell in whole)),
@@ -143,7 +143,7 @@ def _of_shares(known: KnownScore, basis: Basis, level: float) -> ConfidenceInter
 
 _TN, _FP, _FN, _TP = (0, 0), (0, 1), (1, 0), (1, 1)
 # The cells that count, and those among which they are; of F1 the Jaccard index.
-_SHARES = {
+SHARES = {
     "precision": ((_TP,), (_TP, _FP)),
     "recall": ((_TP,), (_TP, _FN)),
     "specificity": ((_TN,), (_TN, _FP)),

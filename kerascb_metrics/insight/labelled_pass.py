@@ -96,27 +96,42 @@ class PassRows:
         return (self.fingerprint, self.y_true.shape) == (other.fingerprint, other.y_true.shape)
 
 
+def checked_groups(groups: object, samples: int) -> np.ndarray:
+    """Return the group of each sample as an array.
+
+    Args:
+        groups: (samples,) numbers, text, or anything that can be sorted.
+        samples: the number of samples.
+
+    Raises:
+        ValueError: if there is not one group per sample, or a sample has None or nan.
+    """
+    to_numpy = getattr(groups, "to_numpy", None)
+    given = np.asarray(groups if to_numpy is None else to_numpy())
+    if given.shape != (samples,):
+        raise ValueError(f"groups must have one value per sample, so the shape ({samples},); received {given.shape}.")
+    # NumPy's own numbers and text are never None, and only floats are nan.
+    missing = sum(one is None or one != one for one in given.tolist()) if given.dtype.kind in "Of" else 0
+    if missing:
+        raise ValueError(
+            f"{missing} samples have None or nan for a group. Give them a group of their own, such as 'unknown', or "
+            "leave them out of the data."
+        )
+    return given
+
+
 def numbers_of_groups(groups: object, samples: int, numbers: npt.NDArray[np.integer] | None) -> npt.NDArray[np.integer]:
     """Return the number of the group of each row, (N,), from 0.
 
     Args:
-        groups: the group of each sample, (samples,): numbers, text, or anything that can be sorted.
+        groups: as in `checked_groups`.
         samples: the number of samples.
         numbers: (N,) the sample of each row; None: each row is the sample of its number.
-
-    Raises:
-        ValueError: if there is not one group per sample.
 
     >>> numbers_of_groups(["b", "a", "b"], 3, None).tolist()
     [1, 0, 1]
     """
-    to_numpy = getattr(groups, "to_numpy", None)
-    of_sample = np.asarray(groups if to_numpy is None else to_numpy())
-    if of_sample.shape != (samples,):
-        raise ValueError(
-            f"groups must have one value per sample, so the shape ({samples},); received {of_sample.shape}."
-        )
-    found: npt.NDArray[np.integer] = np.unique(of_sample, return_inverse=True)[1]
+    found: npt.NDArray[np.integer] = np.unique(checked_groups(groups, samples), return_inverse=True)[1]
     return found if numbers is None else found[numbers]
 
 

@@ -32,7 +32,9 @@ def of_any_score(
         return unknown("there is a single sample, or group, to draw from")
 
     def value(drawn: npt.NDArray[np.integer]) -> float:
-        return _value(score, tally, drawn if rows_of is None else np.concatenate([rows_of[unit] for unit in drawn]))
+        return value_of_rows(
+            score, tally, drawn if rows_of is None else np.concatenate([rows_of[unit] for unit in drawn])
+        )
 
     found = bootstrap(
         (np.arange(units),),
@@ -56,8 +58,14 @@ def _rows_by_number(numbers: npt.NDArray[np.integer]) -> list[npt.NDArray[np.int
     return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
 
 
-def _value(score: Score, tally: ExactTally, rows: npt.NDArray[np.integer]) -> float:
-    """Return the score of some rows; nan where it has none."""
+def value_of_rows(score: Score, tally: ExactTally, rows: npt.NDArray[np.integer]) -> float:
+    """Return the score of some rows; nan where it has none.
+
+    Args:
+        score: the score, of one number.
+        tally: the rows.
+        rows: (M,) the numbers of those that are wanted, as often as they are named.
+    """
     labels = None if tally.given_labels is None else tally.given_labels[rows]
     drawn = replace(tally, labeled=tally.labeled.take(rows), rows=None, given_labels=labels, memo={})
     try:

@@ -5,6 +5,7 @@ from typing import Any
 
 from kerascb_metrics.insight.best_of_many import CorrectedBest, corrected_best, max_t
 from kerascb_metrics.insight.comparison import Comparison, as_comparison, compared
+from kerascb_metrics.insight.groups import Groups, GroupScores, group_scores
 from kerascb_metrics.insight.intervals import Basis, formula_of
 from kerascb_metrics.insight.known_scores import KnownScore
 from kerascb_metrics.insight.labelled_pass import LabelledPass
@@ -58,6 +59,32 @@ def compare_epochs(
     )
     found = found if chosen == first else found.turned()
     return as_comparison(name, found, passes[first], passes[second], level)
+
+
+def groups_of_epoch(run: RunRecord, epoch: int, name: str, groups: Any, level: float) -> GroupScores:
+    """Return a label score of each group of samples in an epoch, from the labels that were kept.
+
+    Args:
+        run: the run.
+        epoch: one of its epochs.
+        name: the score.
+        groups: the group of each sample.
+        level: the confidence level.
+
+    Raises:
+        ValueError: if the score is not one of labels, or the labels of the epoch were not kept.
+    """
+    result = run.at(epoch)
+    output, own = output_and_name(result, name)
+    record = result.tallies.get(output)
+    basis = None if record is None else basis_of(record, run.settings)
+    known = None if basis is None else formula_of(own, result.values[name], basis)
+    if basis is None or known is None or known.base in ("auc", "average_precision"):
+        raise ValueError(f"{name} of epoch {epoch} has no groups: it is not made of labels, and the rows are gone.")
+    _refuse(run, [epoch], output)
+    given = run.labels.pass_of(epoch, output)
+    refuse_all_but_accuracy(given, known, basis)
+    return group_scores(name, own, known, given, Groups.of(groups, given.rows), basis, level)
 
 
 def refuse_all_but_accuracy(given: LabelledPass, known: KnownScore | None, basis: Basis | None) -> None:

@@ -9,13 +9,15 @@ from kerascb_metrics.exceptions import MissingRowsError
 from kerascb_metrics.insight.comparison import Comparison, as_comparison, compared
 from kerascb_metrics.insight.confidence import ConfidenceInterval, check_level, unknown
 from kerascb_metrics.insight.group_intervals import interval_of_groups
+from kerascb_metrics.insight.group_rows import group_scores_of_rows
+from kerascb_metrics.insight.groups import Groups, GroupScores, group_scores
 from kerascb_metrics.insight.intervals import formula_of
 from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows, numbers_of_groups
 from kerascb_metrics.insight.objective import Objective
 from kerascb_metrics.insight.paired_areas import compared_areas
 from kerascb_metrics.insight.row_bootstrap import of_any_score
 from kerascb_metrics.insight.thresholds import BestThreshold, best_threshold, options_of
-from kerascb_metrics.record.comparisons import compare_epochs
+from kerascb_metrics.record.comparisons import compare_epochs, groups_of_epoch
 from kerascb_metrics.record.intervals import basis_of, output_and_name, recorded_interval
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
@@ -187,6 +189,53 @@ class ResultInsight(Mapping[str, Any]):
             best = None if chosen is None else chosen._record.epoch
             return compare_epochs(self._run, first, second, name, confidence_level, best, groups)
         return self._compared_by_rows(other, name, groups, confidence_level)
+
+    def by_group(self, groups: Any, name: str, *, confidence_level: float = 0.95) -> GroupScores:
+        """Return a score of each group of samples: for whom does the model work?
+
+        Args:
+            groups: the group of each sample, (N,): numbers, text, or anything that can be sorted.
+            name: a score of one number.
+            confidence_level: in how many cases all intervals together hold (Bonferroni): each is wider than alone.
+
+        Returns:
+            A `GroupScores`: a mapping group → score with `n`, `confidence_interval`, `group_min`, `group_max`,
+            `difference`, `ratio` (fairlearn's words), and one `pvalue` for "all groups are equal". `print` shows a
+            table. Scores that are 0/0 in a group are `zero_division` there, as in scikit-learn.
+
+        Raises:
+            KeyError: if there is no such score.
+            MissingRowsError: a `ValueError`, if neither the rows nor their labels were kept.
+            ValueError: if there is not one group per sample, or a sample has None or nan for a group.
+
+        >>> from kerascb_metrics import Metrics
+        >>> scores = Metrics("recall").score([0, 1, 1, 1, 0, 1, 1, 1], [0.2, 0.9, 0.7, 0.6, 0.6, 0.9, 0.2, 0.1])
+        >>> found = scores.by_group(["a"] * 4 + ["b"] * 4, "recall")
+        >>> dict(found)
+        {'a': 1.0, 'b': 0.3333333333333333}
+        >>> found.n, round(found.difference, 3), round(found.pvalue, 3)
+        ({'a': 4, 'b': 4}, 0.667, 0.083)
+        """
+        check_level(confidence_level)
+        value = self[name]
+        if not isinstance(value, float):
+            raise ValueError(f"{name!r} has several values: name one of them, such as one of a class; see keys().")
+        if self._rows is None:
+            if self._run is None:
+                raise MissingRowsError(f"groups need the rows: {self._why_no_rows}.")
+            return groups_of_epoch(self._run, self._record.epoch or 0, name, groups, confidence_level)
+        output, own = output_and_name(self._record, name)
+        tally, record, score = self._rows.tally(output), self._record.tallies.get(output), self._rows.score(output, own)
+        if record is None:
+            raise ValueError(f"{name} has no groups: its task is a regression, or its scores are undefined.")
+        rows, basis = PassRows.of(tally), basis_of(record, self._record.settings)
+        of_rows, known = Groups.of(groups, rows), formula_of(own, value, basis)
+        if known is not None and known.base not in ("auc", "average_precision"):
+            given = LabelledPass(rows, tally.y_pred, "")
+            return group_scores(name, own, known, given, of_rows, basis, confidence_level)
+        if score is None:
+            raise ValueError(f"{name} has no groups: it is a value of a class. Name the score itself.")
+        return group_scores_of_rows(name, score, known, tally, of_rows, basis, value, confidence_level)
 
     def _compared_by_rows(self, other: "ResultInsight", name: str, groups: Any, level: float) -> Comparison:
         if self._rows is None or other._rows is None:

@@ -27,10 +27,9 @@ def cells_of_samples(tally: ExactTally, numbers: npt.NDArray[np.integer]) -> Flo
     if samples > most:
         numbers, samples = numbers * most // samples, most
     weight = None if tally.sample_weight is None else tamed(tally.sample_weight, FOUR_FACTORS)
-    if not samples:
-        return np.zeros((0, 4, len(tally.classes)))
-    counted = _of_labels if tally.kind == "multilabel" else _of_classes
-    return counted(tally, numbers, samples, weight)
+    return cells_by_number(
+        tally.y_true, tally.y_pred, numbers, samples, len(tally.classes), weight, tally.labeled.present
+    )
 
 
 class SampleCells:
@@ -68,37 +67,71 @@ def _most(classes: int) -> int:
     return max(2, min(_MOST_SAMPLES, _MOST_BYTES // (32 * classes)))
 
 
-def _of_classes(tally: ExactTally, numbers: npt.NDArray[np.integer], samples: int, weight: Floats | None) -> Floats:
-    classes = len(tally.classes)
-    y_true, y_pred = tally.y_true.astype(np.intp), tally.y_pred.astype(np.intp)
-    right = y_true == y_pred
+def cells_by_number(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    numbers: npt.NDArray[np.integer],
+    count: int,
+    classes: int,
+    weight: Floats | None = None,
+    present: npt.NDArray[np.bool_] | None = None,
+) -> Floats:
+    """Count rows by a number that each of them has, such as that of its sample or group.
+
+    Args:
+        y_true: (N,) class indices; of labels (N, L) bool.
+        y_pred: in the same form.
+        numbers: (N,) from 0 to count − 1.
+        count: how many numbers there are.
+        classes: how many classes or labels there are.
+        weight: None, or (N,); of elements (N, L).
+        present: None, or (N, L) bool: which elements count.
+
+    Returns:
+        (count, 4, C): tp, fp, fn, tn.
+    """
+    if y_true.ndim == 2:
+        return _of_labels(y_true, y_pred, numbers, count, weight, present)
+    true, predicted = y_true.astype(np.intp), y_pred.astype(np.intp)
+    right = true == predicted
 
     def counted(of: npt.NDArray[np.intp], weights: Floats | None) -> Floats:
-        places = numbers * classes + of
-        return np.bincount(places, weights, samples * classes).reshape(samples, classes).astype(np.float64)
+        places = numbers * np.intp(classes) + of
+        return np.bincount(places, weights, count * classes).reshape(count, classes).astype(np.float64)
 
-    true, predicted = counted(y_true, weight), counted(y_pred, weight)
-    tp = counted(y_true, right.astype(np.float64) if weight is None else weight * right)
-    rows = true.sum(axis=1, keepdims=True)
-    return np.stack([tp, predicted - tp, true - tp, rows - true - predicted + tp], axis=1)
+    all_true, all_predicted = counted(true, weight), counted(predicted, weight)
+    tp = counted(true, right.astype(np.float64) if weight is None else weight * right)
+    rows = all_true.sum(axis=1, keepdims=True)
+    return np.stack([tp, all_predicted - tp, all_true - tp, rows - all_true - all_predicted + tp], axis=1)
 
 
-def _of_labels(tally: ExactTally, numbers: npt.NDArray[np.integer], samples: int, weight: Floats | None) -> Floats:
+def _of_labels(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    numbers: npt.NDArray[np.integer],
+    count: int,
+    weight: Floats | None,
+    present: npt.NDArray[np.bool_] | None,
+) -> Floats:
     order = None if (np.diff(numbers) >= 0).all() else np.argsort(numbers, kind="stable")
-    starts = np.searchsorted(numbers if order is None else numbers[order], np.arange(samples))
-    present = tally.labeled.present
+    ordered = numbers if order is None else numbers[order]
+    there = np.unique(ordered)  # sums of parts without a row would be those of the next row
+    starts = np.searchsorted(ordered, there)
     weight = None if weight is None else weight.reshape(len(weight), -1)
-    longest = int(np.diff(starts, append=len(numbers)).max())
+    longest = int(np.diff(starts, append=len(numbers)).max(initial=0))
 
     def counted(which: npt.NDArray[np.bool_]) -> Floats:
         values = which if weight is None else np.where(which, weight, 0.0)
         values = values if order is None else values[order]
-        if weight is None:  # sums of bytes are four times as fast
-            values, dtype = values.view(np.uint8), np.dtype(np.uint8 if longest < 256 else np.int32)
-            return np.add.reduceat(values, starts, axis=0, dtype=dtype).astype(np.float64)
-        return np.add.reduceat(values, starts, axis=0)
+        found = np.zeros((count, values.shape[1]))
+        if len(starts) and weight is None:  # sums of bytes are four times as fast
+            dtype = np.dtype(np.uint8 if longest < 256 else np.int32)
+            found[there] = np.add.reduceat(values.view(np.uint8), starts, axis=0, dtype=dtype)
+        elif len(starts):
+            found[there] = np.add.reduceat(values, starts, axis=0)
+        return found
 
-    everywhere = np.ones(tally.y_true.shape, bool) if present is None else present
-    predicted = tally.y_pred & everywhere
-    tp, true, positive, rows = map(counted, (tally.y_true & predicted, tally.y_true, predicted, everywhere))
+    everywhere = np.ones(y_true.shape, bool) if present is None else present
+    predicted = y_pred & everywhere
+    tp, true, positive, rows = map(counted, (y_true & predicted, y_true, predicted, everywhere))
     return np.stack([tp, positive - tp, true - tp, rows - true - positive + tp], axis=1)

@@ -326,6 +326,20 @@ def test_groups_of_samples_are_compared_by_epoch_too():
         history.compare(3, 0, "f1", groups=patients[:-1])
 
 
+def test_each_epoch_has_its_groups_by_the_labels_that_are_kept():
+    history, groups = run(3).history, np.arange(500) % 4
+    y_true = two()[0]
+    found = history.by_group(groups, "f1")
+    for epoch, own in enumerate(found):
+        labels = history._run.labels.pass_of(epoch, None).y_pred
+        for group in range(4):
+            expected = sk.f1_score(y_true[groups == group], labels[groups == group])
+            assert own[group] == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(ValueError, match="auc of epoch 0 has no groups"):
+        history.at(0).by_group(groups, "auc")
+    assert set(history.at("last").by_group(groups, "auc")) == {0, 1, 2, 3}
+
+
 def test_shuffled_rows_are_refused():
     history = run(2, shuffled=True).history
     with pytest.raises(ValueError, match="not those of the last epoch, or have another order"):
