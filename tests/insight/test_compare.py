@@ -1,6 +1,7 @@
 """Paired comparison of two results and of epochs: references, refusals, the best of many, and what is kept for it."""
 
 import pickle
+from functools import cache
 
 import keras
 import numpy as np
@@ -210,14 +211,16 @@ class _Drifting(keras.callbacks.Callback):
         self.model.layers[-1].set_weights([np.array([[1.0 + 0.15 * epoch]])])
 
 
-def run(epochs=4, shuffled=False, **options):
+@cache
+def run(epochs=4, shuffled=False, scoring=None, task=None, memory="auto"):
+    """A `Metrics` after a fit; kept, because the tests only read it."""
     y_true, p, _ = two()
     logits = np.log(p / (1 - p)).astype("float32")[:, None] - 0.4
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, activation="sigmoid", use_bias=False)])
     model.add(keras.layers.Dense(1, use_bias=False))
     model.compile(keras.optimizers.SGD(0.0), keras.losses.MeanSquaredError())
     model.layers[0].set_weights([np.array([[1.0]])])
-    metrics = Metrics(task=options.pop("task", Binary(from_logits=False, threshold=0.5)), verbose=False, **options)
+    metrics = Metrics(scoring, task=task or Binary(0.5, from_logits=False), memory=memory, verbose=False)
     callbacks = [_Drifting(), metrics]
     data = (logits, y_true.astype("float32"))
     if shuffled:
@@ -349,8 +352,8 @@ def test_shuffled_rows_are_refused():
 
 def test_of_counted_rows_accuracy_alone_is_compared(tmp_path):
     """With memory="bounded" one bit per row tells whether it was right."""
-    exact = run(4, scoring=["accuracy", "f1", "auc"]).history
-    bounded = run(4, scoring=["accuracy", "f1", "auc"], memory="bounded").history
+    exact = run(4, scoring=("accuracy", "f1", "auc")).history
+    bounded = run(4, scoring=("accuracy", "f1", "auc"), memory="bounded").history
     for pair in ((3, 0), ("best", 1)):
         expected, found = exact.compare(*pair, "accuracy"), bounded.compare(*pair, "accuracy")
         assert found.difference == pytest.approx(expected.difference, abs=1e-12)
@@ -379,7 +382,7 @@ def test_a_chosen_threshold_of_counts_is_not_compared():
 
 def test_past_the_limit_the_best_and_the_last_epoch_keep_their_labels(monkeypatch):
     monkeypatch.setattr(label_store, "_MOST_BYTES", 100)  # an epoch takes 63
-    history = run(4).history
+    history = run.__wrapped__(4).history
     best = history.best("f1")[0]
     other = next(epoch for epoch in (0, 1, 2) if epoch != best)
     with pytest.raises(ValueError, match="past 64 MiB only the best and the last epoch keep theirs"):

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -331,13 +332,14 @@ def test_groups_of_samples_and_of_positions():
 # Epochs and files.
 
 
-def run(tmp_path, **options):
+@cache
+def run(memory="auto"):
     import keras
 
     y_true, p = binary(200)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
     model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy")
-    metrics = Metrics(verbose=False, **options)
+    metrics = Metrics(verbose=False, memory=memory)
     data = p.astype("float32")[:, None]
     model.fit(data[:8], y_true[:8], validation_data=(data, y_true), epochs=3, verbose=0, callbacks=[metrics])
     return metrics
@@ -345,7 +347,7 @@ def run(tmp_path, **options):
 
 @pytest.mark.parametrize("memory", ["exact", "bounded"])
 def test_every_epoch_has_its_interval_also_from_a_file(tmp_path, memory):
-    metrics = run(tmp_path, memory=memory)
+    metrics = run(memory)
     history = metrics.history
     metrics.history.save(tmp_path / "run.json")
     again = ScoreHistory.load(tmp_path / "run.json")
@@ -375,10 +377,10 @@ def test_weights_and_positions_come_back_from_a_file(tmp_path):
             assert again.confidence_interval(own).reason == expected.reason
 
 
-def test_bands_are_drawn_around_the_lines(tmp_path):
+def test_bands_are_drawn_around_the_lines():
     plt = pytest.importorskip("matplotlib.pyplot")
     plt.switch_backend("Agg")
-    history = run(tmp_path).history
+    history = run().history
     display = history.plot(["f1", "auc"], confidence_level=0.9)
     for name in ("f1", "auc"):
         np.testing.assert_array_equal(display.bands[name], history.confidence_interval(name, 0.9))

@@ -1,6 +1,7 @@
 """Predicted labels in files, on request: the same comparisons from a file, and damaged labels."""
 
 import json
+from functools import cache
 from importlib.resources import files
 
 import jsonschema
@@ -31,6 +32,7 @@ class Shift(keras.layers.Layer):
         return keras.ops.clip(inputs + self.shift, 0, 1)
 
 
+@cache
 def run(kind, count=80):
     rng = np.random.default_rng(0)
     shape, weight, loss, own = {
