@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.stats import t
+from sklearn.metrics import auc
 
 from kerascb_metrics.insight import areas, drawn_tables
 from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
@@ -227,5 +228,5 @@ def _curve_of(known: KnownScore, basis: Basis) -> Curve | None:
 
 def _area_of(curve: Curve, base: str) -> float:
     if base == "auc":
-        return float(np.trapezoid(curve.tpr, curve.fpr))
+        return float(auc(curve.fpr, curve.tpr))
     return float((np.diff(curve.tpr) * curve.precision[1:]).sum())
