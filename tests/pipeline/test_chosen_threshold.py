@@ -34,7 +34,8 @@ def best_cut(y, p, score, weights=None):
     found = []
     for cut in np.unique(np.append(p, 0)):
         labels, (above,) = p > cut, [np.append(p[p > cut], 1.0)]
-        middle = np.float32(cut) / 2 + np.float32(above.min()) / 2
+        half = np.float32(0.5)  # NumPy 1.26 divides a float32 by a Python number in float64
+        middle = np.float32(cut) * half + np.float32(above.min()) * half
         right = np.average(labels == y, weights=weights)
         found.append((score(y, labels, sample_weight=weights), right, middle if cut <= middle < above.min() else cut))
     return max(found)[2]
