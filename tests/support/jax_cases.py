@@ -35,8 +35,12 @@ def fit(here, model, metrics, arrays, epochs=1, callbacks=(), **options):
 def scored(metrics, history=None):
     """The scores and rows of a `Metrics`, ready to be written to a file."""
     rows = metrics.predictions
-    rows = {name: vars(each) for name, each in rows.items()} if isinstance(rows, dict) else vars(rows)
+    rows = {name: _arrays_of(each) for name, each in rows.items()} if isinstance(rows, dict) else _arrays_of(rows)
     return {"epochs": metrics.history.epochs, "scores": dict(metrics.history), "rows": rows, "logs": history}
+
+
+def _arrays_of(rows):
+    return {name: value for name, value in vars(rows).items() if name != "_label"}  # what labels them is a method
 
 
 def echoed(here, arrays, columns=1, loss="binary_crossentropy", **options):
