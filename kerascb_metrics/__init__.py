@@ -1,6 +1,6 @@
 """scikit-learn's scores at the end of every Keras epoch, over the whole validation set, without an extra forward pass.
 
-The data flows through six steps, one folder each. A step imports the steps above it in this drawing, none below it::
+The data flows through these steps, one folder each. A step imports the steps above it in this drawing, none below it::
 
     fit's validation pass, or validation_data=
         │
@@ -12,6 +12,8 @@ The data flows through six steps, one folder each. A step imports the steps abov
         │       Tally: count tables and rankings
     score/      computes the values, as scikit-learn does
         │       name → number or array
+    insight/    says what they are worth: intervals, comparisons, thresholds, groups
+        │
     record/     adds them to the logs of the epoch; keeps and saves them
         │       the record of each epoch
     show/       draws them: tables, plots, the HTML report

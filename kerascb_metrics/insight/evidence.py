@@ -4,7 +4,6 @@ import numpy as np
 
 from kerascb_metrics.insight.known_scores import known_score
 from kerascb_metrics.insight.sample_tables import SampleTables
-from kerascb_metrics.insight.table_scores import OF_CLASSES, OF_TABLES
 from kerascb_metrics.interpret.weights import is_ordinary
 from kerascb_metrics.score.score import Options
 from kerascb_metrics.score.scoring import Scoring
@@ -63,8 +62,8 @@ def _samples(tally: Tally, scoring: Scoring, tables: SampleTables | None, positi
         if positions and (score.name in with_classes or not average):
             names += [f"{score.name}_{of}" for of in tally.class_names]
         for name in names:
-            known = known_score(name, tally.kind, average, tally.class_names)
-            if known is None or (known.base not in OF_CLASSES and known.base not in OF_TABLES):
+            known = known_score(name, average, tally.class_names)
+            if known is None or known.is_area:
                 continue
             index = tally.pos_index if known.index is None else known.index
             spread = tables.spread(known.base, known.average, index, scoring.zero_division)

@@ -23,7 +23,7 @@ def interval_of_groups(
         level: the confidence level.
     """
     known = formula_of(name, value, basis)
-    if known is None or known.base in ("auc", "average_precision"):
+    if known is None or known.is_area:
         return None
     index = basis.pos_index if known.index is None else known.index
     tables = SampleTables.of(tally, numbers)

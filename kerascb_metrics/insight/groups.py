@@ -20,7 +20,7 @@ from kerascb_metrics.insight.known_scores import KnownScore
 from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows, checked_groups
 from kerascb_metrics.insight.sample_tables import SampleTables
 from kerascb_metrics.insight.table_scores import OF_CLASSES, table_score
-from kerascb_metrics.interpret.weights import FOUR_FACTORS, tamed
+from kerascb_metrics.interpret.weights import FOUR_FACTORS, is_ordinary, tamed
 from kerascb_metrics.score.averaged import Cells, Masses
 from kerascb_metrics.tally.evidence import Evidence
 from kerascb_metrics.tally.sample_cells import cells_by_number
@@ -204,7 +204,8 @@ def _intervals(
         return [unknown("there are too many groups and classes to count all pairs of labels")] * count
     weight = given.rows.weight
     matrices = _matrices(given, groups, weight)
-    squared = None if weight is None else _matrices(given, groups, weight**2)
+    # Squares of weights of no ordinary size need not fit into float64.
+    squared = _matrices(given, groups, weight**2) if weight is not None and is_ordinary(weight) else None
     own_bases = [
         replace(basis, matrix=matrices[group], squared=None if squared is None else squared[group], evidence=Evidence())
         for group in range(count)
@@ -274,7 +275,7 @@ def _chi_squared(part: Masses, whole: Masses) -> float:
 
 
 def _permuted_cells(known: KnownScore, index: int, cells: Masses, zero_division: float) -> float:
-    """Draw the rows of two classes anew for each group: which cells they fall into is hypergeometric."""
+    """Draw rows of two classes for each group: which cells they fall into is hypergeometric."""
     own = cells[:, :, 1].astype(np.int64)  # tp, fp, fn and tn of class 1
     sizes, rng = own.sum(axis=1), np.random.default_rng(_SEED)
     drawn = np.empty((_PERMUTATIONS, len(own), 4, 2))
@@ -291,7 +292,7 @@ def _permuted_cells(known: KnownScore, index: int, cells: Masses, zero_division:
 def _permuted_samples(
     known: KnownScore, index: int, cells: Masses, given: LabelledPass, groups: Groups, zero_division: float
 ) -> float:
-    """Deal the samples out among the groups anew."""
+    """Deal the samples out among the groups, again and again."""
     of_samples, rng = _of_samples(given), np.random.default_rng(_SEED)
     order = np.argsort(groups.of_samples, kind="stable")
     starts = np.searchsorted(groups.of_samples[order], np.arange(len(groups.names)))

@@ -66,7 +66,7 @@ def interval_of(name: str, value: object, basis: Basis, level: float) -> Confide
     known = formula_of(name, value, basis)
     if known is None or not isinstance(value, float):
         return None
-    if known.base in ("auc", "average_precision"):
+    if known.is_area:
         return _of_area(known, value, basis, level)
     if (spread := basis.evidence.samples.get(name)) is not None:
         return of_samples(value, spread, level, known)
@@ -87,14 +87,14 @@ def _including(interval: ConfidenceInterval, value: float) -> ConfidenceInterval
 
 def formula_of(name: str, value: object, basis: Basis) -> KnownScore | None:
     """Return the formula that gives a recorded value; None if none is known. Arguments as in `interval_of`."""
-    known = known_score(name, basis.kind, basis.average, basis.class_names)
+    known = known_score(name, basis.average, basis.class_names)
     is_number = isinstance(value, float) and not np.isnan(value)
     return known if known is not None and is_number and _is_formula_of(known, float(value), basis) else None  # type: ignore[arg-type]
 
 
 def _is_formula_of(known: KnownScore, value: float, basis: Basis) -> bool:
     """Return whether a formula gives the recorded value: a user's function may have any name."""
-    if known.base in ("auc", "average_precision"):
+    if known.is_area:
         curve = _curve_of(known, basis)
         return curve is None or abs(_area_of(curve, known.base) - value) < _SAME_AREA
     cells = Cells.of_matrices(tamed(basis.matrix, FOUR_FACTORS), labels=basis.kind == "multilabel")

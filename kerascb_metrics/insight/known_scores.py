@@ -24,19 +24,23 @@ class KnownScore:
     average: str = ""
     index: int | None = None
 
+    @property
+    def is_area(self) -> bool:
+        """Whether it depends on the ranking of the rows, not on their labels."""
+        return self.base in _AREAS
 
-def known_score(name: str, kind: str, average: str, class_names: Sequence[str]) -> KnownScore | None:
+
+def known_score(name: str, average: str, class_names: Sequence[str]) -> KnownScore | None:
     """Return the score that a recorded name stands for; None if its formula is not known.
 
     A user's function may have any name, so the caller compares the value of the formula with the recorded one.
 
     Args:
         name: without the name of the output.
-        kind: the kind of task.
         average: of the panel: "binary", "macro", "micro", "weighted", or "" for one value per class.
         class_names: the name of each class or label.
 
-    >>> known_score("f1_cat", "multiclass", "macro", ["cat", "dog"])
+    >>> known_score("f1_cat", "macro", ["cat", "dog"])
     KnownScore(base='f1', average='binary', index=0)
     """
     found = _whole(name, average)

@@ -79,7 +79,7 @@ def groups_of_epoch(run: RunRecord, epoch: int, name: str, groups: Any, level: f
     record = result.tallies.get(output)
     basis = None if record is None else basis_of(record, run.settings)
     known = None if basis is None else formula_of(own, result.values[name], basis)
-    if basis is None or known is None or known.base in ("auc", "average_precision"):
+    if basis is None or known is None or known.is_area:
         raise ValueError(f"{name} of epoch {epoch} has no groups: it is not made of labels, and the rows are gone.")
     _refuse(run, [epoch], output)
     given = run.labels.pass_of(epoch, output)
@@ -132,7 +132,7 @@ def corrected_best_of(run: RunRecord, name: str) -> CorrectedBest:
     if basis is None or record is None:
         return CorrectedBest(unknown, count, "the score is not one of labels")
     known = formula_of(own, run[name][-1], basis)
-    if known is None or known.base in ("auc", "average_precision"):
+    if known is None or known.is_area:
         return CorrectedBest(unknown, count, "the score is not one of labels alone")
     if record.chosen is not None:
         return CorrectedBest(unknown, count, "the threshold was chosen in each epoch, by the same folds")

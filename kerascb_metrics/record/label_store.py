@@ -35,7 +35,7 @@ class _Packed:
 
 
 class LabelStore:
-    """The predicted labels of epochs, by output; in memory only."""
+    """The predicted labels of epochs, by output."""
 
     def __init__(self) -> None:
         self._rows: dict[str | None, PassRows] = {}  # of the last epoch
@@ -80,7 +80,7 @@ class LabelStore:
         return {
             output: SavedLabels(own.unpack(), own.fingerprint, self._rows.get(output) if with_rows else None)
             for output, own in self._labels.get(epoch, {}).items()
-            if not self._rows[output].only_right
+            if output in self._rows and not self._rows[output].only_right
         }
 
     def limit(self, keep: Iterable[int]) -> None:

@@ -141,7 +141,9 @@ class ResultInsight(Mapping[str, Any]):
             raise ValueError(f"{name!r} has several values: name one of them, such as one of a class; see keys().")
         if np.isnan(value):
             return unknown("the score is undefined")
-        if output_and_name(self._record, name)[1].startswith(THRESHOLD):
+        output, own = output_and_name(self._record, name)
+        record = self._record.tallies.get(output)
+        if record is not None and record.chosen is not None and own.partition("_")[0] == THRESHOLD:
             return unknown("a threshold that was chosen is no score")
         if groups is not None:
             return self._interval_of_groups(name, confidence_level, groups)
@@ -230,7 +232,7 @@ class ResultInsight(Mapping[str, Any]):
             raise ValueError(f"{name} has no groups: its task is a regression, or its scores are undefined.")
         rows, basis = PassRows.of(tally), basis_of(record, self._record.settings)
         of_rows, known = Groups.of(groups, rows), formula_of(own, value, basis)
-        if known is not None and known.base not in ("auc", "average_precision"):
+        if known is not None and not known.is_area:
             given = LabelledPass(rows, tally.y_pred, "")
             return group_scores(name, own, known, given, of_rows, basis, confidence_level)
         if score is None:
