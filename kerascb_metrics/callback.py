@@ -17,10 +17,12 @@ from kerascb_metrics.collect.model_facts import loss_and_output_names
 from kerascb_metrics.collect.processes import broadcast_from_first_process
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
+from kerascb_metrics.interpret.slices import slicings_of
 from kerascb_metrics.options import Average, ErrorScore, Memory, Option, Options, Scoring, Task, Verbose
 from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.pipeline.fit_start import (
     check_outputs,
+    check_slices,
     refuse_listed_twice,
     warn_if_idle,
     warn_if_not_gathered,
@@ -69,6 +71,11 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             generator of a GAN or the student of a distiller, or a function x → outputs. A model's own compiled loss
             tells what its outputs are. A function is called with the `x` of each batch, as tensors of the backend.
         prefix: how the keys in `logs` begin, such as "test_"; None: "val_". It needs `validation_data`.
+        slices: groups of the validation samples, each with scores of its own: a dict such as {"sex": array} with one
+            value per sample, or a DataFrame, whose columns are such arrays; several columns in a dict are combined.
+            Each score that is one number is also logged as `val_f1_sex_female`, and the worst of the groups as
+            `val_f1_sex_min` (`_max` where less is better). For validation data in arrays, whose order is fixed; for
+            others `history.by_group` serves after training.
         error_score: "raise_first" raises in the first scored epoch, and later records nan with one warning;
             "raise" always raises; a number is recorded with one warning.
         memory: "exact" keeps the rows of a pass until it is scored. "bounded" keeps counts only: label scores are the
@@ -116,8 +123,15 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     """
 
     scoring, task, average, per_class, zero_division = Option(), Option(), Option(), Option(), Option()
-    use_sample_weight = Option()
-    output, prefix, error_score, memory, log_file, verbose = Option(), Option(), Option(), Option(), Option(), Option()
+    use_sample_weight, slices = Option(), Option()
+    output, prefix, error_score, memory, log_file, verbose = (
+        Option(),
+        Option(),
+        Option(),
+        Option(),
+        Option(),
+        Option(),
+    )
     validation_data, validation_batch_size = Option(), Option()
     validation_steps, validation_freq = Option(), Option()
 
@@ -137,6 +151,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         validation_freq: int | Collection[int] = 1,
         model: Any = None,
         prefix: str | None = None,
+        slices: Any = None,
         error_score: ErrorScore = "raise_first",
         memory: Memory = "auto",
         log_file: str | os.PathLike[str] | None = None,
@@ -157,13 +172,14 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             validation_freq=validation_freq,
             model=model,
             prefix=prefix,
+            slices=slices,
             error_score=error_score,
             memory=memory,
             log_file=log_file,
             verbose=verbose,
         )
         self.uses_fit_validation = self.options.uses_fit_validation
-        self._plan = Plan(scoring, task, average, zero_division, output, memory, per_class)
+        self._plan = Plan(scoring, task, average, zero_division, output, memory, per_class, slicings_of(slices))
         self._keys = LogKeys(self.options.log_prefix, self._plan)
         self._changed_modes: list[Any] = []
         self._claim = Claim()
@@ -207,6 +223,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._claim.take()
         restore_auto_mode(self._changed_modes)  # of an interrupted fit
         self._reset()
+        check_slices(self._plan.slices, model_of(self), self.options)
         check_outputs(self._plan, self.options.predicting(model_of(self)), self.options)
         others = [other for other in callbacks if isinstance(other, Metrics) and other is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)

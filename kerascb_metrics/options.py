@@ -27,7 +27,8 @@ Verbose: TypeAlias = bool | Literal["auto"]
 class Options:
     """The arguments of `Metrics`, as given; `Metrics` documents them. `model` becomes a `Predictor`.
 
-    `scoring`, `task`, `average`, `per_class`, `zero_division` and `output` are checked by `Plan`.
+    `scoring`, `task`, `average`, `per_class`, `zero_division` and `output` are checked by `Plan`, `slices` by
+    `slicings_of`.
 
     Raises:
         ValueError: for an unknown value of an argument, or arguments that exclude each other.
@@ -51,6 +52,7 @@ class Options:
     validation_freq: int | Collection[int] = 1
     model: Any = None
     prefix: str | None = None
+    slices: Any = None
     error_score: ErrorScore = "raise_first"
     memory: Memory = "auto"
     log_file: str | os.PathLike[str] | None = None
@@ -107,8 +109,8 @@ class Option:
     """One of the `options` of a `Metrics` as an attribute, as in scikit-learn's estimators.
 
     Assigning to it makes new `options`, which are checked and count from the next fit on. Exceptions are `scoring`,
-    `task`, `average`, `per_class`, `zero_division`, `output`, `prefix` and `memory`: a `Metrics` uses these as it was
-    made with.
+    `task`, `average`, `per_class`, `zero_division`, `output`, `prefix`, `slices` and `memory`: a `Metrics` uses those
+    that it was made with.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:

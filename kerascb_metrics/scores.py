@@ -8,7 +8,6 @@ from kerascb_metrics.exceptions import MissingRowsError
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record import files
 from kerascb_metrics.record.atomic_write import write_whole
-from kerascb_metrics.record.result_insight import ResultInsight
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.values import Bounds, copied, copied_pair
@@ -22,7 +21,7 @@ if TYPE_CHECKING:  # matplotlib is an extra
 _NOT_AT_HAND = "the rows are not at hand: files and copies of a history hold none"
 
 
-class Scores(ResultPlots, ResultInsight):
+class Scores(ResultPlots):
     """A mapping from score name to its value: a float, or an array for a confusion matrix or one value per class.
 
     `metrics.history.at(epoch)`, `metrics.evaluate(model, x, y)` and `metrics.score(y_true, y_pred)` return one. With

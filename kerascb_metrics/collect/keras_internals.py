@@ -273,6 +273,11 @@ def fit_validation_targets(model: Any) -> tuple[Any, Any, int | None] | None:
     return y_true, sample_weight, steps * size if steps and size else None
 
 
+def fit_validation_data(model: Any) -> Any:
+    """Return the validation data of the innermost `fit` of `model`; None without any, or if no `fit` is seen."""
+    return _arguments(model).get("validation_data")
+
+
 def _arguments(model: Any) -> dict[str, Any]:
     """Return the local variables of the innermost `fit` of `model`; empty if no `fit` is on the stack."""
     frame = next(_fits(model), None)

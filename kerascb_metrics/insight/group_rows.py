@@ -1,17 +1,21 @@
 """Any score of each group, from rows that are at hand."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from kerascb_metrics.insight import areas
 from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
-from kerascb_metrics.insight.groups import Groups, GroupScores
+from kerascb_metrics.insight.groups import PERMUTATIONS, SEED, Groups, GroupScores
 from kerascb_metrics.insight.intervals import Basis
 from kerascb_metrics.insight.known_scores import KnownScore
 from kerascb_metrics.insight.row_bootstrap import value_of_rows
 from kerascb_metrics.score.score import Score
 from kerascb_metrics.tally.exact import ExactTally
+
+# Of more rows the test of a score that has no formula would take minutes.
+MOST_ROWS = 20_000
 
 
 def group_scores_of_rows(
@@ -20,7 +24,7 @@ def group_scores_of_rows(
     known: KnownScore | None,
     tally: ExactTally,
     groups: Groups,
-    basis: Basis,
+    basis: Basis | None,
     overall: float,
     level: float,
 ) -> GroupScores:
@@ -32,24 +36,46 @@ def group_scores_of_rows(
         known: its formula; None: not known.
         tally: the rows.
         groups: the groups of the rows.
-        basis: what the interval of all rows is made of.
+        basis: what the interval of all rows is made of; None for a regression.
         overall: the score of all rows.
         level: the confidence level.
     """
     each = 1 - (1 - level) / len(groups.names)
-    is_area = known is not None and known.base == "auc" and basis.kind == "binary"
-    plain = is_area and not (basis.weighted or basis.evidence.positions)
+    is_area = basis is not None and known is not None and known.base == "auc" and basis.kind == "binary"
+    plain = is_area and not (tally.weighted or tally.of_positions)
     values, intervals, counts = {}, {}, {}
     for number, group in enumerate(groups.names):
         rows = np.flatnonzero(groups.numbers == number)
         counts[group] = len(rows)
         values[group] = value_of_rows(score, tally, rows) if len(rows) else math.nan
         intervals[group] = (
-            _of_area(tally, rows, basis.pos_index, values[group], each)
+            _of_area(tally, rows, tally.pos_index, values[group], each)
             if plain and len(rows)
             else unknown("no interval of this score is known for groups")
         )
-    return GroupScores(name, values, counts, intervals, overall, math.nan, "no test of this score is known", level)
+    pvalue, method = _test(score, tally, groups, list(values.values()), overall)
+    return GroupScores(name, values, counts, intervals, overall, pvalue, method, level)
+
+
+def _test(score: Score, tally: ExactTally, groups: Groups, values: list[float], overall: float) -> tuple[float, str]:
+    """Deal the samples out among the groups, again and again: how often do groups differ as much, and the test."""
+    if len(groups.names) < 2 or math.isnan(overall):
+        return math.nan, "there is a single group" if len(groups.names) < 2 else "the score is undefined"
+    if len(tally) > MOST_ROWS:
+        return math.nan, f"no test: {len(tally):,} rows are too many to score them again and again"
+    rng = np.random.default_rng(SEED)
+    sizes, own_samples = np.bincount(groups.numbers, minlength=len(values)), tally.numbers_of_samples
+
+    def spread(own: Sequence[float], sizes: np.ndarray) -> float:
+        return float(np.nansum(sizes * (np.array(own) - overall) ** 2))
+
+    as_much, least = 0, spread(values, sizes) * (1 - 1e-9)  # sums in another order may differ in the last digits
+    for _ in range(PERMUTATIONS):
+        numbers = rng.permutation(groups.of_samples)[own_samples]
+        rows = np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers, minlength=len(values)))[:-1])
+        dealt = [value_of_rows(score, tally, own) if len(own) else math.nan for own in rows]
+        as_much += spread(dealt, np.array([len(own) for own in rows])) >= least
+    return (1 + as_much) / (1 + PERMUTATIONS), "permutation of samples" if tally.of_positions else "permutation of rows"
 
 
 def _of_area(tally: ExactTally, rows: np.ndarray, pos_index: int, value: float, level: float) -> ConfidenceInterval:

@@ -17,15 +17,16 @@ from scipy.stats import chi2
 from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
 from kerascb_metrics.insight.intervals import SHARES, Basis, interval_of, of_samples
 from kerascb_metrics.insight.known_scores import KnownScore
-from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows, checked_groups
+from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows
 from kerascb_metrics.insight.sample_tables import SampleTables
 from kerascb_metrics.insight.table_scores import OF_CLASSES, table_score
+from kerascb_metrics.interpret.grouping import Grouping
 from kerascb_metrics.interpret.weights import FOUR_FACTORS, is_ordinary, tamed
 from kerascb_metrics.score.averaged import Cells, Masses
 from kerascb_metrics.tally.evidence import Evidence
-from kerascb_metrics.tally.sample_cells import cells_by_number
+from kerascb_metrics.tally.sample_cells import cells_by_number, cells_of_tables, tables_by_number
 
-_SEED, _PERMUTATIONS = 20170516, 999
+SEED, PERMUTATIONS = 20170516, 999
 _MOST_CELLS, _MOST_DEALT, _TWO = 1 << 22, 100_000, 2
 
 
@@ -122,13 +123,11 @@ class Groups:
         """Return the groups of the rows of a pass.
 
         Args:
-            groups: as in `checked_groups`.
+            groups: as in `Grouping.of`.
             rows: the rows.
         """
-        given = checked_groups(groups, rows.samples)
-        names, numbers = np.unique(given, return_inverse=True)
-        of_rows = numbers if rows.numbers is None else numbers[rows.numbers]
-        return cls(tuple(names.tolist()), of_rows, numbers)
+        found = Grouping.of(groups, rows.samples)
+        return cls(found.names, found.numbers if rows.numbers is None else found.numbers[rows.numbers], found.numbers)
 
 
 def group_scores(
@@ -146,11 +145,14 @@ def group_scores(
         level: the confidence level.
     """
     index = basis.pos_index if known.index is None else known.index
-    cells = _cells(given, groups.numbers, len(groups.names))
+    tables = _tables(given, groups, given.rows.weight)
+    cells = (
+        _cells(given, groups.numbers, len(groups.names)) if _is_scaled(given) or tables is None else _cells_of(tables)
+    )
     values = _scores(cells, known, index, basis.zero_division)
     overall = float(_scores(cells.sum(axis=0)[None], known, index, basis.zero_division)[0])
     each = 1 - (1 - level) / len(groups.names)
-    intervals = _intervals(own, known, given, groups, basis, values, each)
+    intervals = _intervals(own, known, given, groups, basis, values, each, tables)
     pvalue, method = _test(known, index, cells, given, groups, basis)
     counts = np.bincount(groups.numbers, minlength=len(groups.names)).tolist()
     return GroupScores(
@@ -186,7 +188,14 @@ def _depend(given: LabelledPass, known: KnownScore) -> bool:
 
 
 def _intervals(
-    own: str, known: KnownScore, given: LabelledPass, groups: Groups, basis: Basis, values: Masses, level: float
+    own: str,
+    known: KnownScore,
+    given: LabelledPass,
+    groups: Groups,
+    basis: Basis,
+    values: Masses,
+    level: float,
+    tables: npt.NDArray[Any] | None,
 ) -> list[ConfidenceInterval]:
     count = len(groups.names)
     if _depend(given, known):
@@ -200,14 +209,12 @@ def _intervals(
             alone = unknown("the group has a single sample")
             found.append(alone if spread is None else of_samples(value, spread, level, known))
         return found
-    if given.rows.kind != "multilabel" and count * len(given.rows.class_names) ** 2 > _MOST_CELLS:
+    if tables is None:
         return [unknown("there are too many groups and classes to count all pairs of labels")] * count
     weight = given.rows.weight
-    matrices = _matrices(given, groups, weight)
-    # Squares of weights of no ordinary size need not fit into float64.
-    squared = _matrices(given, groups, weight**2) if weight is not None and is_ordinary(weight) else None
+    squared = None if weight is None or _is_scaled(given) else _tables(given, groups, weight**2)
     own_bases = [
-        replace(basis, matrix=matrices[group], squared=None if squared is None else squared[group], evidence=Evidence())
+        replace(basis, matrix=tables[group], squared=None if squared is None else squared[group], evidence=Evidence())
         for group in range(count)
     ]
     nothing = unknown("the group has no such score")
@@ -220,15 +227,29 @@ def _of_samples(given: LabelledPass) -> Masses:
     return _cells(given, np.arange(len(rows)) if rows.numbers is None else rows.numbers, rows.samples)
 
 
-def _matrices(given: LabelledPass, groups: Groups, weight: Masses | None) -> npt.NDArray[Any]:
-    """Return the confusion matrix of each group, (G, C, C); of labels (G, L, 2, 2)."""
+def _is_scaled(given: LabelledPass) -> bool:
+    """Return whether weights are of no ordinary size: then products and squares of them need not fit into float64."""
+    return given.rows.weight is not None and not is_ordinary(given.rows.weight)
+
+
+def _tables(given: LabelledPass, groups: Groups, weight: Masses | None) -> npt.NDArray[Any] | None:
+    """Return the confusion matrix of each group, (G, C, C), or of labels (G, L, 2, 2); None where they are too many."""
     rows, count, classes = given.rows, len(groups.names), len(given.rows.class_names)
     if rows.kind == "multilabel":
         found = cells_by_number(rows.y_true, given.y_pred, groups.numbers, count, classes, weight, rows.present)
         tp, fp, fn, tn = found.transpose(1, 0, 2)
         return np.stack([np.stack([tn, fp], axis=-1), np.stack([fn, tp], axis=-1)], axis=-2)
-    places = (groups.numbers * np.intp(classes) + rows.y_true) * classes + given.y_pred
-    return np.bincount(places, weight, count * classes**2).reshape(count, classes, classes)
+    if count * classes**2 > _MOST_CELLS:
+        return None
+    return tables_by_number(rows.y_true, given.y_pred, groups.numbers, count, classes, weight)
+
+
+def _cells_of(tables: npt.NDArray[Any]) -> Masses:
+    """Return the cells of each group and class, (G, 4, C), of `_tables`."""
+    if tables.ndim == 3:
+        return cells_of_tables(tables)
+    (tn, fp), (fn, tp) = ((tables[..., row, column] for column in (0, 1)) for row in (0, 1))
+    return np.stack([tp, fp, fn, tn], axis=1)
 
 
 def _test(
@@ -277,27 +298,36 @@ def _chi_squared(part: Masses, whole: Masses) -> float:
 def _permuted_cells(known: KnownScore, index: int, cells: Masses, zero_division: float) -> float:
     """Draw rows of two classes for each group: which cells they fall into is hypergeometric."""
     own = cells[:, :, 1].astype(np.int64)  # tp, fp, fn and tn of class 1
-    sizes, rng = own.sum(axis=1), np.random.default_rng(_SEED)
-    drawn = np.empty((_PERMUTATIONS, len(own), 4, 2))
-    for permutation in range(_PERMUTATIONS):
-        left = own.sum(axis=0)
-        for group, size in enumerate(sizes):
-            taken = rng.multivariate_hypergeometric(left, size) if group < len(sizes) - 1 else left
-            left = left - taken
-            drawn[permutation, group, :, 1] = taken
+    rng, left = np.random.default_rng(SEED), np.tile(own.sum(axis=0), (PERMUTATIONS, 1))
+    drawn = np.empty((PERMUTATIONS, len(own), 4, 2))
+    for group, size in enumerate(own.sum(axis=1)):
+        taken = _dealt(left, size, rng)
+        left = left - taken
+        drawn[:, group, :, 1] = taken
     drawn[..., 0] = drawn[..., [3, 2, 1, 0], 1]
     return _share_above(cells, drawn, known, index, zero_division)
+
+
+def _dealt(left: npt.NDArray[np.int64], size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Draw so many of the rows that are left, (draws, 4) by cell, in each draw."""
+    taken, wanted, others = np.empty_like(left), np.full(len(left), size), left.sum(axis=1)
+    for cell in range(left.shape[1] - 1):
+        others = others - left[:, cell]
+        taken[:, cell] = rng.hypergeometric(left[:, cell], others, wanted)
+        wanted = wanted - taken[:, cell]
+    taken[:, -1] = wanted
+    return taken
 
 
 def _permuted_samples(
     known: KnownScore, index: int, cells: Masses, given: LabelledPass, groups: Groups, zero_division: float
 ) -> float:
     """Deal the samples out among the groups, again and again."""
-    of_samples, rng = _of_samples(given), np.random.default_rng(_SEED)
+    of_samples, rng = _of_samples(given), np.random.default_rng(SEED)
     order = np.argsort(groups.of_samples, kind="stable")
     starts = np.searchsorted(groups.of_samples[order], np.arange(len(groups.names)))
     drawn = np.stack(
-        [np.add.reduceat(of_samples[rng.permutation(len(of_samples))], starts, axis=0) for _ in range(_PERMUTATIONS)]
+        [np.add.reduceat(of_samples[rng.permutation(len(of_samples))], starts, axis=0) for _ in range(PERMUTATIONS)]
     )
     return _share_above(cells, drawn, known, index, zero_division)
 
@@ -313,4 +343,4 @@ def _share_above(cells: Masses, drawn: Masses, known: KnownScore, index: int, ze
 
     # Sums in another order may differ in the last digits.
     as_much = spread_of(drawn) >= spread_of(cells) * (1 - 1e-9)
-    return float((1 + np.count_nonzero(as_much)) / (1 + _PERMUTATIONS))
+    return float((1 + np.count_nonzero(as_much)) / (1 + PERMUTATIONS))

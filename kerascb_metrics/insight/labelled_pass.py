@@ -1,13 +1,14 @@
 """The labels of one pass, true and predicted, as the comparison of two passes takes them."""
 
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from kerascb_metrics.interpret.grouping import Grouping
 from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.tally.checksum import checksum
 from kerascb_metrics.tally.folds import folds_of
 
 if TYPE_CHECKING:  # it needs Keras, and a table of a file is shown without Keras
@@ -57,7 +58,7 @@ class PassRows:
         """
         labeled = tally.labeled
         y_true, weight, present = labeled.y_true, labeled.sample_weight, labeled.present
-        fingerprint = _checksum([y_true, weight, present, labeled.kept, tally.classes])
+        fingerprint = checksum(tally)
         if known is not None and (known.fingerprint, known.y_true.shape) == (fingerprint, y_true.shape):
             return known
         is_plain = not tally.of_positions and labeled.kept is None
@@ -96,56 +97,19 @@ class PassRows:
         return (self.fingerprint, self.y_true.shape) == (other.fingerprint, other.y_true.shape)
 
 
-def checked_groups(groups: object, samples: int) -> np.ndarray:
-    """Return the group of each sample as an array.
-
-    Args:
-        groups: (samples,) numbers, text, or anything that can be sorted.
-        samples: the number of samples.
-
-    Raises:
-        ValueError: if there is not one group per sample, or a sample has None or nan.
-    """
-    to_numpy = getattr(groups, "to_numpy", None)
-    given = np.asarray(groups if to_numpy is None else to_numpy())
-    if given.shape != (samples,):
-        raise ValueError(f"groups must have one value per sample, so the shape ({samples},); received {given.shape}.")
-    # NumPy's own numbers and text are never None, and only floats are nan.
-    missing = sum(one is None or one != one for one in given.tolist()) if given.dtype.kind in "Of" else 0
-    if missing:
-        raise ValueError(
-            f"{missing} samples have None or nan for a group. Give them a group of their own, such as 'unknown', or "
-            "leave them out of the data."
-        )
-    return given
-
-
 def numbers_of_groups(groups: object, samples: int, numbers: npt.NDArray[np.integer] | None) -> npt.NDArray[np.integer]:
     """Return the number of the group of each row, (N,), from 0.
 
     Args:
-        groups: as in `checked_groups`.
+        groups: as in `Grouping.of`.
         samples: the number of samples.
         numbers: (N,) the sample of each row; None: each row is the sample of its number.
 
     >>> numbers_of_groups(["b", "a", "b"], 3, None).tolist()
     [1, 0, 1]
     """
-    found: npt.NDArray[np.integer] = np.unique(checked_groups(groups, samples), return_inverse=True)[1]
+    found = Grouping.of(groups, samples).numbers
     return found if numbers is None else found[numbers]
-
-
-def _checksum(arrays: list[np.ndarray | None], found: int = 0) -> int:
-    """Return a CRC-32 of arrays, one bit per bool, that continues one of earlier arrays."""
-    for array in arrays:
-        if array is None:
-            found = zlib.crc32(b"none", found)
-        elif array.dtype.kind in "USO":
-            found = zlib.crc32(repr(array.tolist()).encode(), found)
-        else:
-            data = np.packbits(array) if array.dtype == bool else np.ascontiguousarray(array)
-            found = zlib.crc32(data.view(np.uint8).data, found)
-    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +144,7 @@ class RightOrWrong:
         self._possible &= is_plain and not part.undefined and self._rows <= _MOST_ROWS
         if self._possible:
             self._parts.append((np.packbits(part.y_pred == part.y_true), len(part)))
-            self._checksum = _checksum([part.y_true, part.labeled.kept], self._checksum)
+            self._checksum = checksum(part, self._checksum)
         else:
             self._parts.clear()
 

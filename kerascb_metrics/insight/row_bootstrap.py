@@ -1,7 +1,5 @@
 """The interval of any score of rows that are at hand: a bootstrap of rows, or of the samples that they are of."""
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import bootstrap
@@ -66,10 +64,8 @@ def value_of_rows(score: Score, tally: ExactTally, rows: npt.NDArray[np.integer]
         tally: the rows.
         rows: (M,) the numbers of those that are wanted, as often as they are named.
     """
-    labels = None if tally.given_labels is None else tally.given_labels[rows]
-    drawn = replace(tally, labeled=tally.labeled.take(rows), rows=None, given_labels=labels, memo={})
     try:
-        return float(np.asarray(score.compute(drawn)))
+        return float(np.asarray(score.compute(tally.of_rows(rows))))
     except Undefined as error:
         return float(np.asarray(error.value))
     except Exception:  # a user's score, or one that scikit-learn refuses without some class

@@ -41,6 +41,12 @@ class Targets:
             return None
         return cls(tree.map_structure(_as_array, y_true), tree.map_structure(_as_array, sample_weight), rows)
 
+    @property
+    def samples(self) -> int:
+        """How many samples the pass sees."""
+        first = len(tree.flatten(self.y_true)[0])
+        return first if self.rows is None else min(first, self.rows)
+
 
 def check_targets(trial: Trial, targets: Targets, *, masked: bool) -> None:
     """Read the targets, with outputs of the model's static shape: shapes, dtypes and labels.

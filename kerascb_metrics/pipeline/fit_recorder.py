@@ -14,6 +14,7 @@ from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows
 from kerascb_metrics.pipeline.epoch_result import Bounds, EpochResult, Shapes, score_output, widest
 from kerascb_metrics.pipeline.pass_reader import Reader, Reading
 from kerascb_metrics.pipeline.rows_at_hand import RowsAtHand
+from kerascb_metrics.pipeline.slice_scores import SliceScores
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.error_policy import ErrorPolicy
 from kerascb_metrics.record.run_record import SOURCE, RunRecord
@@ -60,6 +61,10 @@ class Recorder:
         self._keys: tuple[str, ...] = ()  # of what goes to `logs`, the same in every epoch
         self._labelled: dict[str | None, LabelledPass] = {}  # of the pass that is being recorded
         self._shapes: dict[str | None, Shapes] = {}  # of the scores of each output
+        self._slices = SliceScores(plan.slices, self.troubles.warn_once)
+        if plan.slices:
+            self.run.groupings = {own.name: own.grouping for own in plan.slices}
+            self.run.settings["slices"] = list(self.run.groupings)
         self._width_described = False
         self._left_out_described: set[tuple[str | None, str]] = set()
 
@@ -192,6 +197,7 @@ class Recorder:
             on_error=lambda name, error: self._score_failed(full_name(output, name), error, reading.shapes),
         )
         self._describe_left_out(output, result.left_out)
+        self._slices.add(result, output, reading.tally, reading.scoring, reading.sliced, self._where, complete)
         return result
 
     def _describe_left_out(self, output: str | None, left_out: Mapping[str, str]) -> None:

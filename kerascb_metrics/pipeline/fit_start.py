@@ -9,14 +9,17 @@ from keras import tree
 from kerascb_metrics.collect.keras_internals import (
     fit_list_holds,
     fit_validates,
+    fit_validation_data,
     fit_validation_targets,
     get_keras_mask,
 )
 from kerascb_metrics.collect.model_facts import loss_and_output_names
 from kerascb_metrics.collect.processes import is_multi_process, separate_processes
 from kerascb_metrics.interpret.outputs import Outputs
+from kerascb_metrics.interpret.slices import Slicing
 from kerascb_metrics.options import Options
 from kerascb_metrics.pipeline.before_training import Targets, check_shapes, check_targets
+from kerascb_metrics.pipeline.slice_scores import refuse_other_length
 from kerascb_metrics.pipeline.trial import Trial
 from kerascb_metrics.score.plan import Plan
 
@@ -62,6 +65,38 @@ def check_outputs(plan: Plan, model: Any, options: Options) -> None:
             check_shapes(trial)
         else:
             check_targets(trial, targets, masked=_may_mask(model))
+
+
+def check_slices(slices: Sequence[Slicing], model: Any, options: Options) -> None:
+    """Raise for slices of data whose order is not known, or that are not one value per sample.
+
+    Args:
+        slices: the slices.
+        model: the model that the fit trains.
+        options: the `Options`.
+
+    Raises:
+        ValueError: for several processes, or validation data other than arrays.
+        DataError: for slices of another length than the validation data.
+    """
+    if slices and is_multi_process():
+        raise ValueError(
+            "Metrics: slices= do not work with several processes. After training history.by_group(…) gives the scores "
+            "of groups of all samples."
+        )
+    data = fit_validation_data(model) if options.uses_fit_validation else options.validation_data
+    if not slices or data is None:
+        return
+    if not isinstance(data, tuple | list):
+        raise ValueError(
+            "Metrics: slices= need validation data in arrays, whose order is fixed; received "
+            f"{type(data).__name__}. Pass (x, y), or no slices: after training history.by_group(…) gives the scores "
+            "of groups."
+        )
+    targets = _targets(model, options)
+    if targets is not None:
+        for slicing in slices:
+            refuse_other_length(slicing, targets.samples)
 
 
 def _computes_as_keras(model: Any, step: str) -> bool:

@@ -30,6 +30,7 @@ from kerascb_metrics.tally import streaming
 from kerascb_metrics.tally.across_processes import merged, refuse_if_any
 from kerascb_metrics.tally.exact import ExactTally
 from kerascb_metrics.tally.folds import FOLDS
+from kerascb_metrics.tally.sliced import SlicedCounts
 from kerascb_metrics.tally.streaming import Accumulator, tables_of
 from kerascb_metrics.tally.streaming_folds import FoldedAccumulator
 from kerascb_metrics.tally.tally import Tally
@@ -47,11 +48,13 @@ class Reading:
         tally: its `Tally`.
         scoring: its `Scoring`.
         shapes: the shapes of its targets and outputs, in words.
+        sliced: what was counted of the groups of `slices`, where rows are not kept.
     """
 
     tally: Tally
     scoring: Scoring
     shapes: str
+    sliced: SlicedCounts | None = None
 
 
 class Reader(RowConsumer):
@@ -95,6 +98,7 @@ class Reader(RowConsumer):
         self._outputs: Outputs | None = None  # known from the first batch on
         self._counted: dict[str | None, Accumulator | FoldedAccumulator] = {}
         self._right: dict[str | None, RightOrWrong] = {}
+        self._sliced: dict[str | None, SlicedCounts] = {}
         self._why_kept = ""
         self._warning: str | None = None
         self._error: Exception | None = None
@@ -169,6 +173,8 @@ class Reader(RowConsumer):
                 part = self._counted[output].add(self._labeled(output, own), own.y_pred.dtype.name, own)
                 if part is not None and not is_multi_process():
                     self._right.setdefault(output, RightOrWrong()).add(part)
+                if part is not None and self._plan.slices:
+                    self._sliced.setdefault(output, SlicedCounts(self._plan.slices)).add(part)
         except Exception as error:
             self._error = error
 
@@ -219,7 +225,7 @@ class Reader(RowConsumer):
             if tally.folds:
                 tally = with_chosen_threshold_of_bins(tally, objective_of(scoring, tally.labeling))
             shapes = f"{len(tally)} rows, of which counts were kept"
-            found[name] = Reading(tally, scoring, shapes)
+            found[name] = Reading(tally, scoring, shapes, self._sliced.get(name))
         return found
 
     def _accumulator(self, plan: OutputPlan) -> Accumulator | FoldedAccumulator:
@@ -295,6 +301,7 @@ class Reader(RowConsumer):
     def _needs_rows(self, rows: Rows) -> str:
         plans = self._plans_of(rows).values()
         names = [name for plan in plans for name in plan.scoring.needing_rows(plan.task.kind)]
+        names += ["slices with a chosen threshold"] * any(self._plan.slices and plan.scoring.chooses for plan in plans)
         return f"they are needed for {', '.join(names)}" if names else ""
 
     def _has_many_classes(self, rows: Rows) -> str:

@@ -221,6 +221,7 @@ class Results:
 
     def _recorder_of(self, source: str, plan: Plan) -> Recorder:
         """Return a recorder of a single pass that is not one of an epoch."""
+        plan = replace(plan, slices=())  # they divide the samples of the validation data
         recorder = Recorder(plan, self.options.use_sample_weight, "raise", describe=lambda message: None)
         recorder.run.settings.update(self.options.run_settings(), source=source)
         return recorder

@@ -83,7 +83,8 @@ def groups_of_epoch(run: RunRecord, epoch: int, name: str, groups: Any, level: f
         raise ValueError(f"{name} of epoch {epoch} has no groups: it is not made of labels, and the rows are gone.")
     _refuse(run, [epoch], output)
     given = run.labels.pass_of(epoch, output)
-    refuse_all_but_accuracy(given, known, basis)
+    if given.rows.only_right and not is_accuracy(known, basis):
+        raise ValueError(f"{name} of epoch {epoch} has no groups: {_ONLY_RIGHT}.")
     return group_scores(name, own, known, given, Groups.of(groups, given.rows), basis, level)
 
 

@@ -196,7 +196,9 @@ class ResultInsight(Mapping[str, Any]):
         """Return a score of each group of samples: for whom does the model work?
 
         Args:
-            groups: the group of each sample, (N,): numbers, text, or anything that can be sorted.
+            groups: the group of each sample, (N,): numbers or text, as an array, a list, or a column of pandas. Several
+                columns, in a DataFrame or a dict: groups are their combinations. Or the name of one of the `slices` of
+                `Metrics`.
             name: a score of one number.
             confidence_level: in how many cases all intervals together hold (Bonferroni): each is wider than alone.
 
@@ -208,7 +210,8 @@ class ResultInsight(Mapping[str, Any]):
         Raises:
             KeyError: if there is no such score.
             MissingRowsError: a `ValueError`, if neither the rows nor their labels were kept.
-            ValueError: if there is not one group per sample, or a sample has None or nan for a group.
+            ValueError: if there is not one group per sample, a sample has None or nan for a group, or there are no
+                slices of that name.
 
         >>> from kerascb_metrics import Metrics
         >>> scores = Metrics("recall").score([0, 1, 1, 1, 0, 1, 1, 1], [0.2, 0.9, 0.7, 0.6, 0.6, 0.9, 0.2, 0.1])
@@ -222,22 +225,39 @@ class ResultInsight(Mapping[str, Any]):
         value = self[name]
         if not isinstance(value, float):
             raise ValueError(f"{name!r} has several values: name one of them, such as one of a class; see keys().")
+        groups = self._grouping(groups)
         if self._rows is None:
             if self._run is None:
                 raise MissingRowsError(f"groups need the rows: {self._why_no_rows}.")
             return groups_of_epoch(self._run, self._record.epoch or 0, name, groups, confidence_level)
         output, own = output_and_name(self._record, name)
         tally, record, score = self._rows.tally(output), self._record.tallies.get(output), self._rows.score(output, own)
-        if record is None:
-            raise ValueError(f"{name} has no groups: its task is a regression, or its scores are undefined.")
-        rows, basis = PassRows.of(tally), basis_of(record, self._record.settings)
-        of_rows, known = Groups.of(groups, rows), formula_of(own, value, basis)
-        if known is not None and not known.is_area:
+        rows, basis = PassRows.of(tally), None if record is None else basis_of(record, self._record.settings)
+        of_rows, known = Groups.of(groups, rows), None if basis is None else formula_of(own, value, basis)
+        if basis is not None and known is not None and not known.is_area:
             given = LabelledPass(rows, tally.y_pred, "")
             return group_scores(name, own, known, given, of_rows, basis, confidence_level)
         if score is None:
-            raise ValueError(f"{name} has no groups: it is a value of a class. Name the score itself.")
+            raise ValueError(f"{name} has no groups: it is a value of a class, or of a group. Name the score itself.")
         return group_scores_of_rows(name, score, known, tally, of_rows, basis, value, confidence_level)
+
+    def _grouping(self, groups: Any) -> Any:
+        """Return groups that may be given as the name of slices."""
+        if not isinstance(groups, str):
+            return groups
+        known = {} if self._run is None else self._run.groupings
+        if groups not in known:
+            names = ", ".join(map(repr, known)) or "none: a test set, arrays and files have no slices"
+            raise ValueError(f"there are no slices {groups!r}; there are {names}. Pass the group of each sample.")
+        return known[groups]
+
+    def _only_slices(self) -> str:
+        """Return the name of the slices where there is one kind of them."""
+        names = [] if self._run is None else list(self._run.groupings)
+        if len(names) != 1:
+            known = f"there are the slices {', '.join(map(repr, names))}" if names else "this result has no slices"
+            raise ValueError(f"pass groups=, the group of each sample, or the name of slices: {known}.")
+        return names[0]
 
     def _compared_by_rows(self, other: "ResultInsight", name: str, groups: Any, level: float) -> Comparison:
         if self._rows is None or other._rows is None:

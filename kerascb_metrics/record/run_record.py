@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from kerascb_metrics.interpret.grouping import Grouping
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.label_store import LabelStore
 from kerascb_metrics.record.packed_record import StoredRecord, StoredTallies, stored, stored_value
@@ -40,6 +41,7 @@ class RunRecord(Mapping[str, list[Any]]):
         tallies: the `EpochRecord` of each epoch, by output (None: the only one).
         intervals: the bounds of each epoch, score name → (lowest, highest).
         labels: the predicted labels of the epochs of a fit.
+        groupings: the slices of a fit, name → the group of each sample.
         memo: what was computed of its epochs, which never change, by a key of its own.
     """
 
@@ -52,6 +54,7 @@ class RunRecord(Mapping[str, list[Any]]):
         self.intervals: list[dict[str, Bounds]] = []
         self.directions: Directions = dict(greater_is_better or {})
         self.labels = LabelStore()
+        self.groupings: dict[str, Grouping] = {}
         self.memo: dict[Any, Any] = {}
 
     def __getitem__(self, name: str) -> list[Any]:

@@ -8,9 +8,11 @@ from kerascb_metrics.exceptions import DataError, naming_output
 from kerascb_metrics.interpret.kinds import INFERRED, Kind
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.outputs import Outputs
+from kerascb_metrics.interpret.slices import Slicing
 from kerascb_metrics.interpret.tasks import as_task, needs_loss
 from kerascb_metrics.score.panel import CELLS
 from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.score.slice_keys import directions_of_slices, example_of_slices, refuse_slices
 
 # Before the name of a score whose own name a compiled Keras metric has.
 RENAMED = "sklearn_"
@@ -62,6 +64,7 @@ class Plan:
     only: str | None = None
     memory: Literal["auto", "exact", "bounded"] = "exact"
     per_class: bool = False
+    slices: tuple[Slicing, ...] = ()
     _whole: Scoring | None = field(init=False)
     _by_output: dict[str | None, Any] = field(
         init=False
@@ -83,6 +86,7 @@ class Plan:
                 with naming_output(output):
                     scoring.check(task.kind)
                     scoring.refuse_double(task.kind, getattr(task, "class_names", None) or ())
+                    refuse_slices(self.slices, scoring, task.kind)
         if nested:
             self._refuse_double_names(tuple(map(str, self._by_output)))
 
@@ -206,6 +210,15 @@ class Plan:
                 known.update({full_name(output, name): better for name, better in {**own, **cells}.items()})
         return known
 
+    def of_slices(self, outputs: Collection[str] = ()) -> dict[str, bool | None]:
+        """Return the direction of every score of a slice, as far as the tasks are known; see `directions`."""
+        known: dict[str, bool | None] = {}
+        for output in (outputs or (None,)) if self.slices else ():
+            scoring = self.scoring_of(output, outputs)
+            own = {} if scoring is None else directions_of_slices(self.slices, scoring, self._possible_kinds(output))
+            known.update({full_name(output, name): better for name, better in own.items()})
+        return known
+
     def only_for_regression(self, output: str | None, outputs: Collection[str]) -> Collection[str]:
         """Return the names of the panel that an output, whose task is not told, has only if it is a regression."""
         scoring = self.scoring_of(output, outputs)
@@ -239,13 +252,15 @@ class Plan:
         Raises:
             ValueError: for a name that has several values per epoch, no known direction, or no score.
         """
-        mode, directions = self.mode(name, outputs), self.directions(self._supposed(outputs))
-        if name in self._by_class(self._supposed(outputs)):
+        supposed = self._supposed(outputs)
+        of_slices = self.of_slices(supposed)
+        mode, directions = self.mode(name, outputs), self.directions(supposed)
+        if name in self._by_class(supposed):
             raise ValueError(
                 f"Metrics: with average=None {name!r} has one value per class. Monitor one of them, such as "
                 f"{name + '_1'!r}; per_class=True, instead of average=None, gives {name!r} as well."
             )
-        if mode is None and name in directions:
+        if mode is None and name in {**directions, **of_slices}:
             raise ValueError(
                 f"Metrics: cannot tell whether a higher {name!r} is better (a plain function). Make a scorer "
                 "of it with make_scorer(…, greater_is_better=…), or pass monitor= and mode= to the Keras callback."
@@ -254,7 +269,8 @@ class Plan:
             known = [known for known, greater in directions.items() if greater is not None]
             raise ValueError(
                 f"Metrics: {name!r} is not a score of this callback with a known direction; those are: "
-                f"{', '.join(known) or 'none'}. For another one, pass monitor= and mode= to the Keras callback."
+                f"{', '.join(known) or 'none'}{example_of_slices(of_slices)}. For another one, pass monitor= and mode= "
+                "to the Keras callback."
             )
         return mode
 
@@ -271,8 +287,9 @@ class Plan:
             "max", "min", or None where the direction is not known.
         """
         name = name.removeprefix(RENAMED)
-        with_classes = self._with_classes(self._supposed(outputs))
-        for known, greater_is_better in self.directions(self._supposed(outputs)).items():
+        supposed = self._supposed(outputs)
+        with_classes = self._with_classes(supposed)
+        for known, greater_is_better in {**self.directions(supposed), **self.of_slices(supposed)}.items():
             of_class = known in with_classes and name.startswith(f"{known}_")
             of_output = outputs is None and name.endswith(f"_{known}")
             if known == "loss":

@@ -81,6 +81,7 @@ def prediction_score(name: str, scorer: PredictionScorer) -> Score:
         dict.fromkeys(KINDS, "rows"),
         greater_is_better=scorer.greater_is_better,
         takes_elements=KINDS,
+        whole=True,
     )
 
 

@@ -74,6 +74,7 @@ class Score:
             or weighted, although it needs rows. A regression among them: it averages over columns.
         of_classes: called with the `Tally` of classes or labels; returns one value per class, for `per_class=True`.
             None: it has none.
+        whole: whether it is a score of a whole pass, which a part of the rows does not have.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Score:
     needs_proba: bool = False
     takes_elements: tuple[Kind, ...] = ()
     of_classes: Callable[[Tally], Value] | None = None
+    whole: bool = False
 
     @property
     def ranks(self) -> bool:

@@ -173,6 +173,16 @@ class Scoring:
             if score.name not in of_panel or any(_is_defined(score, kind) for kind in kinds)
         )
 
+    def of_groups(self, *kinds: Kind) -> list[Score]:
+        """Return the scores that groups of the samples have too, for a kind of task, or for several: single numbers."""
+        counted = self.memory == "bounded"
+        return [
+            score
+            for score in self.for_kind(*kinds)
+            if not (score.matrix or score.whole)
+            and any(_is_number(score, kind) and not (counted and score.needs[kind] != "counts") for kind in kinds)
+        ]
+
     @property
     def from_panel(self) -> Collection[str]:
         """The names of all panels that were not asked for one by one."""
@@ -303,6 +313,11 @@ class Scoring:
             if tally.weighted and not score.takes_weight:
                 found.unweighted.append(score.name)
         return found
+
+
+def _is_number(score: Score, kind: Kind) -> bool:
+    """Return whether a score of a kind of task is defined, and not one value per class."""
+    return kind in score.needs and kind not in score.per_class
 
 
 def _is_defined(score: Score, kind: Kind) -> bool:

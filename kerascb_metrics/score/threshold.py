@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kerascb_metrics.score.score import Score, Undefined, Value
+from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.score.score import Needs, Score, Undefined, Value
 from kerascb_metrics.tally.tally import Tally
 
 THRESHOLD = "threshold"
@@ -10,8 +11,9 @@ THRESHOLD = "threshold"
 
 def threshold_score() -> Score:
     """Return the score that records the threshold of a binary task, or one per label."""
-    needs = {"binary": "counts", "multilabel": "counts"}
-    return Score(THRESHOLD, _threshold, needs, greater_is_better=None, per_class=("multilabel",))  # type: ignore[arg-type]
+    needs: dict[Kind, Needs] = {"binary": "counts", "multilabel": "counts"}
+    labels: tuple[Kind, ...] = ("multilabel",)
+    return Score(THRESHOLD, _threshold, needs, greater_is_better=None, per_class=labels, whole=True)
 
 
 def _threshold(tally: Tally) -> Value:

@@ -9,6 +9,7 @@ from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.values import Epoch
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
+from kerascb_metrics.show.plots.groups import GroupsDisplay
 from kerascb_metrics.show.plots.scores import ScoresDisplay
 from kerascb_metrics.show.result_plots import ResultPlots
 
@@ -23,11 +24,9 @@ class HistoryPlots:
 
     _run: RunRecord
 
-    def _shown(self, epoch: Epoch) -> ResultPlots:
-        """Return an epoch as something that shows itself."""
-        shown = ResultPlots()
-        shown._record = self._run.at(epoch)
-        return shown
+    def at(self, epoch: Epoch) -> Any:
+        """Return the `Scores` of an epoch."""
+        raise NotImplementedError
 
     @overload
     def report(
@@ -37,6 +36,7 @@ class HistoryPlots:
         output: str | None = None,
         output_dict: Literal[False] = False,
         confidence_level: float | None = None,
+        by: Any = None,
     ) -> str: ...
     @overload
     def report(self, epoch: Epoch = -1, *, output: str | None = None, output_dict: Literal[True]) -> dict[str, Any]: ...
@@ -49,12 +49,11 @@ class HistoryPlots:
         output: str | None = None,
         output_dict: bool = False,
         confidence_level: float | None = None,
+        by: Any = None,
     ) -> str | dict[str, Any]:
         """Return `sklearn.metrics.classification_report` of an epoch: `at(epoch).report(…)`, which documents it."""
-        shown = self._shown(epoch)
-        if output_dict:
-            return shown.report(output=output, output_dict=True)
-        return shown.report(output=output, confidence_level=confidence_level)
+        shown: ResultPlots = self.at(epoch)
+        return shown.report(output=output, output_dict=output_dict, confidence_level=confidence_level, by=by)
 
     def plot(
         self,
@@ -106,7 +105,8 @@ class HistoryPlots:
         ax: "Axes | None" = None,
     ) -> ConfusionDisplay | LabelConfusionDisplay:
         """Draw the confusion matrix of an epoch: `at(epoch).plot_confusion(…)`, which documents it."""
-        return self._shown(epoch).plot_confusion(normalize=normalize, output=output, ax=ax)
+        shown: ResultPlots = self.at(epoch)
+        return shown.plot_confusion(normalize=normalize, output=output, ax=ax)
 
     def plot_roc(
         self,
@@ -139,7 +139,21 @@ class HistoryPlots:
         ax: "Axes | None" = None,
     ) -> ThresholdDisplay:
         """Draw precision, recall and F1 by threshold: `at(epoch).plot_threshold(…)`, which documents it."""
-        return self._shown(epoch).plot_threshold(class_name, output=output, ax=ax)
+        shown: ResultPlots = self.at(epoch)
+        return shown.plot_threshold(class_name, output=output, ax=ax)
+
+    def plot_groups(
+        self,
+        name: str,
+        groups: Any = None,
+        epoch: Epoch = -1,
+        *,
+        confidence_level: float = 0.95,
+        ax: "Axes | None" = None,
+    ) -> GroupsDisplay:
+        """Draw a score of each group of samples in an epoch: `at(epoch).plot_groups(…)`, which documents it."""
+        shown: ResultPlots = self.at(epoch)
+        return shown.plot_groups(name, groups, confidence_level=confidence_level, ax=ax)
 
     def _records(self, epochs: Epochs) -> list[ResultRecord]:
         """Return the record of each epoch, once."""

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kerascb_metrics.insight.confidence import check_level
-from kerascb_metrics.record.result_record import ResultRecord
+from kerascb_metrics.record.result_insight import ResultInsight
+from kerascb_metrics.show.group_report import group_report
+from kerascb_metrics.show.plots.axes import title_of
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize, confusion_display
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
+from kerascb_metrics.show.plots.groups import GroupsDisplay
 from kerascb_metrics.show.result_tables import text_of_intervals
 
 if TYPE_CHECKING:  # matplotlib is an extra
     from matplotlib.axes import Axes
 
 
-class ResultPlots:
+class ResultPlots(ResultInsight):
     """A result with the methods that show it."""
-
-    _record: ResultRecord
 
     @overload
     def report(
@@ -25,25 +26,35 @@ class ResultPlots:
         output: str | None = None,
         output_dict: Literal[False] = False,
         confidence_level: float | None = None,
+        by: Any = None,
     ) -> str: ...
     @overload
     def report(self, *, output: str | None = None, output_dict: Literal[True]) -> dict[str, Any]: ...
     @overload
-    def report(self, *, output: str | None = None, output_dict: bool) -> str | dict[str, Any]: ...
+    def report(
+        self,
+        *,
+        output: str | None = None,
+        output_dict: bool,
+        confidence_level: float | None = None,
+        by: Any = None,
+    ) -> str | dict[str, Any]: ...
     def report(
         self,
         *,
         output: str | None = None,
         output_dict: bool = False,
         confidence_level: float | None = None,
+        by: Any = None,
     ) -> str | dict[str, Any]:
-        """Return `sklearn.metrics.classification_report`.
+        """Return `sklearn.metrics.classification_report`, or the recorded scores of each group of samples.
 
         Args:
             output: the name of the output if the model has several.
             output_dict: whether to return a dict instead of text.
             confidence_level: such as 0.95: the intervals of the recorded scores stand below the text, see
                 `Scores.confidence_interval`.
+            by: None; or the group of each sample, as in `Scores.by_group`: its table of each score that is one number.
 
         Returns:
             The report, as text or as a dict.
@@ -63,6 +74,10 @@ class ResultPlots:
         weighted avg       0.83      0.75      0.73         4
         <BLANKLINE>
         """
+        if by is not None:
+            if output_dict:
+                raise ValueError("a report of groups is text. by_group(groups, name) returns the numbers.")
+            return group_report(self, by, output, 0.95 if confidence_level is None else confidence_level)
         report = self._record.tally(output).report(output_dict)
         if confidence_level is None or isinstance(report, dict):
             return report
@@ -190,3 +205,34 @@ class ResultPlots:
         >>> plt.close(display.figure_)
         """
         return ThresholdDisplay.from_result(self._record, class_name, output=output).plot(ax)
+
+    def plot_groups(
+        self, name: str, groups: Any = None, *, confidence_level: float = 0.95, ax: "Axes | None" = None
+    ) -> GroupsDisplay:
+        """Draw a score of each group of samples, with its interval and number of rows.
+
+        Args:
+            name: a score of one number.
+            groups: as in `Scores.by_group`; None: the only one of the `slices` of `Metrics`.
+            confidence_level: of all intervals together, as in `Scores.by_group`.
+            ax: matplotlib axes; None for a new figure, whose height depends on the number of groups.
+
+        Returns:
+            A `GroupsDisplay`, with the `GroupScores` as its `scores`.
+
+        Raises:
+            ImportError: without matplotlib.
+            KeyError, MissingRowsError, ValueError: as in `Scores.by_group`.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> scores = Metrics("recall").score([0, 1, 1, 1, 0, 1, 1, 1], [0.2, 0.9, 0.7, 0.6, 0.6, 0.9, 0.2, 0.1])
+        >>> display = scores.plot_groups("recall", ["a"] * 4 + ["b"] * 4)
+        >>> display.scores["a"], display.ax_.get_title()
+        (1.0, 'all equal: p = 0.083')
+        >>> plt.close(display.figure_)
+        """
+        if groups is None:
+            groups = self._only_slices()
+        found = self.by_group(groups, name, confidence_level=confidence_level)
+        return GroupsDisplay(found, title_of(None, self._record.epoch)).plot(ax)

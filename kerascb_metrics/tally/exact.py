@@ -1,7 +1,7 @@
 """`ExactTally`: counts and rankings of rows that are kept."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -151,6 +151,15 @@ class ExactTally(Tally):
         if self.rows is not None:
             return self.rows.samples_count
         return len(self) if self.labeled.kept is None else len(self.labeled.kept)
+
+    def of_rows(self, rows: np.ndarray) -> "ExactTally":
+        """Return the tally of some of the rows, labelled as they are here.
+
+        Args:
+            rows: (M,) the numbers of those that are wanted, as often as they are named.
+        """
+        labels = None if self.given_labels is None else self.given_labels[rows]
+        return replace(self, labeled=self.labeled.take(rows), rows=None, given_labels=labels, memo={})
 
     # Rows, for metric functions and scorers.
 

@@ -1,5 +1,7 @@
 """The four cells of each class, or label, in each sample: what tells how much a score varies between samples."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,8 @@ from kerascb_metrics.tally.exact import ExactTally
 Floats = npt.NDArray[np.float64]
 # More samples than this, or than fit into so many bytes, are joined into groups.
 _MOST_SAMPLES, _MOST_BYTES = 10_000, 64 << 20
+# With more cells than this, confusion matrices are not counted whole.
+_DENSE_CELLS = 1 << 22
 
 
 def cells_of_samples(tally: ExactTally, numbers: npt.NDArray[np.integer]) -> Floats:
@@ -92,17 +96,48 @@ def cells_by_number(
     """
     if y_true.ndim == 2:
         return _of_labels(y_true, y_pred, numbers, count, weight, present)
-    true, predicted = y_true.astype(np.intp), y_pred.astype(np.intp)
+    if count * classes**2 <= _DENSE_CELLS:
+        return cells_of_tables(tables_by_number(y_true, y_pred, numbers, count, classes, weight))
+    true, predicted, own = (array.astype(np.intp) for array in (y_true, y_pred, numbers))
     right = true == predicted
 
     def counted(of: npt.NDArray[np.intp], weights: Floats | None) -> Floats:
-        places = numbers * np.intp(classes) + of
-        return np.bincount(places, weights, count * classes).reshape(count, classes).astype(np.float64)
+        return np.bincount(own * classes + of, weights, count * classes).reshape(count, classes).astype(np.float64)
 
     all_true, all_predicted = counted(true, weight), counted(predicted, weight)
     tp = counted(true, right.astype(np.float64) if weight is None else weight * right)
     rows = all_true.sum(axis=1, keepdims=True)
     return np.stack([tp, all_predicted - tp, all_true - tp, rows - all_true - all_predicted + tp], axis=1)
+
+
+def tables_by_number(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    numbers: npt.NDArray[np.integer],
+    count: int,
+    classes: int,
+    weight: Floats | None = None,
+) -> npt.NDArray[Any]:
+    """Return the confusion matrix of the rows of each number, (count, C, C), rows true; arguments as `cells_by_number`.
+
+    int64 counts, or float64 sums of weights.
+    """
+    cells = count * classes**2
+    # Bytes are a quarter of the work where they suffice.
+    dtype = np.dtype(np.uint8 if cells <= 256 else np.intp)
+    places = numbers.astype(dtype)
+    for own in (y_true, y_pred):
+        places = places * dtype.type(classes) + own.astype(dtype)
+    return np.bincount(places, weight, cells).reshape(count, classes, classes)
+
+
+def cells_of_tables(tables: npt.NDArray[Any]) -> Floats:
+    """Return the cells of each class, (count, 4, C), of confusion matrices (count, C, C)."""
+    tables = tables.astype(np.float64)
+    tp = np.diagonal(tables, axis1=1, axis2=2)
+    off = tables * (1 - np.eye(tables.shape[1]))
+    fp, fn, rows = off.sum(axis=1), off.sum(axis=2), tables.sum(axis=(1, 2))[:, None]
+    return np.stack([tp, fp, fn, rows - tp - fp - fn], axis=1)
 
 
 def _of_labels(

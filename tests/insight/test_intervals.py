@@ -211,7 +211,7 @@ def test_what_is_wrong_raises():
     for level in (0, 1, 95, -0.5, True):
         with pytest.raises(ValueError, match="between 0 and 1"):
             scores.confidence_interval("f1", level)
-    for groups in (np.arange(59), np.zeros((60, 1))):
+    for groups in (np.arange(59), np.zeros((60, 2, 2))):
         with pytest.raises(ValueError, match=r"one value per sample, so the shape \(60,\)"):
             scores.confidence_interval("f1", groups=groups)
 

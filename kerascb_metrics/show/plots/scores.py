@@ -193,8 +193,9 @@ def _base(history: RunRecord, name: str) -> str | None:
 
 
 def _scoring_of(history: RunRecord) -> Collection[str]:
-    """Return the names of the scores as they were asked for, where `per_class=True` adds values per class to them."""
-    names: Collection[str] = history.settings.get("scoring", ()) if history.settings.get("per_class") else ()
+    """Return the names of the scores as they were asked for, where values per class or group are added to them."""
+    has_parts = history.settings.get("per_class") or history.settings.get("slices")
+    names: Collection[str] = history.settings.get("scoring", ()) if has_parts else ()
     return names
 
 
