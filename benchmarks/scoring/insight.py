@@ -1,4 +1,4 @@
-"""The time of intervals and comparisons: of the panel at once, of two epochs, and of the best of 40."""
+"""The time of intervals, comparisons and groups."""
 
 import numpy as np
 
@@ -29,12 +29,19 @@ def measure(quick):
         "best": lambda: max_t(0, epochs - 1, passes, F1, 1, 0.0, 0.95),
         "corrected": lambda: corrected_best([fold_tables(own) for own in passes], F1, 1, 0.0),
     }
+    groups = np.random.default_rng(1).integers(0, 10, n)
+    cases |= {
+        "groups": lambda: scores.by_group(groups, "f1"),
+        "text": lambda: scores.by_group(groups.astype(str), "f1"),
+    }
     times = interleave(cases)
     return [
         as_long("all intervals of the panel", n, times.of("intervals"), "the panel", times.of("panel"), 1),
         bounded("two epochs compared by F1", n, 1e3 * times.of("two"), "ms", 5),
         bounded(f"the best among {epochs} epochs tested", n, 1e3 * times.of("best"), "ms", 1000),
         Row(f"the best among {epochs} epochs corrected", n, 1e3 * times.of("corrected")),
+        bounded("ten groups by number: F1, intervals, test", n, 1e3 * times.of("groups"), "ms", 10),
+        Row("ten groups by text", n, 1e3 * times.of("text")),
     ]
 
 

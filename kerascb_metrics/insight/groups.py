@@ -97,11 +97,20 @@ class GroupScores(Mapping[Hashable, float]):
         rows = [("group", "rows", self.name, f"{100 * self.confidence_level:.4g} % interval")]
         for group, value in self.by_group.items():
             low, high = self.confidence_interval[group]
-            rows.append((str(group), f"{self.n[group]:,}", f"{value:.4f}", f"{low:.4f} to {high:.4f}"))
+            rows.append((group_text(group), f"{self.n[group]:,}", f"{value:.4f}", f"{low:.4f} to {high:.4f}"))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
         test = f"all equal: p = {self.pvalue:.2g} ({self.method})" if self.pvalue == self.pvalue else self.method
         return "\n".join([*lines, f"all rows {self.overall:.4f}; difference {self.difference:.4f}; {test}"])
+
+
+def group_text(group: Hashable) -> str:
+    """Return the name of a group for tables and plots.
+
+    >>> group_text(("Bern", 1)), group_text(True)
+    ('Bern, 1', 'True')
+    """
+    return ", ".join(map(str, group)) if isinstance(group, tuple) else str(group)
 
 
 @dataclass(frozen=True, eq=False)

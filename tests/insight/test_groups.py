@@ -1,12 +1,20 @@
 """Scores of groups: equal to scikit-learn's on the rows of each group, with one test of all; refusals."""
 
+from functools import partial
+
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
+from fairlearn.metrics import MetricFrame
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics, Multilabel
 from kerascb_metrics.exceptions import MissingRowsError
+from kerascb_metrics.interpret.grouping import Grouping
 from kerascb_metrics.scores import Scores
 
 FUNCTIONS = {
@@ -73,16 +81,17 @@ def test_classes_weights_and_labels(average):
 
 
 def test_areas_and_any_other_score_of_rows():
-    y_true, p, groups = rows()
-    scores = Metrics(["auc", "neg_log_loss"], task="binary").score(y_true, p)
-    for name, function in {"auc": sk.roc_auc_score, "neg_log_loss": lambda y, q: -sk.log_loss(y, q)}.items():
+    y_true, p, groups = rows(200, 2)
+    scores = Metrics(["auc", "neg_brier_score"], task="binary").score(y_true, p)
+    for name, function in {"auc": sk.roc_auc_score, "neg_brier_score": lambda y, q: -sk.brier_score_loss(y, q)}.items():
         found = scores.by_group(groups, name)
         for group in found:
             expected = function(y_true[groups == group], p[groups == group])
             assert found[group] == pytest.approx(expected, abs=1e-12)
-        assert np.isnan(found.pvalue)
-    low, high = scores.by_group(groups, "auc").confidence_interval["a"]
-    assert low < scores.by_group(groups, "auc")["a"] < high
+        assert found.method == "permutation of rows"
+        assert 0 < found.pvalue <= 1
+        low, high = found.confidence_interval["a"]
+        assert low < found["a"] < high or (name != "auc" and np.isnan(low))
 
 
 def test_shares_are_tested_by_pearsons_chi_squared():
@@ -155,6 +164,180 @@ def test_what_is_wrong_raises(tmp_path):
     scores.save(tmp_path / "scores.json")
     with pytest.raises(MissingRowsError, match="groups need the rows"):
         Scores.load(tmp_path / "scores.json").by_group(groups, "f1")
+
+
+def test_a_large_difference_of_areas_is_found_and_too_many_rows_have_no_test():
+    y_true, p, groups = rows(200, 2)
+    p = np.where(groups == "a", 1 - p, p)
+    found = Metrics("auc", task="binary").score(y_true, p).by_group(groups, "auc")
+    assert found.pvalue == 0.001  # no permutation differs as much
+    many, q, sites = rows(20_001, 2)
+    found = Metrics("auc", task="binary").score(many, q).by_group(sites, "auc")
+    assert found.method == "no test: 20,001 rows are too many to score them again and again"
+
+
+def test_numbers_of_a_regression():
+    rng = np.random.default_rng(0)
+    y_true, y_pred, groups = rng.normal(size=90), rng.normal(size=90), np.arange(90) % 3
+    found = Metrics(["r2", "mae"]).score(y_true, y_pred).by_group(groups, "mae")
+    for group in range(3):
+        own = groups == group
+        assert found[group] == pytest.approx(sk.mean_absolute_error(y_true[own], y_pred[own]), abs=1e-12)
+    assert (found.group_min, found.group_max) == (min(found.values()), max(found.values()))
+
+
+FRAMES = {
+    "binary": ("binary", lambda rng: ((rng.random(300) < 0.4).astype(int), rng.random(300)), {}),
+    "macro": (
+        "multiclass",
+        lambda rng: (rng.integers(0, 4, 300), rng.dirichlet(np.ones(4), 300)),
+        {"average": "macro"},
+    ),
+    "micro": (
+        "multiclass",
+        lambda rng: (rng.integers(0, 4, 300), rng.dirichlet(np.ones(4), 300)),
+        {"average": "micro"},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("case", FRAMES)
+def test_everything_is_what_fairlearn_finds(case, weighted):
+    """Also in a group that lacks a class, and for combinations of two columns."""
+    task, make, options = FRAMES[case]
+    rng = np.random.default_rng(8)
+    y_true, y_pred = make(rng)
+    labels = (y_pred > 0.5).astype(int) if task == "binary" else y_pred.argmax(axis=1)
+    frame = pd.DataFrame({"site": rng.choice(["Bern", "Graz", "Ulm"], 300), "old": rng.random(300) < 0.5})
+    y_true[(frame["site"] == "Ulm") & (y_true == 2)] = 1
+    weight = rng.uniform(0.5, 2, 300) if weighted else None
+    names = ["f1", "precision", "recall", "accuracy", "kappa", "balanced_accuracy", "mcc"]
+    scores = Metrics(names, task=task, average=options.get("average", "auto")).score(y_true, y_pred, weight)
+    for name in names:
+        own = {**options, "zero_division": 0} if name in ("f1", "precision", "recall") else {}
+        function = partial(FUNCTIONS[name], **own)
+        function.__name__ = name
+        for features in (frame["site"], frame):
+            expected = MetricFrame(
+                metrics=function,
+                y_true=y_true,
+                y_pred=labels,
+                sensitive_features=features,
+                sample_params=None if weight is None else {"sample_weight": weight},
+            )
+            found = scores.by_group(features, name)
+            assert dict(found) == pytest.approx(expected.by_group.to_dict(), abs=1e-12)
+            assert found.overall == pytest.approx(expected.overall, abs=1e-12)
+            assert found.group_min == pytest.approx(expected.group_min(), abs=1e-12)
+            assert found.group_max == pytest.approx(expected.group_max(), abs=1e-12)
+            assert found.difference == pytest.approx(expected.difference(), abs=1e-12)
+            if found.group_min > 0:
+                assert found.ratio == pytest.approx(expected.ratio(), abs=1e-12)
+        assert list(found) == sorted(found)
+
+
+VALUES = {
+    "integers": np.array([3, 1, 3, 2]),
+    "bytes of integers": np.array([3, 1, 3, 2], np.int8),
+    "far apart": np.array([3 * 10**15, 1, 3 * 10**15, 2]),
+    "unsigned": np.array([2**64 - 1, 1, 2**64 - 1, 2], np.uint64),
+    "booleans": np.array([True, False, True, False]),
+    "fractions": np.array([0.5, 0.25, 0.5, 0.0]),
+    "text": np.array(["b", "a", "b", "aa"]),
+    "bytes": np.array([b"b", b"a", b"b", b"aa"]),
+    "objects": np.array(["b", "a", "b", "aa"], object),
+    "a list": ["b", "a", "b", "aa"],
+    "dates": np.array(["2020-01-02", "2020-01-01", "2020-01-02", "2020-01-03"], "datetime64[D]"),
+    "a column": pd.Series(["b", "a", "b", "aa"], index=[7, 7, 8, 9]),
+    "categories": pd.Series(["b", "a", "b", "aa"], dtype="category"),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_groups_of_any_type(case):
+    given = VALUES[case]
+    array = np.asarray(given)
+    found = Grouping.of(given, 4)
+    assert [str(found.names[number]) for number in found.numbers] == list(
+        map(str, array.tolist() if array.dtype.kind not in "M" else array)
+    )
+    assert list(found.names) == sorted(set(found.names))
+    several = Grouping.of({"one": given, "other": [0, 1, 1, 0]})
+    pairs = list(zip((found.names[number] for number in found.numbers), [0, 1, 1, 0], strict=True))
+    assert [several.names[number] for number in several.numbers] == pairs
+    assert list(several.names) == sorted(set(pairs))
+
+
+def test_values_of_several_types_stay_what_they_are():
+    found = Grouping.of([1, "a", 2.5, 1])
+    assert [found.names[number] for number in found.numbers] == [1, "a", 2.5, 1]
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=50), st.integers(1, 5))
+@settings(max_examples=60, deadline=None)
+def test_integers_are_numbered_as_by_unique(values, repeats):
+    given_values = np.array(values * repeats)
+    names, numbers = np.unique(given_values, return_inverse=True)
+    found = Grouping.of(given_values)
+    assert list(found.names) == names.tolist()
+    np.testing.assert_array_equal(found.numbers, numbers)
+
+
+MISSING = {
+    "None": ["a", None],
+    "nan": [1.0, np.nan],
+    "nan in a list of text": ["a", float("nan")],
+    "pandas' own": pd.Series([1, pd.NA], dtype="Int64"),
+    "no date": pd.Series([pd.Timestamp(0), pd.NaT]),
+    "in one of two columns": {"a": [1, 2], "b": ["x", None]},
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_a_missing_group_is_an_error(case):
+    with pytest.raises(ValueError, match=r"groups: 1 samples have None or nan for a group\. Give them a group"):
+        Grouping.of(MISSING[case])
+
+
+def test_what_are_no_groups_raises():
+    with pytest.raises(ValueError, match="values that can be hashed"):
+        Grouping.of([[1], [1, 2]])
+    with pytest.raises(ValueError, match="no column"):
+        Grouping.of(pd.DataFrame())
+    with pytest.raises(ValueError, match=r"one value per sample; received \(\)"):
+        Grouping.of(7)
+
+
+def test_the_plot_has_a_point_and_an_interval_per_group():
+    y_true, p, groups = rows()
+    scores = Metrics("f1", task="binary").score(y_true, p)
+    display = scores.plot_groups("f1", groups)
+    found = scores.by_group(groups, "f1")
+    points = [line.get_xdata()[0] for line in display.ax_.lines if line.get_marker() == "o"]
+    assert points == sorted(found.values())
+    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == [
+        f"{group}  ({found.n[group]})" for group in sorted(found, key=found.get)
+    ]
+    assert display.ax_.get_title() == f"all equal: p = {found.pvalue:.2g}"
+    plt.close(display.figure_)
+    with pytest.raises(ValueError, match="at most 60"):
+        scores.plot_groups("f1", np.arange(600))
+    plt.close("all")
+    with pytest.raises(ValueError, match=r"pass groups=.*this result has no slices"):
+        scores.plot_groups("f1")
+
+
+def test_the_report_has_a_table_per_score():
+    y_true, p, groups = rows()
+    scores = Metrics(["f1", "auc", "confusion"], task="binary").score(y_true, p)
+    tables = scores.report(by=groups).split("\n\n")
+    assert tables == [str(scores.by_group(groups, name)) for name in ("f1", "auc")]
+    with pytest.raises(ValueError, match="a report of groups is text"):
+        scores.report(by=groups, output_dict=True)
+    with pytest.raises(ValueError, match="one value per sample"):
+        scores.report(by=groups[1:])
 
 
 @pytest.mark.slow

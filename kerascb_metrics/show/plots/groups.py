@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from kerascb_metrics.insight.groups import GroupScores
+from kerascb_metrics.insight.groups import GroupScores, group_text
 from kerascb_metrics.show.plots.axes import COLOURS, panels, shorten
 
 if TYPE_CHECKING:  # matplotlib is an extra
@@ -52,7 +52,8 @@ class GroupsDisplay:
         names = sorted(scores, key=lambda group: (not np.isnan(scores[group]), scores[group]))
         self.figure_, (self.ax_,) = panels(ax, size=(6.4, 1.6 + 0.3 * len(names)))
         labels = [
-            f"{label}  ({scores.n[group]:,})" for label, group in zip(shorten(map(_text, names)), names, strict=True)
+            f"{label}  ({scores.n[group]:,})"
+            for label, group in zip(shorten(map(group_text, names)), names, strict=True)
         ]
         for place, group in enumerate(names):
             interval = scores.confidence_interval[group]
@@ -67,7 +68,3 @@ class GroupsDisplay:
         self.ax_.set_title("; ".join(filter(None, [self.title, test])), fontsize="medium")
         self.ax_.grid(alpha=0.3, axis="x")
         return self
-
-
-def _text(group: object) -> str:
-    return ", ".join(map(str, group)) if isinstance(group, tuple) else str(group)
