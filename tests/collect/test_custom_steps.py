@@ -101,6 +101,7 @@ def test_captured(step, data, options):
         assert not {"call", "update_state", "compute_loss", "compute_metrics"} & (set(vars(owner)) - names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "data", "options", "what"), NEED_GIVEN_DATA.values(), ids=NEED_GIVEN_DATA)
 def test_need_given_data(step, data, options, what):
     model = steps.as_class(step, **options)

@@ -89,7 +89,9 @@ def assert_same(found, expected):
 
 
 @not_jax
-@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize(
+    "kind", ["functional", *(pytest.param(kind, marks=pytest.mark.slow) for kind in MAKERS if kind != "functional")]
+)
 def test_two_threads_score_while_two_others_predict_and_evaluate(kind):
     """Their passes overlap. Each gets the same results as alone, and the model keeps its attributes."""
     model, turns = trained(kind), Turns(4)

@@ -106,6 +106,7 @@ def test_scores_within_an_epoch(way, plain):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hook", ["on_train_batch_begin", "on_test_batch_end", "on_epoch_begin"])
 def test_evaluate_in_other_hooks(hook, plain):
     """The fit is not changed, wherever in it other data is scored."""
@@ -147,6 +148,7 @@ if BACKEND == "torch":  # Keras on torch allows 1 only
 
 
 # Keras warns of this for every dataset of unknown length, at the end of the first epoch.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 @pytest.mark.parametrize(("data", "per_execution", "batches"), COUNTED.values(), ids=COUNTED)
 def test_the_example_counts_the_batches_of_each_fit(data, per_execution, batches):

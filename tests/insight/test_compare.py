@@ -52,7 +52,7 @@ def _probability(count, total):
     return binom.pmf(count, total, 0.5)
 
 
-@pytest.mark.parametrize("name", ["f1", "precision", "recall", "kappa", "mcc", "balanced_accuracy", "iou", "f2"])
+@pytest.mark.parametrize("name", ["f1", "precision", "kappa", "balanced_accuracy"])
 def test_the_paired_delta_method_is_a_bootstrap_of_rows_without_drawing(name):
     y_true, first, second = two(800)
     functions = {

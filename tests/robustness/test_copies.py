@@ -132,8 +132,7 @@ def test_in_a_hook(hook, again):
         assert_serves(other, scored)
 
 
-@pytest.mark.parametrize("again", AGAIN)
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize(("error", "again"), [(RuntimeError, "copied"), (KeyboardInterrupt, "pickled")])
 @pytest.mark.parametrize("place", ["epoch", "scoring", "scorer"])
 def test_after_an_interrupted_fit(place, error, again):
     """Interrupted in the second epoch: in training, while scoring, or in a custom score."""
