@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import numpy as np
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
+from kerascb_metrics.record.class_names import chosen_names, names_of_curves, only_name
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.values import is_number
@@ -134,10 +135,7 @@ class ThresholdDisplay:
     def from_result(cls, result: ResultRecord, class_name: object = None, *, output: str | None = None) -> Self:
         """Return the display of a result; the arguments are those of `Scores.plot_threshold`."""
         tally = result.tally(output)
-        names = _class_names(tally, class_name, result.subject)
-        if len(names) > 1:
-            raise ValueError(f"this plot shows one class: choose class_name= from {', '.join(names)}.")
-        (name,) = names
+        name = only_name(_class_names(tally, class_name, result.subject), "this plot shows")
         thresholds, tps, fps = _ascending_counts(tally, name)
         positives = tally.curves[name].positives
         return cls(
@@ -263,23 +261,7 @@ def _short(tally: EpochRecord, name: str) -> str:
 
 def _class_names(tally: EpochRecord, chosen: Any, subject: str) -> list[str]:
     """Return the names of the classes to draw. `chosen` is one class, several, or None: all that have a curve."""
-    if tally.kind == "ordinal":
-        raise ValueError(
-            f"{subject} has no curves: nothing ranks the rows of an ordinal task. For outputs with a column per grade "
-            "pass task='multiclass'."
-        )
-    if not tally.curves:
-        raise ValueError(
-            f"{subject} has no curves: they are kept if a score ranks the rows (auc, roc_auc…, "
-            "average_precision) and the rows have more than one class."
-        )
-    wanted = tally.curves if chosen is None else [chosen] if np.ndim(chosen) == 0 else chosen
-    names = list(dict.fromkeys(map(str, wanted)))
-    missing = [name for name in names if name not in tally.curves]
-    if missing or not names:
-        known, received = (", ".join(map(repr, some)) for some in (tally.curves, missing))
-        raise ValueError(f"{subject} has curves of the classes {known}; received {received or 'none'}.")
-    return names
+    return chosen_names(names_of_curves(tally, subject), chosen, subject)
 
 
 def _recorded(
