@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kerascb_metrics.insight.confidence import check_level
+from kerascb_metrics.record.result_calibration import ResultCalibration
 from kerascb_metrics.record.result_insight import ResultInsight
 from kerascb_metrics.show.group_report import group_report
 from kerascb_metrics.show.plots.axes import title_of
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # matplotlib is an extra
     from matplotlib.axes import Axes
 
 
-class ResultPlots(ResultInsight):
+class ResultPlots(ResultInsight, ResultCalibration):
     """A result with the methods that show it."""
 
     @overload
