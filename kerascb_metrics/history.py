@@ -163,6 +163,10 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
         scores._run, scores._was_chosen = self._run, epoch == "best"
         return scores
 
+    def _shown(self, epoch: Epoch) -> Scores:
+        """An epoch with its rows, where they are at hand."""
+        return self.at(epoch)
+
     def best(self, name: str, mode: Mode | None = None) -> tuple[int, float]:
         """Return `(epoch, value)` of the best value of a score. The earliest epoch wins a tie; nan is ignored.
 

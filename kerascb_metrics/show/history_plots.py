@@ -7,6 +7,7 @@ from kerascb_metrics.insight.confidence import check_level
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.values import Epoch
+from kerascb_metrics.show.plots.calibration import CalibrationDisplay
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
 from kerascb_metrics.show.plots.groups import GroupsDisplay
@@ -24,8 +25,8 @@ class HistoryPlots:
 
     _run: RunRecord
 
-    def at(self, epoch: Epoch) -> Any:
-        """Return the `Scores` of an epoch."""
+    def _shown(self, epoch: Epoch) -> ResultPlots:
+        """Return an epoch as something that shows itself."""
         raise NotImplementedError
 
     @overload
@@ -52,8 +53,9 @@ class HistoryPlots:
         by: Any = None,
     ) -> str | dict[str, Any]:
         """Return `sklearn.metrics.classification_report` of an epoch: `at(epoch).report(…)`, which documents it."""
-        shown: ResultPlots = self.at(epoch)
-        return shown.report(output=output, output_dict=output_dict, confidence_level=confidence_level, by=by)
+        return self._shown(epoch).report(
+            output=output, output_dict=output_dict, confidence_level=confidence_level, by=by
+        )
 
     def plot(
         self,
@@ -105,8 +107,7 @@ class HistoryPlots:
         ax: "Axes | None" = None,
     ) -> ConfusionDisplay | LabelConfusionDisplay:
         """Draw the confusion matrix of an epoch: `at(epoch).plot_confusion(…)`, which documents it."""
-        shown: ResultPlots = self.at(epoch)
-        return shown.plot_confusion(normalize=normalize, output=output, ax=ax)
+        return self._shown(epoch).plot_confusion(normalize=normalize, output=output, ax=ax)
 
     def plot_roc(
         self,
@@ -139,8 +140,7 @@ class HistoryPlots:
         ax: "Axes | None" = None,
     ) -> ThresholdDisplay:
         """Draw precision, recall and F1 by threshold: `at(epoch).plot_threshold(…)`, which documents it."""
-        shown: ResultPlots = self.at(epoch)
-        return shown.plot_threshold(class_name, output=output, ax=ax)
+        return self._shown(epoch).plot_threshold(class_name, output=output, ax=ax)
 
     def plot_groups(
         self,
@@ -152,8 +152,22 @@ class HistoryPlots:
         ax: "Axes | None" = None,
     ) -> GroupsDisplay:
         """Draw a score of each group of samples in an epoch: `at(epoch).plot_groups(…)`, which documents it."""
-        shown: ResultPlots = self.at(epoch)
-        return shown.plot_groups(name, groups, confidence_level=confidence_level, ax=ax)
+        return self._shown(epoch).plot_groups(name, groups, confidence_level=confidence_level, ax=ax)
+
+    def plot_calibration(
+        self,
+        epoch: Epoch = -1,
+        class_name: str | None = None,
+        *,
+        n_bins: int = 10,
+        confidence_level: float = 0.95,
+        output: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> CalibrationDisplay:
+        """Draw predicted probabilities and how often they came true: `at(epoch).plot_calibration(…)`, see there."""
+        return self._shown(epoch).plot_calibration(
+            class_name, n_bins=n_bins, confidence_level=confidence_level, output=output, ax=ax
+        )
 
     def _records(self, epochs: Epochs) -> list[ResultRecord]:
         """Return the record of each epoch, once."""

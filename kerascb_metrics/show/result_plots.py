@@ -8,6 +8,7 @@ from kerascb_metrics.record.result_calibration import ResultCalibration
 from kerascb_metrics.record.result_insight import ResultInsight
 from kerascb_metrics.show.group_report import group_report
 from kerascb_metrics.show.plots.axes import title_of
+from kerascb_metrics.show.plots.calibration import CalibrationDisplay
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize, confusion_display
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
 from kerascb_metrics.show.plots.groups import GroupsDisplay
@@ -237,3 +238,40 @@ class ResultPlots(ResultInsight, ResultCalibration):
             groups = self._only_slices()
         found = self.by_group(groups, name, confidence_level=confidence_level)
         return GroupsDisplay(found, title_of(None, self._record.epoch)).plot(ax)
+
+    def plot_calibration(
+        self,
+        class_name: str | None = None,
+        *,
+        n_bins: int = 10,
+        confidence_level: float = 0.95,
+        output: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> CalibrationDisplay:
+        """Draw how often a class is true, by its predicted probability, and what a calibrated model would have.
+
+        A share outside the grey band is more than chance. `Scores.calibration` has the numbers.
+
+        Args:
+            class_name: the class or label; required if there are several.
+            n_bins: into how many bins of about equal numbers of rows the probabilities go.
+            confidence_level: of the band.
+            output: the name of the output if the model has several.
+            ax: matplotlib axes; None for a new figure.
+
+        Returns:
+            A `CalibrationDisplay`.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: as `Scores.calibration`.
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> display = Metrics().score([0, 1, 1, 0], [0.25, 0.75, 0.75, 0.25]).plot_calibration()
+        >>> display.calibration.prob_true
+        array([0., 1.])
+        >>> plt.close(display.figure_)
+        """
+        found = self.calibration(class_name, n_bins=n_bins, confidence_level=confidence_level, output=output)
+        return CalibrationDisplay(found, title=title_of(output, self._record.epoch)).plot(ax)
