@@ -62,6 +62,25 @@ class Grouping:
         return len(self.numbers)
 
 
+def one_per_sample(values: Any, samples: int | None, subject: str = "groups") -> np.ndarray:
+    """Return the values of samples as an array (N,).
+
+    Args:
+        values: one per sample: an array, a list, a column of pandas.
+        samples: how many there must be; None: any number.
+        subject: what is wrong, in messages.
+
+    Raises:
+        ValueError: if there is not one value per sample.
+    """
+    to_numpy = getattr(values, "to_numpy", None)
+    given = np.asarray(values if to_numpy is None else to_numpy())
+    if given.ndim != 1 or samples not in (None, len(given)):
+        wanted = f", so the shape ({samples},)" if samples is not None else ""
+        raise ValueError(f"{subject} must have one value per sample{wanted}; received {given.shape}.")
+    return given
+
+
 def _columns_of(groups: Any) -> Iterable[Any]:
     if isinstance(groups, Mapping):
         return list(groups.values())
@@ -75,11 +94,7 @@ def _columns_of(groups: Any) -> Iterable[Any]:
 def _column(groups: Any, samples: int | None, subject: str) -> Grouping:
     missing = getattr(groups, "isna", None)  # pandas has a missing value of its own, which is not equal to anything
     count = 0 if missing is None else int(np.count_nonzero(missing()))
-    to_numpy = getattr(groups, "to_numpy", None)
-    given = np.asarray(groups if to_numpy is None else to_numpy())
-    if given.ndim != 1 or samples not in (None, len(given)):
-        wanted = f", so the shape ({samples},)" if samples is not None else ""
-        raise ValueError(f"{subject} must have one value per sample{wanted}; received {given.shape}.")
+    given = one_per_sample(groups, samples, subject)
     if not count:
         names, numbers = _distinct(given, subject)
         lost = [place for place, name in enumerate(names) if _is_missing(name)]

@@ -1,10 +1,11 @@
 """The rows of one pass: the batches, joined in order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.samples import Batch, Layout, Sample, samples_of_rows
@@ -33,8 +34,6 @@ class Rows:
     has_columns: bool | None = True
     # How batches of several lengths became rows that are positions; None if each row is a sample.
     _layout: Layout | None = field(default=None, repr=False, kw_only=True)
-    # What labels the rows, once they are scored: called with them.
-    _label: Callable[[Any], np.ndarray] | None = field(default=None, repr=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.y_pred)
@@ -87,6 +86,26 @@ class Rows:
         """
         each = positions // max(1, len(self)) if self._layout is None else self._layout.positions_of_samples()
         return np.repeat(np.arange(self.samples_count), each)
+
+    def places(
+        self, numbers: npt.NDArray[np.integer], positions: int
+    ) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
+        """Return where some positions are: the number of the sample of each, and its place within the sample, from 0.
+
+        Args:
+            numbers: (M,) the numbers of the positions.
+            positions: how many there are in all.
+
+        >>> Rows(y_true=np.zeros((2, 3)), y_pred=np.zeros((2, 3))).places(np.array([1, 5]), 6)
+        (array([0, 1]), array([1, 2]))
+        """
+        if self._layout is None:
+            samples, places = np.divmod(numbers, max(1, positions // max(1, len(self))))
+            return samples, places
+        each = self._layout.positions_of_samples()
+        ends = np.cumsum(each)
+        samples = np.searchsorted(ends, numbers, side="right")
+        return samples, numbers - (ends - each)[samples]
 
     @property
     def samples_count(self) -> int:

@@ -212,7 +212,7 @@ class Reader(RowConsumer):
             shapes = f"targets {own.y_true.shape} and outputs {own.y_pred.shape}"
             found[name] = Reading(tally, plan.scoring, shapes)
             readings[name] = RowReading(plan.task, plan.loss, self._use_sample_weight, tally.chosen)
-            rows[name] = replace(own, _label=readings[name].labels)
+            rows[name] = replace(own, _reading=readings[name])
         self.rows_at_hand = RowsAtHand(rows, plans, readings)
         return found
 

@@ -11,6 +11,7 @@ from kerascb_metrics.insight.thresholds import labelled_by
 from kerascb_metrics.interpret.advice import read_rows
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.losses import LossReading
+from kerascb_metrics.pipeline.row_frame import all_rows, hardest_rows, surest_mistakes
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.plan import OutputPlan
 from kerascb_metrics.score.score import Score
@@ -46,8 +47,7 @@ class RowReading:
         tally = self.tally(rows)
         if tally.kind == "regression":
             raise AttributeError("a regression has no labels: its predictions are the outputs themselves, `y_pred`.")
-        if tally.unreadable:
-            raise ValueError(f"no labels: {tally.unreadable}.")
+        _refuse_unreadable(tally, "labels")
         labels = tally.labels[1]
         kept, present = tally.labeled.kept, tally.labeled.present
         shape = rows.y_pred.shape if tally.kind == "multilabel" else _shape_of_positions(rows, tally)
@@ -60,6 +60,28 @@ class RowReading:
         )
         spread[kept], hidden[kept] = labels, False if present is None else ~present
         return np.ma.MaskedArray(spread.reshape(shape), hidden.reshape(shape))
+
+    def frame(self, rows: Rows, groups: object) -> Any:
+        """Return all rows as a frame, see `Predictions.to_frame`."""
+        return all_rows(self._with_losses(rows), groups)
+
+    def hardest(self, rows: Rows, n: int, groups: object) -> Any:
+        """Return the rows of the highest loss, see `Predictions.hardest`."""
+        return hardest_rows(self._with_losses(rows), n, groups)
+
+    def confident_mistakes(self, rows: Rows, n: int, groups: object) -> Any:
+        """Return the surest mistakes, see `Predictions.confident_mistakes`."""
+        return surest_mistakes(self._with_losses(rows), n, groups)
+
+    def _with_losses(self, rows: Rows) -> ExactTally:
+        tally = self.tally(rows)
+        _refuse_unreadable(tally, "losses")
+        return tally
+
+
+def _refuse_unreadable(tally: ExactTally, wanted: str) -> None:
+    if tally.unreadable:
+        raise ValueError(f"no {wanted}: {tally.unreadable}.")
 
 
 def _shape_of_positions(rows: Rows, tally: ExactTally) -> tuple[int, ...]:

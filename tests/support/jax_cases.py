@@ -40,7 +40,7 @@ def scored(metrics, history=None):
 
 
 def _arrays_of(rows):
-    return {name: value for name, value in vars(rows).items() if name != "_label"}  # what labels them is a method
+    return {name: value for name, value in vars(rows).items() if name != "_reading"}  # what labels them is no array
 
 
 def echoed(here, arrays, columns=1, loss="binary_crossentropy", **options):

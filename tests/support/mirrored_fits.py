@@ -116,7 +116,7 @@ def shown(predictions):
     """Return `Predictions` as lists by name."""
     if isinstance(predictions, dict):
         return {output: shown(one) for output, one in predictions.items()}
-    return plain({name: value for name, value in vars(predictions).items() if name != "_label"})  # a method
+    return plain({name: value for name, value in vars(predictions).items() if name != "_reading"})  # no array
 
 
 def plain(values):
