@@ -76,6 +76,9 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             Each score that is one number is also logged as `val_f1_sex_female`, and the worst of the groups as
             `val_f1_sex_min` (`_max` where less is better). For validation data in arrays, whose order is fixed; for
             others `history.by_group` serves after training.
+        mean_probability: True keeps, for each row, the mean over the scored epochs of this fit of the probability that
+            its own target had, 4 bytes per row. Where it stays low the target may be wrong: the column
+            `mean_probability` of `predictions.to_frame()`. Needs the same rows in every pass.
         error_score: "raise_first" raises in the first scored epoch, and later records nan with one warning;
             "raise" always raises; a number is recorded with one warning.
         memory: "exact" keeps the rows of a pass until it is scored. "bounded" keeps counts only: label scores are the
@@ -123,7 +126,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     """
 
     scoring, task, average, per_class, zero_division = Option(), Option(), Option(), Option(), Option()
-    use_sample_weight, slices = Option(), Option()
+    use_sample_weight, slices, mean_probability = Option(), Option(), Option()
     output, prefix, error_score, memory, log_file, verbose = (
         Option(),
         Option(),
@@ -152,6 +155,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         model: Any = None,
         prefix: str | None = None,
         slices: Any = None,
+        mean_probability: bool = False,
         error_score: ErrorScore = "raise_first",
         memory: Memory = "auto",
         log_file: str | os.PathLike[str] | None = None,
@@ -173,6 +177,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             model=model,
             prefix=prefix,
             slices=slices,
+            mean_probability=mean_probability,
             error_score=error_score,
             memory=memory,
             log_file=log_file,
@@ -193,7 +198,9 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._index: int | None = None
         self._log: LogFile | None = None
         options = self.options
-        self._recorder = Recorder(self._plan, options.use_sample_weight, options.error_score, self._print)
+        self._recorder = Recorder(
+            self._plan, options.use_sample_weight, options.error_score, self._print, options.mean_probability
+        )
         self._recorder.run.settings.update(options.run_settings())
 
     def __getstate__(self) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Options:
     model: Any = None
     prefix: str | None = None
     slices: Any = None
+    mean_probability: bool = False
     error_score: ErrorScore = "raise_first"
     memory: Memory = "auto"
     log_file: str | os.PathLike[str] | None = None
@@ -64,6 +65,11 @@ class Options:
         check_choice("verbose", self.verbose, ("auto", True, False))
         check_error_score(self.error_score)
         check_choice("memory", self.memory, ("auto", "exact", "bounded"))
+        check_choice("mean_probability", self.mean_probability, (True, False))
+        if self.mean_probability and self.memory == "bounded":
+            raise ValueError(
+                "Metrics: mean_probability=True needs the rows, and memory='bounded' keeps none. Pass memory='exact'."
+            )
         check_log_file(self.log_file)
         if not isinstance(self.output, str | None):
             raise ValueError(f"Metrics: output must be the name of an output, or None; received {self.output!r}.")

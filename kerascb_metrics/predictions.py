@@ -91,6 +91,7 @@ class Predictions(Rows):
           clipped by the resolution of their dtype. Where there are no probabilities, how far the output is on the wrong
           side of the threshold (or below the highest other class), negative where the label is right. The squared error
           in a regression and for grades from one column.
+        - `mean_probability`: that of the target, over the epochs so far, with `Metrics(mean_probability=True)`.
         - `weight`, if there are weights.
         - `group`, or the names of `groups`.
 

@@ -36,6 +36,7 @@ class Recorder:
         use_sample_weight: whether weights count.
         error_score: what to do with errors, see `ErrorPolicy`.
         describe: called with a sentence for each output that says how it is read.
+        mean_probability: see `Reader`.
 
     Attributes:
         run: the record.
@@ -46,14 +47,19 @@ class Recorder:
     """
 
     def __init__(
-        self, plan: Plan, use_sample_weight: bool, error_score: str | float, describe: Callable[[str], None]
+        self,
+        plan: Plan,
+        use_sample_weight: bool,
+        error_score: str | float,
+        describe: Callable[[str], None],
+        mean_probability: bool = False,
     ) -> None:
         self.run = RunRecord()
         self.history = ScoreHistory._of(self.run, self)
         self.troubles = ErrorPolicy(error_score)
         # Not a method of the recorder: that would be a reference circle, freed only by the garbage collector.
         describe_output = partial(_describe_output, self.run, describe)
-        self.reader = Reader(plan, use_sample_weight, describe_output, self.troubles.warn_once)
+        self.reader = Reader(plan, use_sample_weight, describe_output, self.troubles.warn_once, mean_probability)
         self.resumed_epochs = 0
         self._plan, self._describe = plan, describe
         self._epoch = 0
@@ -160,7 +166,7 @@ class Recorder:
             self.run.logs[-1].update({str(key): float(value) for key, value in logs.items() if _is_number(value)})
 
     def _scored(self, seen: Pass) -> EpochResult:
-        readings = self.reader.read(seen.batches)
+        readings = self.reader.read(seen.batches, seen.complete)
         self._epoch_of_rows = self._epoch
         result = EpochResult()
         for output, reading in readings.items():

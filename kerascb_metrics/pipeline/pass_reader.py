@@ -20,6 +20,7 @@ from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.pipeline.last_axis import LastAxes, known_columns
+from kerascb_metrics.pipeline.mean_probability import MeanProbability
 from kerascb_metrics.pipeline.rows_at_hand import RowReading, RowsAtHand
 from kerascb_metrics.pipeline.settling import describe, padding_is_scored, refuse_element_weights, settle_task
 from kerascb_metrics.pipeline.trial import Trial, refuse_untargeted
@@ -65,6 +66,7 @@ class Reader(RowConsumer):
         use_sample_weight: whether weights count.
         describe_output: called with (output, sentence) for each output, to say how it is read.
         warn: called with (topic, sentence).
+        mean_probability: whether to keep, for each row, the mean over the passes of the probability of its target.
 
     Attributes:
         rows_at_hand: the `RowsAtHand` of the last pass; None where its rows are not kept.
@@ -77,6 +79,7 @@ class Reader(RowConsumer):
         use_sample_weight: bool,
         describe_output: Callable[[str | None, str], None],
         warn: Callable[[str, str], None],
+        mean_probability: bool = False,
     ) -> None:
         self.memory = plan.memory
         self.rows_at_hand: RowsAtHand | None = None
@@ -85,6 +88,7 @@ class Reader(RowConsumer):
         self._describe_output, self._warn = describe_output, warn
         self._plans: Plans = {}  # of the outputs that are scored, settled by the first rows of the fit
         self._last_axes = LastAxes()
+        self._means = MeanProbability(warn) if mean_probability else None
         self.begin(0, ModelFacts())
 
     def begin(self, epoch: int, facts: ModelFacts) -> None:
@@ -185,11 +189,12 @@ class Reader(RowConsumer):
         """The last pass's `Predictions`, by output where there are several; None where its rows are not kept."""
         return None if self.rows_at_hand is None else self.rows_at_hand.predictions
 
-    def read(self, batches: Sequence[Captured]) -> dict[str | None, Reading]:
+    def read(self, batches: Sequence[Captured], complete: bool = True) -> dict[str | None, Reading]:
         """Return output → `Reading` of the pass; the key None stands for the only output.
 
         Args:
             batches: those that were kept.
+            complete: whether the pass saw all of its data.
         """
         if self._warning is not None:
             self._warn("memory", self._warning)
@@ -198,9 +203,9 @@ class Reader(RowConsumer):
             refuse_if_any(self._error)
         elif self._error is not None:
             raise self._error
-        return self._read_counts(shared) if self._counted else self._read_rows(batches)
+        return self._read_counts(shared) if self._counted else self._read_rows(batches, complete)
 
-    def _read_rows(self, batches: Sequence[Captured]) -> dict[str | None, Reading]:
+    def _read_rows(self, batches: Sequence[Captured], complete: bool) -> dict[str | None, Reading]:
         rows, plans = self._rows_of(batches), {}
         found, readings = {}, {}
         for name, plan in self._plans_of(rows).items():
@@ -211,8 +216,11 @@ class Reader(RowConsumer):
                 tally = with_chosen_threshold(tally, objective_of(plan.scoring, labeled.labeling))
             shapes = f"targets {own.y_true.shape} and outputs {own.y_pred.shape}"
             found[name] = Reading(tally, plan.scoring, shapes)
-            readings[name] = RowReading(plan.task, plan.loss, self._use_sample_weight, tally.chosen)
+            means = self._means.add(name, tally) if self._means is not None and complete else None
+            readings[name] = RowReading(plan.task, plan.loss, self._use_sample_weight, tally.chosen, means)
             rows[name] = replace(own, _reading=readings[name])
+        if self._means is not None and complete:
+            self._means.refuse_none()
         self.rows_at_hand = RowsAtHand(rows, plans, readings)
         return found
 
@@ -302,6 +310,7 @@ class Reader(RowConsumer):
         plans = self._plans_of(rows).values()
         names = [name for plan in plans for name in plan.scoring.needing_rows(plan.task.kind)]
         names += ["slices with a chosen threshold"] * any(self._plan.slices and plan.scoring.chooses for plan in plans)
+        names += ["mean_probability"] * (self._means is not None)
         return f"they are needed for {', '.join(names)}" if names else ""
 
     def _has_many_classes(self, rows: Rows) -> str:

@@ -16,42 +16,45 @@ from kerascb_metrics.tally.exact import ExactTally
 _Numbers = npt.NDArray[np.intp]
 
 
-def all_rows(tally: ExactTally, groups: object) -> Any:
+def all_rows(tally: ExactTally, groups: object, means: np.ndarray | None = None) -> Any:
     """Return all rows, see `Predictions.to_frame`.
 
     Args:
         tally: the rows, labelled as they were scored.
         groups: None, or the groups of the samples.
+        means: None, or the mean probability of each target over epochs.
     """
     present = tally.labeled.present
     chosen = np.arange(tally.y_true.size) if present is None else np.flatnonzero(present)
-    return _frame(tally, chosen, groups)
+    return _frame(tally, chosen, groups, means)
 
 
-def hardest_rows(tally: ExactTally, n: int, groups: object) -> Any:
+def hardest_rows(tally: ExactTally, n: int, groups: object, means: np.ndarray | None = None) -> Any:
     """Return the rows of the highest loss, see `Predictions.hardest`.
 
     Args:
         tally: the rows, labelled as they were scored.
         n: how many.
         groups: None, or the groups of the samples.
+        means: None, or the mean probability of each target over epochs.
     """
     n = _checked_count(n)
     values = wrongness(tally.labeling, tally.y_true, tally.outputs, _cuts(tally)).ravel()
     counted = _counted(tally)
     if counted is None:
-        return _frame(tally, highest(values, n), groups)
+        return _frame(tally, highest(values, n), groups, means)
     chosen = np.flatnonzero(counted)
-    return _frame(tally, chosen[highest(values[chosen], n)], groups)
+    return _frame(tally, chosen[highest(values[chosen], n)], groups, means)
 
 
-def surest_mistakes(tally: ExactTally, n: int, groups: object) -> Any:
+def surest_mistakes(tally: ExactTally, n: int, groups: object, means: np.ndarray | None = None) -> Any:
     """Return the rows whose label is wrong, see `Predictions.confident_mistakes`.
 
     Args:
         tally: the rows, labelled as they were scored.
         n: how many.
         groups: None, or the groups of the samples.
+        means: None, or the mean probability of each target over epochs.
     """
     n = _checked_count(n)
     if tally.kind == "regression":
@@ -60,7 +63,7 @@ def surest_mistakes(tally: ExactTally, n: int, groups: object) -> Any:
     chosen = np.flatnonzero(wrong if counted is None else wrong & counted)
     name = "loss" if name_of_answers(tally.labeling) == "output" else "probability"
     values: np.ndarray = _columns(tally, chosen)[name]
-    return _frame(tally, chosen[highest(values, n)], groups)
+    return _frame(tally, chosen[highest(values, n)], groups, means)
 
 
 def _checked_count(n: object) -> int:
@@ -115,7 +118,7 @@ def _labels(tally: ExactTally, indices: np.ndarray) -> np.ndarray:
     return indices.astype(np.int64) if tally.kind == "multilabel" else np.take(tally.classes, indices.astype(np.intp))
 
 
-def _frame(tally: ExactTally, chosen: _Numbers, groups: object) -> Any:
+def _frame(tally: ExactTally, chosen: _Numbers, groups: object, means: np.ndarray | None) -> Any:
     pd = _pandas()
     where = np.unravel_index(chosen, tally.y_true.shape)
     kept = tally.labeled.kept
@@ -129,6 +132,8 @@ def _frame(tally: ExactTally, chosen: _Numbers, groups: object) -> Any:
         is_labels = tally.kind == "multilabel"
         columns |= {"class": np.asarray(tally.class_names)[where[1]]} if is_labels else {"column": where[1]}
     columns |= _columns(tally, chosen)
+    if means is not None:
+        columns["mean_probability"] = means[where]
     for name, values in _groups(groups, tally.samples).items():
         if name in columns:
             raise ValueError(f"groups has a column {name!r}, as the rows have. Give it another name.")

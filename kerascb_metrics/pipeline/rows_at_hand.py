@@ -29,12 +29,14 @@ class RowReading:
         loss: what the compiled loss tells about the output.
         use_sample_weight: whether weights count.
         chosen: the threshold that a score chose for the rows, or None.
+        mean_probability: None, or the mean over epochs of the probability of each target, see `MeanProbability`.
     """
 
     task: Any
     loss: LossReading
     use_sample_weight: bool
     chosen: ChosenThreshold | None = None
+    mean_probability: np.ndarray | None = None
 
     def tally(self, rows: Rows) -> ExactTally:
         """Read the rows again, and label them as they were labelled."""
@@ -63,15 +65,15 @@ class RowReading:
 
     def frame(self, rows: Rows, groups: object) -> Any:
         """Return all rows as a frame, see `Predictions.to_frame`."""
-        return all_rows(self._with_losses(rows), groups)
+        return all_rows(self._with_losses(rows), groups, self.mean_probability)
 
     def hardest(self, rows: Rows, n: int, groups: object) -> Any:
         """Return the rows of the highest loss, see `Predictions.hardest`."""
-        return hardest_rows(self._with_losses(rows), n, groups)
+        return hardest_rows(self._with_losses(rows), n, groups, self.mean_probability)
 
     def confident_mistakes(self, rows: Rows, n: int, groups: object) -> Any:
         """Return the surest mistakes, see `Predictions.confident_mistakes`."""
-        return surest_mistakes(self._with_losses(rows), n, groups)
+        return surest_mistakes(self._with_losses(rows), n, groups, self.mean_probability)
 
     def _with_losses(self, rows: Rows) -> ExactTally:
         tally = self.tally(rows)
