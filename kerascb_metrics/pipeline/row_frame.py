@@ -149,7 +149,7 @@ def _groups(groups: Any, samples: int) -> dict[Any, np.ndarray]:
         names = getattr(groups, "columns", groups)
         return {name: one_per_sample(groups[name], samples, f"groups[{name!r}]") for name in names}
     name = getattr(groups, "name", None)
-    return {"group" if name is None else name: one_per_sample(groups, samples)}
+    return {"group" if name in (None, "") else name: one_per_sample(groups, samples)}
 
 
 def _pandas() -> Any:

@@ -246,6 +246,12 @@ def test_a_chosen_threshold_labels_the_rows_as_they_were_scored(from_logits):
     assert rows.confident_mistakes(1000).index.sort_values().tolist() == np.flatnonzero(wrong).tolist()
 
 
+def test_an_output_at_the_threshold_is_not_above_it_in_float32_too():
+    outputs = np.array([0.1, 0.1, 2.0], "float32")
+    frame = frame_of(Binary(threshold=0.1, from_logits=False), [0, 1, 1], outputs)
+    assert (frame["label"].tolist(), frame["loss"].tolist()[:2]) == ([0, 0, 1], [0, 0])
+
+
 def test_margins_of_several_classes():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Activation("linear")])
     model.compile(loss="categorical_hinge")

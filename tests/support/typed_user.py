@@ -77,6 +77,12 @@ def after_a_fit(metrics: Metrics) -> float:
     if isinstance(rows, Predictions):
         assert_type(len(rows), int)
         last = float(rows.y_pred.mean())
+        print(
+            rows.labels,
+            rows.to_frame({"site": np.arange(4)}),
+            rows.hardest(5, groups=[1, 2]),
+            rows.confident_mistakes(),
+        )
     return float(last + tn + fp + fn + tp + sum(metrics.auc))
 
 
