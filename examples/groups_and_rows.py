@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 
-from kerascb_metrics import Metrics
+from kerascb_metrics import Metrics, Predictions
 
 WRONG = 40
 
@@ -45,9 +45,11 @@ print(" ".join(f"{value:.3f}" for value in history["accuracy_camera_min"]))
 cameras = history.at("last").by_group("camera", "accuracy")
 print(f"\n{cameras}")
 
+rows = metrics.predictions
+assert isinstance(rows, Predictions)  # of a model with several outputs it is a dict
 print("\nThe hardest rows of the last epoch:")
-print(metrics.predictions.hardest(8, groups={"camera": camera}).round(3))
-frame = metrics.predictions.to_frame(groups={"camera": camera})
+print(rows.hardest(8, groups={"camera": camera}).round(3))
+frame = rows.to_frame(groups={"camera": camera})
 is_planted = np.isin(frame.index, planted)
 suspects = frame.sort_values("mean_probability").index[:WRONG]
 print(f"\n{WRONG} labels are wrong. Of as many rows with the lowest probability of their label, over all epochs,")

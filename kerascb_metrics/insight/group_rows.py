@@ -7,7 +7,8 @@ import numpy as np
 
 from kerascb_metrics.insight import areas
 from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
-from kerascb_metrics.insight.groups import PERMUTATIONS, SEED, Groups, GroupScores
+from kerascb_metrics.insight.group_tests import PERMUTATIONS, SEED
+from kerascb_metrics.insight.groups import Groups, GroupScores
 from kerascb_metrics.insight.intervals import Basis
 from kerascb_metrics.insight.known_scores import KnownScore
 from kerascb_metrics.insight.row_bootstrap import value_of_rows

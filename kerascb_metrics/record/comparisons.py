@@ -5,7 +5,8 @@ from typing import Any
 
 from kerascb_metrics.insight.best_of_many import CorrectedBest, corrected_best, max_t
 from kerascb_metrics.insight.comparison import Comparison, as_comparison, compared
-from kerascb_metrics.insight.groups import Groups, GroupScores, group_scores
+from kerascb_metrics.insight.group_labels import group_scores
+from kerascb_metrics.insight.groups import Groups, GroupScores
 from kerascb_metrics.insight.intervals import Basis, formula_of
 from kerascb_metrics.insight.known_scores import KnownScore
 from kerascb_metrics.insight.labelled_pass import LabelledPass

@@ -9,8 +9,9 @@ from kerascb_metrics.exceptions import MissingRowsError
 from kerascb_metrics.insight.comparison import Comparison, as_comparison, compared
 from kerascb_metrics.insight.confidence import ConfidenceInterval, check_level, unknown
 from kerascb_metrics.insight.group_intervals import interval_of_groups
+from kerascb_metrics.insight.group_labels import group_scores
 from kerascb_metrics.insight.group_rows import group_scores_of_rows
-from kerascb_metrics.insight.groups import Groups, GroupScores, group_scores
+from kerascb_metrics.insight.groups import Groups, GroupScores
 from kerascb_metrics.insight.intervals import formula_of
 from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows, numbers_of_groups
 from kerascb_metrics.insight.objective import Objective

@@ -400,7 +400,7 @@ def equal_epochs(rng, count, share, epochs, distance=1.5, cut=1.2, common=0.85):
     return [LabelledPass(rows, both + noise + distance * y_true > cut, "") for noise in own]
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 @pytest.mark.parametrize(("count", "share"), [(200, 0.3), (1000, 0.3), (1000, 0.05)])
 def test_equal_models_are_rarely_told_apart(count, share):
     rng = np.random.default_rng(0)
@@ -414,7 +414,7 @@ def test_equal_models_are_rarely_told_apart(count, share):
     assert np.mean(rejected["f1"]) >= 0.03
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_equal_areas_are_rarely_told_apart():
     rng = np.random.default_rng(0)
     rejected = []
@@ -426,7 +426,7 @@ def test_equal_areas_are_rarely_told_apart():
     assert np.mean(rejected) <= 0.07
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_the_best_of_a_plateau_is_rarely_better_and_its_score_is_corrected():
     """Forty equal epochs: the best one would test as better than the last in a quarter of the runs."""
     rng, replicates = np.random.default_rng(0), 150

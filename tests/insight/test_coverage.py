@@ -36,7 +36,7 @@ def truth(prevalence, cut):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 @pytest.mark.parametrize(("count", "replicates"), [(200, 400), (1000, 300), (10_000, 100)])
 @pytest.mark.parametrize("prevalence", [0.5, 0.05, 0.01])
 def test_of_two_classes(count, replicates, prevalence):
@@ -69,7 +69,7 @@ def test_of_two_classes(count, replicates, prevalence):
         assert lowest - slack <= np.mean(hits) <= (1.0 if name in AREAS else 0.985 + slack), name
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_of_averages_over_classes():
     """Four classes of unequal size, macro F1 and kappa: the truth is that of a very large sample."""
     rng = np.random.default_rng(0)
@@ -92,7 +92,7 @@ def test_of_averages_over_classes():
         assert 0.91 <= np.mean(hits) <= 0.985, name
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_of_pixels_of_60_images():
     """Images differ: taken for independent rows, pixels would cover the truth in a fifth of the cases."""
     rng = np.random.default_rng(0)
@@ -114,7 +114,7 @@ def test_of_pixels_of_60_images():
         assert np.mean(hits) >= 0.90, name
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_of_weighted_rows():
     """Weights are no counts: taken for counts they cover the truth in two thirds of the cases."""
     rng = np.random.default_rng(0)

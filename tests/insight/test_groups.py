@@ -340,7 +340,7 @@ def test_the_report_has_a_table_per_score():
         scores.report(by=groups[1:])
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_equal_groups_are_rarely_told_apart():
     rejected = {"recall": [], "f1": [], "kappa": []}
     metrics = Metrics(list(rejected), task="binary", verbose=False)

@@ -37,14 +37,14 @@ def biases(count, prevalence, replicates, seed=0):
     return float(np.mean(same)), float(np.mean(crossed))
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_cross_fitting_is_right_where_the_same_rows_are_too_good():
     same, crossed = biases(1000, 0.05, 1000)
     assert same > 0.03
     assert abs(crossed) < 0.005
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_also_where_a_fold_may_have_no_positive_row():
     """Two positive rows of 200 are expected: the same rows promise 0.2 too much, of which hardly anything is left."""
     same, crossed = biases(200, 0.01, 2000)

@@ -43,6 +43,7 @@ def constructors(names: list[str], path: Path) -> list[Metrics]:
         Metrics(),
         Metrics("f1", task="binary", average=None),
         Metrics(["f1", "auc"], per_class=True),
+        Metrics(slices={"sex": np.array(["f", "m"]), "both": {"a": [1, 2], "b": [0, 1]}}, mean_probability=True),
         Metrics(["f1", "auc"], task=Binary(threshold=0.3)),
         Metrics({"f1": "f1", "balanced": balanced}, task=Binary(class_names=["a", "b"], pos_label=0)),
         Metrics(["f1", make_prediction_scorer(exact)]),
@@ -98,6 +99,10 @@ def history(metrics: Metrics) -> dict[str, Any]:
         print(name, values[run.index_of(epoch)], run["f1"][run.index_of("best")])
     assert_type(run.epochs, list[int])
     assert_type(run.report(), str)
+    assert_type(run.report(by="sex"), str)
+    assert_type(run.by_group("sex", "f1")[-1].group_min, float)
+    assert_type(run.at("last").temperature(), float)
+    print(run.at("last").calibration().ece_if_calibrated, run.plot_groups("f1").ax_, run.plot_calibration().calibration)
     assert_type(run.report("best", output="kind"), str)
     report = run.report(epoch, output_dict=True)
     print(report["macro avg"]["f1-score"])
