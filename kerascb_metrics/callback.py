@@ -39,6 +39,7 @@ from kerascb_metrics.record.log_file import LogFile, index_of_saver_before, open
 from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
 from kerascb_metrics.score.plan import Plan
+from kerascb_metrics.show.report.report_file import ReportFile, open_report
 from kerascb_metrics.show.tables import line_of_epoch
 
 
@@ -92,6 +93,9 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             Keras calls `Metrics` before `BackupAndRestore` and `ModelCheckpoint`, whatever its place in the list, so
             that no fit resumes from an epoch that is not in the file. If several processes train together, the first
             one writes.
+        report_file: a path such as "report.html": the page of `history.save_report`, rewritten after each scored epoch,
+            so that a browser shows the run while it goes on. At any time the file is a whole page. If several processes
+            train together, the first one writes.
         verbose: "auto" prints once how the outputs are interpreted, unless `fit` is silent; True prints that and one
             line per scored epoch, also then; False prints nothing.
 
@@ -105,8 +109,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     Raises:
         ValueError: for an unknown name or value of an argument; when training starts, for names that another `Metrics`
             of the same fit also writes, or for a `Metrics` that another fit is using.
-        OSError: when training starts, for a `log_file` that cannot be written. A later failure is one warning, and
-            training continues.
+        OSError: when training starts, for a `log_file` or a `report_file` that cannot be written. A later failure is
+            one warning, and training continues.
         CaptureError: when training starts or at the first validation, if the rows cannot be captured.
         DataError: at the first validation, for targets, outputs or weights that cannot be scored.
 
@@ -126,17 +130,10 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     """
 
     scoring, task, average, per_class, zero_division = Option(), Option(), Option(), Option(), Option()
-    use_sample_weight, slices, mean_probability = Option(), Option(), Option()
-    output, prefix, error_score, memory, log_file, verbose = (
-        Option(),
-        Option(),
-        Option(),
-        Option(),
-        Option(),
-        Option(),
-    )
+    use_sample_weight, slices, mean_probability, output, prefix = Option(), Option(), Option(), Option(), Option()
     validation_data, validation_batch_size = Option(), Option()
     validation_steps, validation_freq = Option(), Option()
+    error_score, memory, log_file, report_file, verbose = Option(), Option(), Option(), Option(), Option()
 
     def __init__(
         self,
@@ -159,6 +156,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         error_score: ErrorScore = "raise_first",
         memory: Memory = "auto",
         log_file: str | os.PathLike[str] | None = None,
+        report_file: str | os.PathLike[str] | None = None,
         verbose: Verbose = "auto",
     ) -> None:
         super().__init__()
@@ -181,6 +179,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             error_score=error_score,
             memory=memory,
             log_file=log_file,
+            report_file=report_file,
             verbose=verbose,
         )
         self.uses_fit_validation = self.options.uses_fit_validation
@@ -197,6 +196,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._given: GivenData | None = None
         self._index: int | None = None
         self._log: LogFile | None = None
+        self._report: ReportFile | None = None
         options = self.options
         self._recorder = Recorder(
             self._plan, options.use_sample_weight, options.error_score, self._print, options.mean_probability
@@ -207,7 +207,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         """A copy, or a pickle, holds the scores, but neither the model nor the other callbacks of a fit."""
         copy: Any = object.__new__(type(self))
         state: dict[str, Any] = vars(copy)
-        state.update(vars(self), _given=None, _log=None, _index=None, _changed_modes=[])
+        state.update(vars(self), _given=None, _log=None, _report=None, _index=None, _changed_modes=[])
         state.update(_claim=Claim(), _loop=TrainingLoop())
         copy.set_model(None)
         return state
@@ -236,6 +236,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
         self._log = open_log(self.options.log_file, [other.options.log_file for other in others], self._warn_once)
+        reports = [other.options.report_file for other in others]
+        self._report = open_report(self.options.report_file, reports, self._warn_once)
         if self.uses_fit_validation:
             if self._log is not None:
                 self._index = move_callback(index_of_saver_before(self, callbacks), self)
@@ -290,6 +292,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
                 self._line = line_of_epoch(self._recorder.run, f"{self._name}: ")
             if self._log is not None:
                 self._log.write(self._recorder.run)
+            if self._report is not None:
+                self._report.write(self._recorder.run)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the model and the other callbacks as they were."""

@@ -57,6 +57,7 @@ class Options:
     error_score: ErrorScore = "raise_first"
     memory: Memory = "auto"
     log_file: str | os.PathLike[str] | None = None
+    report_file: str | os.PathLike[str] | None = None
     verbose: Verbose = "auto"
 
     def __post_init__(self) -> None:
@@ -70,7 +71,8 @@ class Options:
             raise ValueError(
                 "Metrics: mean_probability=True needs the rows, and memory='bounded' keeps none. Pass memory='exact'."
             )
-        check_log_file(self.log_file)
+        check_file("log_file", self.log_file, (".jsonl",), "as it has one line per epoch")
+        check_file("report_file", self.report_file, (".html", ".htm"), "as it is an HTML page")
         if not isinstance(self.output, str | None):
             raise ValueError(f"Metrics: output must be the name of an output, or None; received {self.output!r}.")
         check_given_data(self)
@@ -182,12 +184,18 @@ def check_error_score(error_score: object) -> None:
         check_choice("error_score", error_score, ("raise_first", "raise"), " or a number")
 
 
-def check_log_file(log_file: object) -> None:
-    """Raise `ValueError` for anything but the name of a log file, or None."""
-    if not isinstance(log_file, str | os.PathLike | None):
-        raise ValueError(f"Metrics: log_file must be a path such as 'scores.jsonl', or None; received {log_file!r}.")
-    if log_file is not None and Path(log_file).suffix.lower() != ".jsonl":
-        raise ValueError(f"Metrics: log_file must end in .jsonl, as it has one line per epoch; received {log_file!r}.")
+def check_file(name: str, path: object, endings: Sequence[str], why: str) -> None:
+    """Raise `ValueError` for anything but the name of a file with one of some endings, or None.
+
+    >>> check_file("log_file", "scores.txt", [".jsonl"], "as it has one line per epoch")
+    Traceback (most recent call last):
+        ...
+    ValueError: Metrics: log_file must end in .jsonl, as it has one line per epoch; received 'scores.txt'.
+    """
+    if not isinstance(path, str | os.PathLike | None):
+        raise ValueError(f"Metrics: {name} must be a path such as 'scores{endings[0]}', or None; received {path!r}.")
+    if path is not None and Path(path).suffix.lower() not in endings:
+        raise ValueError(f"Metrics: {name} must end in {endings[0]}, {why}; received {path!r}.")
 
 
 def check_choice(name: str, value: object, choices: Sequence[object], more: str = "") -> None:
