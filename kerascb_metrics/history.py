@@ -20,8 +20,9 @@ from kerascb_metrics.record.saved_run import Tallies
 from kerascb_metrics.record.values import Bounds, Epoch, Mode, Value
 from kerascb_metrics.scores import Scores
 from kerascb_metrics.show.history_plots import HistoryPlots
+from kerascb_metrics.show.notebook import html_of_run
 from kerascb_metrics.show.report.render import report_page
-from kerascb_metrics.show.tables import html_table, names_in_words, text_table
+from kerascb_metrics.show.tables import names_in_words, text_table
 
 if TYPE_CHECKING:  # matplotlib is an extra
     pass
@@ -84,7 +85,7 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
         return text_table(self._run) if self.epochs else repr(self)
 
     def _repr_html_(self) -> str:
-        return html_table(self._run) if self.epochs else f"<code>{escape(repr(self))}</code>"
+        return html_of_run(self._run) if self.epochs else f"<code>{escape(repr(self))}</code>"
 
     # The record.
 

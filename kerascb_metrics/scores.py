@@ -11,9 +11,10 @@ from kerascb_metrics.record.atomic_write import write_whole
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.values import Bounds, copied, copied_pair
+from kerascb_metrics.show.notebook import html_of_scores
 from kerascb_metrics.show.report.render import report_page_of
 from kerascb_metrics.show.result_plots import ResultPlots
-from kerascb_metrics.show.result_tables import html_of_result, line_of_result, text_of_result
+from kerascb_metrics.show.result_tables import line_of_result, text_of_result
 
 if TYPE_CHECKING:  # matplotlib is an extra
     pass
@@ -72,7 +73,7 @@ class Scores(ResultPlots):
         return text_of_result(self._record)
 
     def _repr_html_(self) -> str:
-        return html_of_result(self._record)
+        return html_of_scores(self._record)
 
     # What is known of the result.
 

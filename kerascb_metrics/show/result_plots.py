@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # matplotlib is an extra
     from matplotlib.axes import Axes
 
 
-class ResultPlots(ResultInsight, ResultCalibration):
+class ResultPlots(ResultCalibration, ResultInsight):
     """A result with the methods that show it."""
 
     @overload

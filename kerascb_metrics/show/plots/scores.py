@@ -87,7 +87,7 @@ class ScoresDisplay:
         Returns:
             The display itself.
         """
-        groups = [*_by_magnitude(self.scores), *([self.losses] if self.losses else [])]
+        groups = [*by_magnitude(self.scores), *([self.losses] if self.losses else [])]
         sizes = [size_with_legend(map(self._label, group), 6, 2.7) for group in groups]
         heights = [height for _, height in sizes]
         size = max(width for width, _ in sizes), sum(heights) + 0.6
@@ -156,8 +156,7 @@ def _chosen(history: RunRecord, names: str | Sequence[str] | None) -> list[str]:
     The value of a class beside an average has no line unless it is asked for.
     """
     if names is None:
-        averaged = _scoring_of(history)
-        chosen = [name for name in history if history.is_scalar(name) and _base(history, name) not in averaged]
+        chosen = main_scores(history)
         if not chosen:
             raise ValueError(f"no score here is one number per epoch; there are: {', '.join(history)}.")
     else:
@@ -165,6 +164,16 @@ def _chosen(history: RunRecord, names: str | Sequence[str] | None) -> list[str]:
     known = ", ".join(name for name in history if _base(history, name) is None)
     check_lines(len(chosen), f"Choose names= from: {known}.")
     return list(dict.fromkeys(chosen))
+
+
+def main_scores(history: RunRecord) -> list[str]:
+    """Return the names of the scores that are one number per epoch, without those of single classes or groups.
+
+    Args:
+        history: the record.
+    """
+    averaged = _scoring_of(history)
+    return [name for name in history if history.is_scalar(name) and _base(history, name) not in averaged]
 
 
 def _lines_of(history: RunRecord, name: str) -> list[str]:
@@ -210,8 +219,12 @@ def _losses(history: RunRecord) -> dict[str, list[float]]:
     return found
 
 
-def _by_magnitude(scores: _Series) -> list[_Series]:
-    """Group scores that share an axis: those up to 1 in size, up to 10, up to 100 …; negative ones separately."""
+def by_magnitude(scores: _Series) -> list[_Series]:
+    """Group scores that share an axis: those up to 1 in size, up to 10, up to 100 …; negative ones separately.
+
+    Args:
+        scores: name → one value per epoch.
+    """
     groups: dict[tuple[int, bool], dict[str, Sequence[float]]] = {}
     for name, values in scores.items():
         finite = np.array([value for value in values if math.isfinite(value)])
