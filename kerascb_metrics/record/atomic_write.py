@@ -5,6 +5,8 @@ import os
 import secrets
 import shutil
 import stat
+import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 
 FilePath = str | os.PathLike[str]
@@ -52,6 +54,28 @@ def refuse_special(path: FilePath) -> None:
     """Raise `OSError` for a device or a directory, which a file must not replace."""
     if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
+
+
+def refuse_unwritable(path: FilePath) -> None:
+    """Raise `OSError` for a path in no directory, or in one that cannot be written, and for what is no regular file."""
+    target = resolve_links(path)
+    with tempfile.TemporaryFile(dir=os.path.dirname(target)):
+        pass  # only a try shows it: the permissions of a directory are not the whole answer
+    refuse_special(target)
+
+
+def refuse_shared(argument: str, path: FilePath, others: Iterable[FilePath | None]) -> None:
+    """Raise `ValueError` if another callback of the same fit writes the same file.
+
+    Args:
+        argument: the argument that names the file.
+        path: the file.
+        others: those of the other callbacks.
+    """
+    if resolve_links(path) in [resolve_links(other) for other in others if other is not None]:
+        raise ValueError(
+            f"Metrics: two callbacks of this fit have the {argument} {os.fspath(path)!r}. Give each its own file."
+        )
 
 
 def naming_path(error: OSError, path: FilePath) -> OSError:

@@ -2,7 +2,6 @@
 
 import codecs
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import RawIOBase
@@ -12,7 +11,15 @@ from typing import Any
 import keras
 
 from kerascb_metrics.collect.processes import is_first_process
-from kerascb_metrics.record.atomic_write import FilePath, naming_path, refuse_special, resolve_links, write_whole
+from kerascb_metrics.record.atomic_write import (
+    FilePath,
+    naming_path,
+    refuse_shared,
+    refuse_special,
+    refuse_unwritable,
+    resolve_links,
+    write_whole,
+)
 from kerascb_metrics.record.json_files import check_header, jsonl_of, line_of, parse_jsonl
 from kerascb_metrics.record.json_write import epoch_of, header_of, setting_out
 from kerascb_metrics.record.run_record import RunRecord
@@ -44,10 +51,7 @@ def open_log(
         return None
     log = LogFile(path, warn)
     log.check()
-    if resolve_links(path) in [resolve_links(other) for other in others if other is not None]:
-        raise ValueError(
-            f"Metrics: two callbacks of this fit have the log_file {os.fspath(path)!r}. Give each its own file."
-        )
+    refuse_shared("log_file", path, others)
     return log
 
 
@@ -100,8 +104,7 @@ class LogFile:
         try:
             target = resolve_links(self.path)
             if self._writes:
-                with tempfile.TemporaryFile(dir=os.path.dirname(target)):
-                    pass  # only a try shows it: the permissions of a directory are not the whole answer
+                refuse_unwritable(self.path)
             refuse_special(target)
             if os.path.exists(target):
                 with open(target, "r+b" if self._writes else "rb"):

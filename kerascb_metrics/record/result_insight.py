@@ -295,6 +295,9 @@ class ResultInsight(Mapping[str, Any]):
         output, own = output_and_name(self._record, name)
         score = None if self._rows is None else self._rows.score(output, own)
         if score is None:
+            of_group = any(f"_{slices}_" in own for slices in self._record.settings.get("slices", ()))
+            if of_group:
+                return unknown("it is a score of a group of samples: by_group(…) has its interval")
             why = self._why_no_rows if self._rows is None else "nothing else is known of it"
             return unknown(f"it is not made of counts, and {why}")
         tally = self._rows.tally(output)

@@ -82,8 +82,8 @@ class Placements:
             np.float64
         )  # those before each one, and the last
         self._wins += float(below.sum())
-        self._squares_of_ones += float(below @ below)
-        self._squares_of_zeros += float(zeros @ above**2)
+        self._squares_of_ones += _dot(below, below)
+        self._squares_of_zeros += _dot(zeros, above**2)
         if len(ties.zeros):
             self._count_half(ties, below[ties.first], above[ties.first])
         self._zeros_before += length - count
@@ -107,3 +107,8 @@ class Placements:
         variance = of_ones + of_zeros
         below = of_ones**2 / (ones - 1) + of_zeros**2 / (zeros - 1)
         return Spread(variance, variance**2 / below if below > 0 else np.inf)
+
+
+def _dot(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    """Return the sum of the products. BLAS would use threads for it, which wait for each other where cores are busy."""
+    return float(np.einsum("i,i", one, other))

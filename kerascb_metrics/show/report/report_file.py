@@ -1,11 +1,10 @@
 """The HTML report of a fit that is going on: rewritten after each scored epoch."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 
 from kerascb_metrics.collect.processes import is_first_process
-from kerascb_metrics.record.atomic_write import FilePath, naming_path, refuse_special, resolve_links, write_whole
+from kerascb_metrics.record.atomic_write import FilePath, naming_path, refuse_shared, refuse_unwritable, write_whole
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.report.render import report_page
 
@@ -28,10 +27,7 @@ def open_report(
         return None
     report = ReportFile(path, warn)
     report.check()
-    if resolve_links(path) in [resolve_links(other) for other in others if other is not None]:
-        raise ValueError(
-            f"Metrics: two callbacks of this fit have the report_file {os.fspath(path)!r}. Give each its own file."
-        )
+    refuse_shared("report_file", path, others)
     return report
 
 
@@ -55,10 +51,7 @@ class ReportFile:
         if not self._writes:
             return
         try:
-            target = resolve_links(self.path)
-            with tempfile.TemporaryFile(dir=os.path.dirname(target)):
-                pass  # only a try shows it: the permissions of a directory are not the whole answer
-            refuse_special(target)
+            refuse_unwritable(self.path)
         except OSError as error:
             raise naming_path(error, self.path) from error
 
