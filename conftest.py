@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Threads of NumPy's BLAS in two worker processes on two cores wait for each other: several times as slow as one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import keras
 
