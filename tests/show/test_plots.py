@@ -309,3 +309,22 @@ def test_unknown_normalize_raises():
     history, *_ = binary_history()
     with pytest.raises(ValueError, match="normalize must be one of None, 'true', 'pred', 'all'; received 'rows'"):
         history.plot_confusion(normalize="rows")
+
+
+@pytest.mark.parametrize("layout", ["constrained", "compressed"])
+@pytest.mark.parametrize("names", [("f1", "auc"), ("a score with a very long name indeed", "another one of that kind")])
+def test_in_narrow_axes_the_legend_is_below_and_nothing_is_cut(names, layout):
+    history = ScoreHistory(dict.fromkeys(names, True))
+    for epoch in range(4):
+        history.append(epoch, dict.fromkeys(names, epoch / 4))
+    figure, ax = plt.subplots(figsize=(4, 3), layout=layout)
+    history.plot(ax=ax)
+    figure.canvas.draw()
+    legend = ax.get_legend().get_window_extent()
+    assert legend.y1 < ax.get_window_extent().y0
+    assert legend.y1 <= ax.xaxis.label.get_window_extent().y0 + 1
+    assert legend.x0 >= 0
+    assert legend.x1 <= figure.bbox.width
+    assert legend.y0 >= 0
+    assert ax.get_window_extent().width > 0.7 * figure.bbox.width
+    plt.close(figure)

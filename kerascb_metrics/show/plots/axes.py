@@ -13,6 +13,8 @@ _DASHES = ("-", "--", "-.", ":")
 _MARKERS = "os^DvPX<>"
 # Marks the best value without hiding the marker of its line.
 RING: dict[str, Any] = {"marker": "o", "markersize": 13, "color": "black", "fillstyle": "none", "markeredgewidth": 1.6}
+# Beside axes that are narrower than this a legend would take half of their width; below them is the label of the axis.
+_NARROW, _LABEL = 3.5, 0.45  # inches
 # How many lines colours and dashes can distinguish: their numbers have no common factor, so no pair occurs twice.
 MOST_LINES = len(COLOURS) * len(_DASHES)
 
@@ -102,13 +104,23 @@ def has_layout(ax: "Axes") -> bool:
 
 
 def add_legend(ax: "Axes") -> None:
-    """Put the legend to the right of the axes if the figure makes space for it, else where it covers least."""
+    """Put the legend to the right of the axes, or below narrow ones, if the figure makes space for it.
+
+    Else it is where it covers least.
+    """
     if not has_layout(ax):
         ax.legend(loc="best", fontsize="small")
         return
-    ax.legend(
-        loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, fontsize="small", handlelength=3.5, frameon=False
-    )
+    options: dict[str, Any] = {"borderaxespad": 0, "fontsize": "small", "frameon": False}
+    if ax.bbox.width / ax.figure.dpi > _NARROW:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), handlelength=3.5, **options)
+        return
+    offset_copy = importlib.import_module("matplotlib.transforms").offset_copy
+    below = offset_copy(ax.transAxes, ax.figure, y=-_LABEL, units="inches")
+    # About as wide as the axes: a layout does not make room for a legend that is wider.
+    short = all(len(line) <= 24 for label in ax.get_legend_handles_labels()[1] for line in label.split("\n"))
+    options |= {"ncols": 2 if short else 1, "columnspacing": 1}
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, **options)
 
 
 def title_of(output: str | None, epoch: int | None) -> str:
