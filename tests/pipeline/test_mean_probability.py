@@ -122,6 +122,8 @@ def test_it_is_not_there_unless_it_is_asked_for():
     assert "mean_probability" not in fitted(metrics, 1).predictions.to_frame()
 
 
+# Keras 3.12 under NumPy 1.26, which catches what other tests raise for it.
+@pytest.mark.filterwarnings("ignore:Conversion of an array:DeprecationWarning")
 def test_other_rows_in_a_later_pass_end_it_with_one_warning():
     x, y = np.full((8, 1), 0.3), np.array([0, 1] * 4)
 
