@@ -82,7 +82,9 @@ def groups_of_epoch(run: RunRecord, epoch: int, name: str, groups: Any, level: f
     known = None if basis is None else formula_of(own, result.values[name], basis)
     if basis is None or known is None or known.is_area:
         raise ValueError(f"{name} of epoch {epoch} has no groups: it is not made of labels, and the rows are gone.")
-    _refuse(run, [epoch], output)
+    problem = run.labels.problem(epoch, output)
+    if problem is not None:
+        raise ValueError(f"{name} of epoch {epoch} has no groups: {problem}.")
     given = run.labels.pass_of(epoch, output)
     if given.rows.only_right and not is_accuracy(known, basis):
         raise ValueError(f"{name} of epoch {epoch} has no groups: {_ONLY_RIGHT}.")
