@@ -45,3 +45,23 @@ def corrected(history: RunRecord, name: str) -> float | None:
 
     value = corrected_best_of(history, name).value
     return None if math.isnan(value) else value
+
+
+def compared_with_last(history: RunRecord, name: str | None) -> str | None:
+    """Return a sentence that says whether the best epoch of a score is better than the last; None if it is not known.
+
+    Args:
+        history: the run.
+        name: the score, or None.
+    """
+    if name is None or len(history.epochs) < 2 or not history.labels.has_any:
+        return None
+    best, last = history.best(name)[0], history.epochs[-1]
+    if best == last:
+        return None
+    from kerascb_metrics.record.comparisons import compare_epochs  # here, so that a file is shown without it
+
+    try:
+        return str(compare_epochs(history, best, last, name, 0.95, best))
+    except ValueError:  # the labels of an epoch are gone, or the score is not made of labels
+        return None

@@ -4,7 +4,7 @@ How many points a curve gets, and which epochs have curves, is decided here only
 """
 
 import decimal
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypedDict
 
 import numpy as np
@@ -28,7 +28,12 @@ class PageCurve(TypedDict):
         thresholds: descending; None for inf.
         tps: true positives at each threshold.
         fps: false positives at each threshold.
-        default: the index of the threshold that decides the labels; None if several classes compete.
+        default: the index of the threshold that decides the labels, or would without a chosen one; None if several
+            classes compete.
+        chosen: the index of the lowest kept threshold above the one that a score chose; None if none did.
+        chosen_at: the threshold that it chose.
+        roc: the recorded area under the ROC curve: name, value, and the ends of its interval; None without one.
+        average: the same of the average precision.
     """
 
     of: int
@@ -36,6 +41,16 @@ class PageCurve(TypedDict):
     tps: list[float]
     fps: list[float]
     default: int | None
+    chosen: int | None
+    chosen_at: float | None
+    roc: "Area | None"
+    average: "Area | None"
+
+
+# The name of a score, its value, and the ends of its interval, None where it is not known.
+Area = tuple[str, float, float | None, float | None]
+# Index of a class → its areas: under the ROC curve, and the average precision.
+Areas = Mapping[int, tuple[Area | None, Area | None]]
 
 
 class CurveBudget:
@@ -87,23 +102,35 @@ def is_weighted(record: EpochRecord) -> bool:
     return not np.issubdtype(counts.dtype, np.integer)
 
 
-def page_curves(record: EpochRecord, points: int) -> list[PageCurve]:
-    """Return the curves of a record, each with at most so many points and that of the default threshold."""
-    return [_page_curve(record, name, points) for name in record.curves]
+def page_curves(record: EpochRecord, points: int, areas: Areas) -> list[PageCurve]:
+    """Return the curves of a record, each with at most so many points, and those of the task's thresholds.
+
+    Args:
+        record: the record.
+        points: how many.
+        areas: the recorded areas of each class.
+    """
+    return [_page_curve(record, name, points, areas) for name in record.curves]
 
 
-def _page_curve(record: EpochRecord, name: str, points: int) -> PageCurve:
+def _page_curve(record: EpochRecord, name: str, points: int, areas: Areas) -> PageCurve:
     curve, default = _with_default_point(record, name)
-    kept = thin(curve, points)
-    if default is not None:
-        kept = np.union1d(kept, [default])
-        default = int(np.searchsorted(kept, default))
+    cut = record.chosen_threshold(name)
+    cut = None if cut is None or np.isnan(cut) else cut
+    chosen = None if cut is None else int(np.searchsorted(-curve.thresholds, -cut)) - 1  # the last one above it
+    kept = np.union1d(thin(curve, points), [place for place in (default, chosen) if place is not None]).astype(int)
+    index = record.class_names.index(name)
+    roc, average = areas.get(index, (None, None))
     return {
-        "of": record.class_names.index(name),
+        "of": index,
         "thresholds": [None, *curve.thresholds[kept].tolist()[1:]],
         "tps": amounts(curve.tps[kept]),
         "fps": amounts(curve.fps[kept]),
-        "default": default,
+        "default": None if default is None else int(np.searchsorted(kept, default)),
+        "chosen": None if chosen is None else int(np.searchsorted(kept, chosen)),
+        "chosen_at": None if cut is None else float(f"{cut:.7g}"),
+        "roc": roc,
+        "average": average,
     }
 
 

@@ -10,14 +10,16 @@ import numpy as np
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.intervals import intervals_of_run
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.best import best_index, corrected, headline_of
-from kerascb_metrics.show.report.curves import CurveBudget, PageCurve, amounts, is_weighted, page_curves
+from kerascb_metrics.show.best import best_index, compared_with_last, corrected, headline_of
+from kerascb_metrics.show.report.areas import areas_of
+from kerascb_metrics.show.report.curves import Areas, CurveBudget, PageCurve, amounts, is_weighted, page_curves
 from kerascb_metrics.tally.counts import Counts
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | PageCurve | str | float | None"
 
 LARGEST_MATRIX = 100  # classes; a larger matrix is not readable, so the page has its most frequent errors only
 _ERRORS = 10
+_MOST_COUNTS = 20
 
 # Confidence intervals are drawn around the first scores, which the page shows large.
 _LEVEL, _MOST_BANDS = 0.95, 8
@@ -50,10 +52,33 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         ],
         "logs": _logs(history.logs),
         "settings": [[str(name), _text(value)] for name, value in history.settings.items()],
+        "rows": _rows_of_epoch(history),
+        "compared": compared_with_last(history, headline),
         "weighted": any(map(is_weighted, records)),
         "thinned": budget.note,
-        "outputs": [_output(name, [of_epoch.get(name) for of_epoch in tallies], budget) for name in outputs],
+        "outputs": [_output(name, [of_epoch.get(name) for of_epoch in tallies], budget, history) for name in outputs],
     }
+
+
+def _rows_of_epoch(history: RunRecord) -> Json:
+    """Return what was counted in the last epoch: of each output the name, and the class and amount of each class."""
+    found: list[Json] = []
+    for name, tally in history.tallies[-1].items():
+        if tally is not None:
+            matrix = tally.matrix()
+            counts = matrix[:, 1].sum(axis=1) if tally.kind == "multilabel" else matrix.sum(axis=1)
+            total = matrix[0].sum() if tally.kind == "multilabel" else matrix.sum()
+            most = np.argsort(-counts, kind="stable")[:_MOST_COUNTS]
+            found.append(
+                {
+                    "output": "" if name is None else str(name),
+                    "kind": tally.kind,
+                    "total": amounts(np.array([total]))[0],
+                    "classes": [[tally.class_names[at], amounts(counts[[at]])[0]] for at in sorted(most.tolist())],
+                    "more": len(counts) - len(most),
+                }
+            )
+    return found
 
 
 def _corrected(history: RunRecord, name: str) -> float | None:
@@ -102,7 +127,7 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _output(name: str | None, tallies: Sequence[EpochRecord | None], budget: CurveBudget) -> Json:
+def _output(name: str | None, tallies: Sequence[EpochRecord | None], budget: CurveBudget, history: RunRecord) -> Json:
     last = next(tally for tally in reversed(tallies) if tally is not None)
     sign = "−" if last.inverted else ""
     return {
@@ -114,20 +139,22 @@ def _output(name: str | None, tallies: Sequence[EpochRecord | None], budget: Cur
         "default_sign": "≥" if last.inverted else ">",
         "zero_division": _number(last.zero_division),
         "epochs": [
-            None if tally is None else _entry(tally, last, budget.points if budget.includes(index) else None)
+            None
+            if tally is None
+            else _entry(tally, last, budget.points if budget.includes(index) else None, areas_of(history, index, name))
             for index, tally in enumerate(tallies)
         ],
     }
 
 
-def _entry(tally: EpochRecord, last: EpochRecord, points: int | None) -> Json:
+def _entry(tally: EpochRecord, last: EpochRecord, points: int | None, areas: Areas) -> Json:
     """Return one epoch of one output; `points` per curve, or None for no curves."""
     return {
         "names": None if tally.class_names == last.class_names else list(tally.class_names),
         **_counts(tally),
         "report": _report(tally),
         "has_curves": points is not None,
-        "curves": [] if points is None else page_curves(tally, points),
+        "curves": [] if points is None else page_curves(tally, points, areas),
     }
 
 

@@ -1,6 +1,7 @@
 """The record of a fit as one self-contained HTML page that works offline."""
 
 import base64
+import datetime
 import hashlib
 import html
 import json
@@ -51,6 +52,7 @@ def report_page(history: RunRecord, title: str | None = None, single: str | None
     parts = {
         "title": html.escape("Scores of each epoch" if title is None else str(title)),
         "version": html.escape(__version__),
+        "date": datetime.datetime.now().astimezone().date().isoformat(),
         "style": style,
         "style_hash": _digest(style),
         "script": script,

@@ -73,7 +73,14 @@ function unitChart(chart, at) {
     svg("path", { class: "chance", d: pathOf(chart.chance.map(toPixels)) }),
     svg("path", { class: "line", d: pathOf(chart.line.map(toPixels)) }),
     svg("circle", { class: "here", cx: x, cy: y, r: 5 }));
-  return el("figure", {}, el("figcaption", {}, el("strong", {}, chart.title)), drawing);
+  const caption = el("figcaption", {}, el("strong", {}, chart.title), chart.area ? ` ${areaText(chart.area)}` : "");
+  return el("figure", {}, caption, drawing);
+}
+
+// area: [name, value, low, high]; the ends are null where no interval is known.
+function areaText([name, value, low, high]) {
+  const interval = low === null ? "" : `, 95 % interval ${score(low)} to ${score(high)}`;
+  return `${name} ${score(value)}${interval}`;
 }
 
 function curveCharts(curve, name, at) {
@@ -81,8 +88,8 @@ function curveCharts(curve, name, at) {
   const share = curve.tps.at(-1) / (curve.tps.at(-1) + curve.fps.at(-1));
   return [
     unitChart({ title: `ROC of ${name}`, x: "false positive rate", y: "true positive rate",
-      points: roc, line: roc, chance: [[0, 0], [1, 1]] }, at),
+      area: curve.roc, points: roc, line: roc, chance: [[0, 0], [1, 1]] }, at),
     unitChart({ title: `Precision and recall of ${name}`, x: "recall", y: "precision",
-      points: recall, line: steps(recall), chance: [[0, share], [1, share]] }, at),
+      area: curve.average, points: recall, line: steps(recall), chance: [[0, share], [1, share]] }, at),
   ];
 }

@@ -1,7 +1,7 @@
 // The selection, and what the page shows for it.
 
 const data = JSON.parse(byId("data").textContent);
-// `atDefault`: use the default threshold. Otherwise `threshold`, which is point `at` of `curve`.
+// `atDefault`: use the threshold of the task: the chosen or the default one. Otherwise `threshold`, which is point `at` of `curve`.
 const selected = { index: data.epochs.length - 1, output: 0, name: null, shares: false,
   atDefault: true, threshold: null, curve: null, at: 0 };
 const movers = []; // functions of the index of the selected epoch, for charts and tables of all epochs
@@ -60,12 +60,26 @@ function drawSettings() {
   show("settings", rows.length > 0);
 }
 
+// What was scored: how many rows, and how many of each class.
+function drawRows() {
+  const lines = data.rows.map(({ output: name, kind, total, classes, more }) => {
+    const counted = data.weighted ? "sum of weights" : "rows";
+    const parts = classes.map(([of, count]) => `${of}: ${amount(count)}`);
+    const rest = more ? `, … ${more} more` : "";
+    return el("p", {}, `${name ? `${name}: ` : ""}${amount(total)} ${counted} in the last epoch, ${kind}. ${parts.join(", ")}${rest}`);
+  });
+  byId("rows").replaceChildren(...lines);
+  show("rows", lines.length);
+}
+
 function drawSummary() {
   const [first, last] = [data.epochs[0], data.epochs.at(-1)];
   const epochs = data.epochs.length === 1 ? `1 scored epoch, ${first}` : `${data.epochs.length} scored epochs, ${first} to ${last}`;
   const head = headline();
   const corrected = data.corrected === null ? ""
     : ` Corrected for choosing among ${data.epochs.length} epochs: ${score(data.corrected)}.`;
+  setText("compared", data.compared ?? "");
+  show("compared", data.compared);
   setText("summary", bestIndex() !== null ? `${epochs}. ${head.name}: ${bestOf(data.epochs, head)}.${corrected}` : `${epochs}.`);
 }
 
@@ -174,17 +188,19 @@ function showCurves() {
   slider.max = curve.thresholds.length - 1;
   slider.value = slider.max - at; // right is up: thresholds descend along the curve
   show("to-default", curve.default !== null);
+  show("to-chosen", curve.chosen !== null);
   showThreshold(curve, at);
 }
 
 function pointOnCurve(curve) {
-  if (selected.atDefault) return curve.default === null ? highestF1(curve) : curve.default;
+  if (selected.atDefault) return curve.chosen ?? curve.default ?? highestF1(curve);
   return curve === selected.curve ? selected.at : pointAt(curve, selected.threshold);
 }
 
 function thresholdText(curve, at) {
   const threshold = curve.thresholds[at];
   if (threshold === null) return "above every score: nothing is predicted";
+  if (at === curve.chosen) return `${output().score} > ${curve.chosen_at} (chosen)`;
   if (at === curve.default) return `${output().score} ${output().default_sign} ${threshold} (default)`;
   return `${output().score} ≥ ${threshold}`;
 }
@@ -199,6 +215,7 @@ function showThreshold(curve, at) {
   byId("threshold").setAttribute("aria-valuetext",
     `${text}; precision ${score(ratios.precision)}, recall ${score(ratios.recall)}, F1 ${score(ratios.f1)}`);
   byId("curve-charts").replaceChildren(...curveCharts(curve, selected.name, at));
+  show("chosen-note", curve.chosen !== null);
 }
 
 function showAll() {
@@ -214,7 +231,7 @@ function on(id, type, act) {
 }
 
 function goTo(curve, at) {
-  Object.assign(selected, { atDefault: at === curve.default, threshold: curve.thresholds[at], curve, at });
+  Object.assign(selected, { atDefault: at === (curve.chosen ?? curve.default), threshold: curve.thresholds[at], curve, at });
 }
 
 function connectControls() {
@@ -225,12 +242,14 @@ function connectControls() {
   on("cells", "change", (radio) => { selected.shares = radio.value === "shares"; });
   on("class", "change", (select) => { selected.name = select.selectedOptions[0].textContent; });
   on("threshold", "input", (slider) => goTo(curveNow(), Number(slider.max) - Number(slider.value)));
-  on("to-default", "click", () => { selected.atDefault = true; });
+  on("to-default", "click", () => goTo(curveNow(), curveNow().default));
+  on("to-chosen", "click", () => goTo(curveNow(), curveNow().chosen));
   on("to-f1", "click", () => goTo(curveNow(), highestF1(curveNow())));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
 }
 
 function start() {
+  selected.index = bestIndex() ?? data.epochs.length - 1;
   if (data.single === null) {
     drawSummary();
     drawScores();
@@ -239,6 +258,7 @@ function start() {
   }
   drawLogs();
   drawSettings();
+  drawRows();
   fillSelect("output", data.outputs.map((one) => one.name));
   show("output-control", data.outputs.length > 1);
   show("thresholds", data.outputs.length);
