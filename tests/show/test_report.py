@@ -1,20 +1,24 @@
 """The HTML page without a browser: its data, size and escaping, and that it loads nothing."""
 
 import base64
+import datetime
 import hashlib
 import json
 import re
 from html.parser import HTMLParser
 
+import keras
 import numpy as np
 import pytest
 from scipy.special import expit
 from sklearn.metrics import classification_report, confusion_matrix
 
-from kerascb_metrics import Binary, Multiclass, Multilabel, ScoreHistory
+from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, ScoreHistory
+from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.report.curves import CurveBudget, thin
 from kerascb_metrics.show.report.render import report_page
 from kerascb_metrics.tally.curve import Curve
+from tests.support.models import shared_echo_model
 from tests.support.page_histories import (
     HOSTILE,
     HOSTILE_NAMES,
@@ -52,7 +56,8 @@ class Page(HTMLParser):
 
 
 def page_of(history, title=None):
-    return Page(report_page(history._run, title))
+    run = history._run if isinstance(history, ScoreHistory) else RunRecord.of(history._record)
+    return Page(report_page(run, title))
 
 
 def entry_of(history, index=-1, output=0):
@@ -275,3 +280,93 @@ def test_save_report_names_a_path_that_cannot_be_written(tmp_path):
 def test_save_report_without_epochs_raises():
     with pytest.raises(ValueError, match="no epoch was scored"):
         ScoreHistory().save_report("report.html")
+
+
+# Areas, thresholds, rows, the best epoch against the last.
+
+
+@pytest.mark.parametrize("case", ["two classes", "classes", "labels", "an output"])
+def test_curves_have_the_recorded_areas_with_their_intervals(case):
+    options = {"scoring": ["f1", "auc", "average_precision"]}
+    if case == "classes":
+        history = history_of(Multiclass(), class_epochs(3), average=None, **options)
+    elif case == "labels":
+        history = history_of(Multilabel(), label_epochs(), average=None, **options)
+    else:
+        history = history_of(Binary(), binary_epochs(), output="rain" if case == "an output" else None, **options)
+    before = ""
+    if case == "an output":
+        before, plain = "rain_", history
+        history = ScoreHistory({})
+        for epoch in plain.epochs:
+            values = {f"rain_{name}": plain[name][epoch] for name in ("f1", "auc", "average_precision")}
+            history.append(epoch, values, {"rain": plain.tally(epoch, "rain")})
+    several = case in ("classes", "labels")
+    for index in range(3):
+        for curve in entry_of(history, index)["curves"]:
+            after = f"_{curve['of']}" if several else ""
+            # Of several classes average precision has no value per class.
+            for key, name in [("roc", "auc"), ("average", "average_precision")][: 1 if several else 2]:
+                own = f"{before}{name}{after}"
+                low, high = history.at(index).confidence_interval(own)
+                assert curve[key][:2] == [own, history[own][index]]
+                assert curve[key][2:] == pytest.approx([low, high])
+
+
+def test_an_area_that_was_not_recorded_is_not_made_up():
+    (curve,) = entry_of(history_of(Binary(), binary_epochs(), ["f1", "average_precision"]))["curves"]
+    assert curve["roc"] is None
+    assert curve["average"] is not None
+
+
+def test_a_chosen_threshold_is_a_point_of_the_curve():
+    y, p = binary_epochs(rows=3000)[-1]
+    scores = Metrics(task=Binary(threshold="f1")).score(y, p)
+    (curve,) = page_of(scores).data["outputs"][0]["epochs"][0]["curves"]
+    chosen = scores["threshold"]
+    assert curve["chosen_at"] == float(f"{chosen:.7g}")
+    above = curve["thresholds"][curve["chosen"]]
+    assert above > chosen
+    assert curve["tps"][curve["chosen"]] <= np.count_nonzero(y[p[:, 0] > chosen])
+    plain = entry_of(history_of(Binary(), binary_epochs()))["curves"][0]
+    assert (plain["chosen"], plain["chosen_at"]) == (None, None)
+
+
+def test_the_rows_of_the_last_epoch_are_counted():
+    y, p = class_epochs(30)[-1]
+    (rows,) = page_of(history_of(Multiclass(), [(y, p)])).data["rows"]
+    counts = np.bincount(y, minlength=30)
+    assert (rows["total"], rows["more"], len(rows["classes"])) == (300, 10, 20)
+    assert dict(rows["classes"]).items() <= {str(i): n for i, n in enumerate(counts)}.items()
+    y, p = label_epochs()[-1]
+    (rows,) = page_of(history_of(Multilabel(), [(y, p)])).data["rows"]
+    assert rows["classes"] == [[str(label), count] for label, count in enumerate(y.sum(axis=0).tolist())]
+    assert rows["total"] == 300
+    (weighted,) = page_of(history_of(Binary(), binary_epochs(), weight=WEIGHT)).data["rows"]
+    assert weighted["total"] == pytest.approx(WEIGHT.sum())
+    assert page_of(regression()).data["rows"] == []
+
+
+def test_the_best_epoch_is_compared_with_the_last(monkeypatch):
+    y, p = binary_epochs()[-1]
+    worse = np.where(np.arange(300)[:, None] % 4 == 0, 1 - p, p)
+    metrics = Metrics(["f1", "auc"], task="binary", validation_data=(p, y), model=lambda x: x, verbose=False)
+    outputs = iter([p, worse, worse])
+
+    class Next(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            metrics.options.validation_data[0][:] = next(outputs)
+
+    metrics.validation_data = (p.copy(), y)
+    small = np.full((4, 1), 0.5, "float32"), np.array([0, 1, 0, 1])
+    shared_echo_model(1).fit(*small, epochs=3, verbose=0, callbacks=[Next(), metrics])
+    history = metrics.history
+    assert history.best("f1")[0] == 0
+    data = page_of(history).data
+    assert data["compared"] == str(history.compare("best", "last", "f1"))
+    assert page_of(history_of(Binary(), binary_epochs())).data["compared"] is None  # labels are not kept there
+
+
+def test_the_page_says_when_it_was_made():
+    made = re.search(r"Made on (\d{4}-\d\d-\d\d) by kerascb_metrics", report_page(regression()._run))[1]
+    assert abs((datetime.date.fromisoformat(made) - datetime.date.today()).days) <= 1

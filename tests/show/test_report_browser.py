@@ -106,6 +106,35 @@ def test_best_and_last(screen):
     assert f"f1: best {value:.4f} in epoch {best}" in screen.text("summary")
 
 
+def test_the_page_opens_at_the_best_epoch_with_its_areas_and_rows(screen):
+    history = history_of(Binary(class_names=["dry", "wet"]), binary_epochs()[::-1])
+    screen.open(history)
+    best, value = history.best("f1")
+    assert best == 0
+    assert screen.text("epoch-shown") == f"{best} (f1 {value:.4f}, the best)"
+    low, high = history.at(best).confidence_interval("auc")
+    caption = screen.run("return document.querySelector('#curve-charts figcaption').textContent")
+    assert caption == f"ROC of wet auc {history['auc'][best]:.4f}, 95 % interval {low:.4f} to {high:.4f}"
+    y = binary_epochs()[0][0]
+    assert screen.text("rows") == f"300 rows in the last epoch, binary. dry: {(y == 0).sum()}, wet: {(y == 1).sum()}"
+
+
+def test_a_chosen_threshold_is_where_the_slider_begins(screen):
+    y, p = binary_epochs()[-1]
+    metrics = Metrics(task=Binary(threshold="f1"))
+    scores = metrics.score(y, p)
+    screen.open(scores)
+    chosen = scores["threshold"]
+    assert screen.text("threshold-shown") == f"probability > {float(f'{chosen:.7g}')} (chosen)".replace("e-0", "e-")
+    assert_counts_at(screen, y == 1, p[:, 0] > chosen)
+    assert screen.visible("chosen-note")
+    assert not screen.visible("to-default")
+    screen.keys("threshold", "ARROW_RIGHT")
+    assert screen.text("threshold-shown").startswith("probability ≥ ")
+    screen.keys("to-chosen", "ENTER")
+    assert_counts_at(screen, y == 1, p[:, 0] > chosen)
+
+
 def test_keys_change_the_threshold_and_counts_are_scikit_learns(screen):
     y, p = binary_epochs(rows=2000)[-1]
     screen.open(history_of(Binary(), [(y, p)]))
@@ -220,6 +249,7 @@ def test_missing_counts_and_curves_are_explained(screen):
     history = history_of(Binary(), binary_epochs(), ["f1"])
     history.append(3, {"f1": float("nan")}, {})
     screen.open(history)
+    screen.keys("epoch", "END")
     assert "Epoch 3 has no counts" in screen.text("no-counts")
     assert "Epoch 3 has no counts" in screen.text("no-curve")
     screen.keys("epoch", "ARROW_LEFT")
@@ -231,6 +261,7 @@ def test_an_epoch_without_rows_of_a_class_is_explained(screen):
     y, p = class_epochs(3)[-1]
     without = (np.where(y == 0, 1, y), p)
     screen.open(history_of(Multiclass(class_names=NAMES), [(y, p), without]))
+    screen.keys("epoch", "END")
     assert "no curve of cat" in screen.text("no-curve")
     screen.keys("epoch", "HOME")
     assert_counts_at(screen, y == 0, p[:, 0] >= shown_threshold(screen)[1])
