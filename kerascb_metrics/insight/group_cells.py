@@ -20,10 +20,33 @@ def cells_of_rows(given: LabelledPass, numbers: npt.NDArray[np.integer], count: 
     return cells_by_number(rows.y_true, given.y_pred, numbers, count, len(rows.class_names), weight, rows.present)
 
 
-def scores_of_cells(cells: Masses, known: KnownScore, index: int, zero_division: float) -> Masses:
-    """Return the score of (G, 4, C) cells, (G,), as scikit-learn has it where it is 0/0."""
+def classes_there(given: LabelledPass, numbers: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.bool_] | None:
+    """Return which classes occur in the rows of each number, (count, C), also in rows of weight zero.
+
+    None: those that have some weight.
+    """
+    rows = given.rows
+    if rows.weight is None or rows.weight.all():
+        return None
+    cells = cells_by_number(rows.y_true, given.y_pred, numbers, count, len(rows.class_names), None, rows.present)
+    return np.asarray(cells[:, :3].any(axis=1))  # true, predicted, or both
+
+
+def scores_of_cells(
+    cells: Masses, known: KnownScore, index: int, zero_division: float, there: npt.NDArray[np.bool_] | None = None
+) -> Masses:
+    """Return the score of groups, (G,), as scikit-learn has it where it is 0/0.
+
+    Args:
+        cells: (G, 4, C).
+        known: the score.
+        index: the class of a score of a single class.
+        zero_division: as in scikit-learn.
+        there: (G, C) which classes occur, see `classes_there`.
+    """
     tp, fp, fn, tn = cells.transpose(1, 2, 0)
-    values = table_score(known.base, Cells(tp, fp, fn, tn), known.average, index, zero_division)
+    occurs = None if there is None else there.T
+    values = table_score(known.base, Cells(tp, fp, fn, tn), known.average, index, zero_division, occurs)
     by_zero = zero_division if known.base in OF_CLASSES else math.nan
     return np.where(np.isnan(values), by_zero, values)
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
-from kerascb_metrics.insight.group_cells import cells_of_rows, cells_of_samples, depend, scores_of_cells
+from kerascb_metrics.insight.group_cells import cells_of_rows, cells_of_samples, classes_there, depend, scores_of_cells
 from kerascb_metrics.insight.group_tests import equality_test
 from kerascb_metrics.insight.groups import Groups, GroupScores
 from kerascb_metrics.insight.intervals import Basis, interval_of, of_samples
@@ -43,11 +43,16 @@ def group_scores(
         if _is_scaled(given) or tables is None
         else _cells_of(tables)
     )
-    values = scores_of_cells(cells, known, index, basis.zero_division)
-    overall = float(scores_of_cells(cells.sum(axis=0)[None], known, index, basis.zero_division)[0])
+    there = classes_there(given, groups.numbers, len(groups.names))
+    values = scores_of_cells(cells, known, index, basis.zero_division, there)
+    values[cells.sum(axis=(1, 2)) == 0] = np.nan  # no row, or none of any weight
+    everywhere = None if there is None else np.asarray(there.any(axis=0))[None]
+    overall = float(scores_of_cells(cells.sum(axis=0)[None], known, index, basis.zero_division, everywhere)[0])
     each = 1 - (1 - level) / len(groups.names)
     intervals = _intervals(own, known, given, groups, basis, values, each, tables)
-    pvalue, method = equality_test(known, index, cells, given, groups, basis)
+    pvalue, method = np.nan, "fewer than two groups have this score"
+    if np.count_nonzero(~np.isnan(values)) > 1 or len(values) == 1:
+        pvalue, method = equality_test(known, index, cells, given, groups, basis)
     counts = np.bincount(groups.numbers, minlength=len(groups.names)).tolist()
     return GroupScores(
         name=name,
@@ -88,7 +93,13 @@ def _intervals(
     weight = given.rows.weight
     squared = None if weight is None or _is_scaled(given) else _tables(given, groups, weight**2)
     own_bases = [
-        replace(basis, matrix=tables[group], squared=None if squared is None else squared[group], evidence=Evidence())
+        replace(
+            basis,
+            matrix=tables[group],
+            squared=None if squared is None else squared[group],
+            evidence=Evidence(),
+            exact=True,
+        )
         for group in range(count)
     ]
     nothing = unknown("the group has no such score")
@@ -116,5 +127,4 @@ def _cells_of(tables: npt.NDArray[Any]) -> Masses:
     """Return the cells of each group and class, (G, 4, C), of `_tables`."""
     if tables.ndim == 3:
         return cells_of_tables(tables)
-    (tn, fp), (fn, tp) = ((tables[..., row, column] for column in (0, 1)) for row in (0, 1))
-    return np.stack([tp, fp, fn, tn], axis=1)
+    return np.stack([tables[..., 1, 1], tables[..., 0, 1], tables[..., 1, 0], tables[..., 0, 0]], axis=1)

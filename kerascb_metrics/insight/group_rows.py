@@ -12,7 +12,7 @@ from kerascb_metrics.insight.groups import Groups, GroupScores
 from kerascb_metrics.insight.intervals import Basis
 from kerascb_metrics.insight.known_scores import KnownScore
 from kerascb_metrics.insight.row_bootstrap import value_of_rows
-from kerascb_metrics.score.score import Score
+from kerascb_metrics.score.score import Score, Undefined
 from kerascb_metrics.tally.exact import ExactTally
 
 # Of more rows the test of a score that has no formula would take minutes.
@@ -48,7 +48,7 @@ def group_scores_of_rows(
     for number, group in enumerate(groups.names):
         rows = np.flatnonzero(groups.numbers == number)
         counts[group] = len(rows)
-        values[group] = value_of_rows(score, tally, rows) if len(rows) else math.nan
+        values[group] = _value(score, tally, rows) if len(rows) else math.nan
         intervals[group] = (
             _of_area(tally, rows, tally.pos_index, values[group], each)
             if plain and len(rows)
@@ -58,10 +58,23 @@ def group_scores_of_rows(
     return GroupScores(name, values, counts, intervals, overall, pvalue, method, level)
 
 
+def _value(score: Score, tally: ExactTally, rows: np.ndarray) -> float:
+    """Return the score of a group; an error of a user's score is raised."""
+    own = tally.of_rows(rows)
+    if own.undefined:
+        return math.nan
+    try:
+        return float(np.asarray(score.compute(own)))
+    except Undefined as error:
+        return float(np.asarray(error.value))
+
+
 def _test(score: Score, tally: ExactTally, groups: Groups, values: list[float], overall: float) -> tuple[float, str]:
     """Deal the samples out among the groups, again and again: how often do groups differ as much, and the test."""
-    if len(groups.names) < 2 or math.isnan(overall):
-        return math.nan, "there is a single group" if len(groups.names) < 2 else "the score is undefined"
+    if len(groups.names) < 2:
+        return math.nan, "there is a single group"
+    if sum(not math.isnan(value) for value in values) < 2 or math.isnan(overall):
+        return math.nan, "fewer than two groups have this score"
     if len(tally) > MOST_ROWS:
         return math.nan, f"no test: {len(tally):,} rows are too many to score them again and again"
     rng = np.random.default_rng(SEED)

@@ -59,13 +59,13 @@ class GroupScores(Mapping[Hashable, float]):
 
     @property
     def group_min(self) -> float:
-        """The lowest score of a group; groups without one do not count."""
-        return float(np.nanmin(self._values))
+        """The lowest score of a group; groups without one do not count. nan if none has one."""
+        return float(min(self._known, default=math.nan))
 
     @property
     def group_max(self) -> float:
         """The highest score of a group."""
-        return float(np.nanmax(self._values))
+        return float(max(self._known, default=math.nan))
 
     @property
     def difference(self) -> float:
@@ -78,8 +78,8 @@ class GroupScores(Mapping[Hashable, float]):
         return self.group_min / self.group_max if self.group_max else math.nan
 
     @property
-    def _values(self) -> npt.NDArray[np.float64]:
-        return np.array(list(self.by_group.values()) or [np.nan])
+    def _known(self) -> list[float]:
+        return [value for value in self.by_group.values() if not math.isnan(value)]
 
     def __str__(self) -> str:
         rows = [("group", "rows", self.name, f"{100 * self.confidence_level:.4g} % interval")]

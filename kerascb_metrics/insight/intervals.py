@@ -10,7 +10,7 @@ from sklearn.metrics import auc
 from kerascb_metrics.insight import areas, drawn_tables
 from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
 from kerascb_metrics.insight.known_scores import KnownScore, known_score
-from kerascb_metrics.insight.shares import f1_of_jaccard, wilson
+from kerascb_metrics.insight.shares import exact, f1_of_jaccard, wilson
 from kerascb_metrics.insight.table_scores import table_score
 from kerascb_metrics.interpret.weights import FOUR_FACTORS, tamed
 from kerascb_metrics.score.averaged import Cells
@@ -49,6 +49,7 @@ class Basis:
     zero_division: float
     curves: Mapping[str, Curve]
     evidence: Evidence = field(default_factory=Evidence)
+    exact: bool = False
 
 
 def interval_of(name: str, value: object, basis: Basis, level: float) -> ConfidenceInterval | None:
@@ -126,20 +127,25 @@ def _of_shares(known: KnownScore, basis: Basis, level: float) -> ConfidenceInter
         if basis.kind == "multilabel":
             return None
         squares = None if basis.squared is None else float(basis.squared.sum())
-        return wilson(float(np.trace(basis.matrix)), float(basis.matrix.sum()), level, squares)
+        return _of_share(float(np.trace(basis.matrix)), float(basis.matrix.sum()), level, squares, basis)
     if known.average != "binary" or known.base not in SHARES:
         return None
     table = _two_by_two(known, basis, basis.matrix, own=True)
     squared = None if basis.squared is None else _two_by_two(known, basis, basis.squared, own=True)
     assert table is not None
     part, whole = SHARES[known.base]
-    found = wilson(
+    found = _of_share(
         float(sum(table[cell] for cell in part)),
         float(sum(table[cell] for cell in whole)),
         level,
         None if squared is None else float(sum(squared[cell] for cell in whole)),
+        basis,
     )
     return f1_of_jaccard(found) if known.base == "f1" else found
+
+
+def _of_share(part: float, whole: float, level: float, squared: float | None, basis: Basis) -> ConfidenceInterval:
+    return exact(part, whole, level) if basis.exact and squared is None else wilson(part, whole, level, squared)
 
 
 _TN, _FP, _FN, _TP = (0, 0), (0, 1), (1, 0), (1, 1)

@@ -4,11 +4,19 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from kerascb_metrics.score.averaged import RATIOS, Cells, Masses, Ratio, f_beta
 
 
-def table_score(name: str, tables: Cells, average: str, pos_index: int = 1, zero_division: float = 0.0) -> Masses:
+def table_score(
+    name: str,
+    tables: Cells,
+    average: str,
+    pos_index: int = 1,
+    zero_division: float = 0.0,
+    there: npt.NDArray[np.bool_] | None = None,
+) -> Masses:
     """Return a score of K confusion matrices, (K,); nan where it is 0/0.
 
     Args:
@@ -17,6 +25,7 @@ def table_score(name: str, tables: Cells, average: str, pos_index: int = 1, zero
         average: how a score of classes is averaged: "binary", "macro", "weighted" or "micro".
         pos_index: the positive class, for "binary".
         zero_division: the value of a class whose score is 0/0, within an average over classes.
+        there: (C, K) which classes occur, for "macro"; None: those that have some weight.
 
     >>> tables = Cells(*np.array([[[3.0], [2.0]], [[1.0], [0.0]], [[0.0], [1.0]], [[2.0], [3.0]]]))
     >>> table_score("recall", tables, "binary").round(3).tolist()
@@ -33,7 +42,8 @@ def table_score(name: str, tables: Cells, average: str, pos_index: int = 1, zero
         return np.asarray(of_classes[pos_index])
     of_classes = np.where(np.isnan(of_classes), zero_division, of_classes)
     rows = tables.tp + tables.fn
-    counted = rows if average == "weighted" else (rows + tables.fp > 0).astype(np.float64)
+    occurs = rows + tables.fp > 0 if there is None else there
+    counted = rows if average == "weighted" else occurs.astype(np.float64)
     known = np.where(np.isnan(of_classes), 0.0, counted)
     summed: Masses = (known * np.nan_to_num(of_classes)).sum(axis=0)
     return divided(summed, known.sum(axis=0))

@@ -84,6 +84,8 @@ def one_per_sample(values: Any, samples: int | None, subject: str = "groups") ->
 def _columns_of(groups: Any) -> Iterable[Any]:
     if isinstance(groups, Mapping):
         return list(groups.values())
+    if hasattr(groups, "levels"):  # a MultiIndex
+        groups = groups.to_frame(index=False)
     if getattr(groups, "columns", None) is not None:  # a DataFrame
         return [groups[name] for name in groups.columns]
     # As objects, values of several types stay what they are.
@@ -92,8 +94,9 @@ def _columns_of(groups: Any) -> Iterable[Any]:
 
 
 def _column(groups: Any, samples: int | None, subject: str) -> Grouping:
-    missing = getattr(groups, "isna", None)  # pandas has a missing value of its own, which is not equal to anything
-    count = 0 if missing is None else int(np.count_nonzero(missing()))
+    # pandas has a missing value of its own, and a masked array hides its values.
+    missing = groups.isna() if hasattr(groups, "isna") else np.ma.getmaskarray(groups) if np.ma.isMA(groups) else False
+    count = int(np.count_nonzero(missing))
     given = one_per_sample(groups, samples, subject)
     if not count:
         names, numbers = _distinct(given, subject)
@@ -108,7 +111,10 @@ def _column(groups: Any, samples: int | None, subject: str) -> Grouping:
 
 
 def _is_missing(name: Hashable) -> bool:
-    return name is None or bool(name != name)
+    try:
+        return name is None or bool(name != name)
+    except TypeError:  # pandas' own missing value in a list
+        return True
 
 
 def _distinct(given: np.ndarray, subject: str) -> tuple[list[Hashable], Numbers]:

@@ -195,15 +195,20 @@ class Recorder:
         return LabelledPass(PassRows.of(tally, self.run.labels.rows_of(output)), tally.y_pred, "", scores)
 
     def _scored_output(self, output: str | None, reading: Reading, complete: bool) -> EpochResult:
+        def on_error(name: str, error: Exception) -> float:
+            return self._score_failed(full_name(output, name), error, reading.shapes)
+
         result = score_output(
             reading.tally,
             reading.scoring,
             complete=complete,
             shapes=self._shapes.setdefault(output, {}),
-            on_error=lambda name, error: self._score_failed(full_name(output, name), error, reading.shapes),
+            on_error=on_error,
         )
         self._describe_left_out(output, result.left_out)
-        self._slices.add(result, output, reading.tally, reading.scoring, reading.sliced, self._where, complete)
+        self._slices.add(
+            result, output, reading.tally, reading.scoring, reading.sliced, self._where, complete, on_error
+        )
         return result
 
     def _describe_left_out(self, output: str | None, left_out: Mapping[str, str]) -> None:

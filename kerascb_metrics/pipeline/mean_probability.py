@@ -39,6 +39,7 @@ class MeanProbability:
     def __init__(self, warn: Callable[[str, str], None]) -> None:
         self._warn = warn
         self._seen: dict[str | None, _Seen] = {}
+        self._is_possible = False
 
     def add(self, output: str | None, tally: ExactTally) -> _Means | None:
         """Add a pass; return the mean so far, in the shape of the targets, or None where there is none.
@@ -47,6 +48,7 @@ class MeanProbability:
             output: the name of the output, or None.
             tally: the rows.
         """
+        self._is_possible |= tally.labeling.has_proba
         if tally.unreadable or not tally.labeling.has_proba:
             return None
         own = checksum(tally)
@@ -67,7 +69,7 @@ class MeanProbability:
 
     def refuse_none(self) -> None:
         """Raise `DataError` if no output of a first pass has probabilities."""
-        if not self._seen:
+        if not self._is_possible:
             raise DataError(
                 "Metrics: mean_probability=True needs probabilities of classes, and no output has them: a regression, "
                 "margins, own units and grades from one column have none. Leave it out."

@@ -11,7 +11,7 @@ from kerascb_metrics.interpret.slices import Slicing
 from kerascb_metrics.pipeline.epoch_result import EpochResult
 from kerascb_metrics.record.values import is_number
 from kerascb_metrics.score.score import Score
-from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.score.scoring import ScoreValues, Scoring
 from kerascb_metrics.tally.checksum import checksum
 from kerascb_metrics.tally.exact import ExactTally
 from kerascb_metrics.tally.sliced import SlicedCounts, rows_of_groups
@@ -20,6 +20,8 @@ from kerascb_metrics.tally.tally import Tally
 
 _MOST_NAMED = 5
 _NO_NUMBER = np.empty(0)
+
+OnError = Callable[[str, Exception], float]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class SliceScores:
         counted: SlicedCounts | None,
         where: str,
         complete: bool,
+        on_error: OnError,
     ) -> None:
         """Add the scores of slices of one output.
 
@@ -67,6 +70,7 @@ class SliceScores:
             counted: what was counted of the groups where rows are not kept.
             where: the pass, in words.
             complete: whether the pass saw all of its data; if not, every score is nan.
+            on_error: called with (name, error) for a score that raised on a group; returns what to record, or raises.
 
         Raises:
             DataError: if there is not one value per sample.
@@ -94,7 +98,8 @@ class SliceScores:
             computed = []
         elif len(computed) < len(scores):
             self._warn("slices", f"{where}: rows were only counted, so slices have label scores alone; others are nan.")
-        self._add(result, known, tally, scoring, counted, {score.name: score for score in computed}, where)
+        own_scores = {score.name: score for score in computed}
+        self._add(result, known, tally, scoring, counted, own_scores, where, on_error)
 
     def _add(
         self,
@@ -105,6 +110,7 @@ class SliceScores:
         counted: SlicedCounts | None,
         computed: dict[str, Score],
         where: str,
+        on_error: OnError,
     ) -> None:
         undefined: list[str] = []
         directions = {score.name: score.greater_is_better for score in scoring.for_kind(tally.kind)}
@@ -113,19 +119,24 @@ class SliceScores:
             groups: Iterable[Tally | None] = (None for _ in slicing.keys)
             if computed:
                 groups = rows_of_groups(tally, slicing) if isinstance(tally, ExactTally) else (parts or [])[place]
-            found = [_values(group, scoring, known.scores, computed) for group in groups]
+            found = [_scored(group, scoring, computed) for group in groups]
             for name in known.scores:
-                values = [of_group[name] for of_group in found]
-                entries = dict(zip((slicing.key(name, key) for key in slicing.keys), values, strict=True))
-                undefined += [key for key, value in entries.items() if math.isnan(value) and name in computed]
-                entries[slicing.worst(name, directions[name])] = _worst(values, directions[name])
+                values, there = [], []
+                for key, of_group in zip(slicing.keys, found, strict=True):
+                    own = slicing.key(name, key)
+                    values.append(_value(own, name, of_group, on_error))
+                    is_known = not (math.isnan(values[-1]) or name in of_group.undefined)
+                    there += [values[-1]] * is_known
+                    undefined += [own] * (not is_known and name in computed)
+                entries = {slicing.key(name, key): value for key, value in zip(slicing.keys, values, strict=True)}
+                entries[slicing.worst(name, directions[name])] = _worst(there, directions[name])
                 _write(result, name, entries)
         if undefined:
             more = f" and {len(undefined) - _MOST_NAMED} more" if len(undefined) > _MOST_NAMED else ""
             self._warn(
                 "slices without a score",
-                f"{where}: recorded nan for {', '.join(undefined[:_MOST_NAMED])}{more}, because these groups have no "
-                "such score: no row, or a class too few.",
+                f"{where}: undefined for {', '.join(undefined[:_MOST_NAMED])}{more}: these groups have no row, or a "
+                "class too few. They do not count for the worst group.",
             )
 
     def _refuse_other_length(self, samples: int) -> None:
@@ -155,17 +166,21 @@ def _streamed(tally: Tally) -> StreamingTally:
     return tally
 
 
-def _values(
-    group: Tally | None, scoring: Scoring, names: Sequence[str], computed: dict[str, Score]
-) -> dict[str, float]:
-    """Return the scores of one group; nan where it has none."""
-    found = {} if group is None or not computed else scoring.score(group, only=computed).values
-    return {name: float(found[name]) if is_number(found.get(name, _NO_NUMBER)) else math.nan for name in names}
+def _scored(group: Tally | None, scoring: Scoring, computed: dict[str, Score]) -> ScoreValues:
+    """Return the scores of one group; none where it has no row."""
+    return ScoreValues() if group is None or not computed else scoring.score(group, only=computed)
+
+
+def _value(full: str, name: str, found: ScoreValues, on_error: OnError) -> float:
+    """Return a score of a group; nan where there is none."""
+    if name in found.errors:
+        return on_error(full, found.errors[name])
+    value = found.values.get(name, _NO_NUMBER)
+    return float(value) if is_number(value) else math.nan
 
 
 def _worst(values: Sequence[float], greater_is_better: bool | None) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return (max if greater_is_better is False else min)(known, default=math.nan)
+    return (max if greater_is_better is False else min)(values, default=math.nan)
 
 
 def _write(result: EpochResult, name: str, entries: dict[str, float]) -> None:

@@ -86,7 +86,7 @@ class Plan:
                 with naming_output(output):
                     scoring.check(task.kind)
                     scoring.refuse_double(task.kind, getattr(task, "class_names", None) or ())
-                    refuse_slices(self.slices, scoring, task.kind)
+                    refuse_slices(self.slices, scoring, task.kind, getattr(task, "class_names", None) or ())
         if nested:
             self._refuse_double_names(tuple(map(str, self._by_output)))
 

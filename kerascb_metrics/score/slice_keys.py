@@ -25,22 +25,27 @@ def directions_of_slices(slices: Iterable[Slicing], scoring: Scoring, kinds: Col
     }
 
 
-def refuse_slices(slices: Collection[Slicing], scoring: Scoring, kind: Kind) -> None:
+def refuse_slices(slices: Collection[Slicing], scoring: Scoring, kind: Kind, class_names: Collection[str] = ()) -> None:
     """Raise `ValueError` for scores of slices that cannot be counted, or that have the name of another score.
 
     Args:
         slices: the slices.
         scoring: of an output.
         kind: its kind of task.
+        class_names: the names of its classes, as far as they are told.
     """
     if slices and scoring.chooses and scoring.memory == "bounded":
         raise ValueError(
             "Metrics: with memory='bounded' a threshold is chosen when the rows are gone, so slices= have no scores. "
             "Pass memory='exact', or a number as the threshold."
         )
-    double = {score.name for score in scoring.for_kind(kind)} & directions_of_slices(slices, scoring, [kind]).keys()
+    names = {score.name for score in scoring.for_kind(kind)}
+    names |= {f"{name}_{of}" for name in scoring.with_classes for of in class_names}
+    double = names & directions_of_slices(slices, scoring, [kind]).keys()
     if double:
-        raise ValueError(f"Metrics: a score and a slice would both write {', '.join(sorted(double))}. Rename one.")
+        raise ValueError(
+            f"Metrics: a slice and another score would both write {', '.join(sorted(double))}. Rename one."
+        )
 
 
 def example_of_slices(directions: Directions) -> str:

@@ -9,7 +9,7 @@ import pytest
 from fairlearn.metrics import MetricFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import chi2_contingency
+from scipy.stats import binomtest, chi2_contingency
 from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics, Multilabel
@@ -107,8 +107,14 @@ def test_intervals_allow_for_the_number_of_groups():
     y_true, p, groups = rows()
     scores = Metrics("recall", task="binary").score(y_true, p)
     found = scores.by_group(groups, "recall", confidence_level=0.9)
-    alone = Metrics("recall", task="binary").score(y_true[groups == "b"], p[groups == "b"])
-    assert found.confidence_interval["b"] == pytest.approx(alone.confidence_interval("recall", 1 - 0.1 / 3), abs=1e-9)
+    positive = (groups == "b") & (y_true == 1)
+    expected = binomtest(int((p[positive] > 0.5).sum()), int(positive.sum())).proportion_ci(1 - 0.1 / 3, "exact")
+    assert tuple(found.confidence_interval["b"]) == pytest.approx(tuple(expected), abs=1e-12)
+    f1 = Metrics("f1", task="binary").score(y_true, p).by_group(groups, "f1", confidence_level=0.9)
+    own = groups == "b"
+    hits, tried = ((y_true[own] == 1) & (p[own] > 0.5)).sum(), ((y_true[own] == 1) | (p[own] > 0.5)).sum()
+    ends = binomtest(int(hits), int(tried)).proportion_ci(1 - 0.1 / 3, "exact")
+    assert tuple(f1.confidence_interval["b"]) == pytest.approx([2 * end / (1 + end) for end in ends], abs=1e-12)
 
 
 def test_positions_belong_to_the_group_of_their_sample():
@@ -174,6 +180,85 @@ def test_a_large_difference_of_areas_is_found_and_too_many_rows_have_no_test():
     many, q, sites = rows(20_001, 2)
     found = Metrics("auc", task="binary").score(many, q).by_group(sites, "auc")
     assert found.method == "no test: 20,001 rows are too many to score them again and again"
+
+
+LABEL_SCORES = {"f1": sk.f1_score, "precision": sk.precision_score, "recall": sk.recall_score, "iou": sk.jaccard_score}
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+@pytest.mark.parametrize("name", LABEL_SCORES)
+def test_every_score_of_labels(name, average):
+    rng = np.random.default_rng(2)
+    y_true = (rng.random((300, 3)) < 0.4).astype(int)
+    p, groups = np.clip(0.4 * y_true + 0.6 * rng.random((300, 3)), 0, 1), rng.choice(["a", "b"], 300)
+    scores = Metrics(name, task="multilabel", average=average).score(y_true, p)
+    found = scores.by_group(groups, name)
+    for group in "ab":
+        own = groups == group
+        expected = LABEL_SCORES[name](y_true[own], p[own] > 0.5, average=average, zero_division=0)
+        assert found[group] == pytest.approx(expected, abs=1e-12)
+    assert found.overall == pytest.approx(scores[name], abs=1e-12)
+    one = Metrics(name, task="multilabel", per_class=True).score(y_true, p).by_group(groups, f"{name}_1")
+    expected = LABEL_SCORES[name](y_true[groups == "a", 1], p[groups == "a", 1] > 0.5)
+    assert one["a"] == pytest.approx(expected, abs=1e-12)
+    low, high = one.confidence_interval["a"]
+    assert low < expected < high
+
+
+@pytest.mark.parametrize("name", ["f1", "precision", "recall", "iou"])
+def test_rows_of_weight_zero_stay_as_in_scikit_learn(name):
+    """In group a all rows of class 2 have no weight: the class is there, and its score is 0/0."""
+    rng = np.random.default_rng(0)
+    y_true, p, groups = rng.integers(0, 3, 200), rng.dirichlet(np.ones(3), 200), rng.choice(["a", "b"], 200)
+    weight = np.where((groups == "a") & (y_true == 2), 0.0, rng.uniform(0.5, 2, 200))
+    found = Metrics(name).score(y_true, p, weight).by_group(groups, name)
+    for group in "ab":
+        own = groups == group
+        labels = y_true[own], p[own].argmax(1)
+        expected = LABEL_SCORES[name](*labels, sample_weight=weight[own], average="macro", zero_division=0)
+        assert found[group] == pytest.approx(expected, abs=1e-12)
+
+
+def test_groups_without_a_row_or_any_weight_have_no_score():
+    y_true, p, groups = rows(300, 3)
+    weight = np.where(groups == "b", 0.0, 1.0)
+    for name in ("f1", "recall", "kappa", "mcc", "accuracy"):
+        found = Metrics(name, task="binary", zero_division=1.0).score(y_true, p, weight).by_group(groups, name)
+        assert np.isnan(found["b"])
+        assert found.group_min == min(found["a"], found["c"])
+    mask = (groups != "b")[:, None] & np.ones((300, 2), bool)
+    two = np.stack([y_true, y_true], axis=1), np.stack([p, p], axis=1)[..., None]
+    masked = Metrics("f1", task="binary").score(*two, mask=mask).by_group(groups, "f1")
+    assert masked.n["b"] == 0
+    assert np.isnan(masked["b"])
+
+
+def test_where_fewer_than_two_groups_have_the_score_nothing_is_tested():
+    scores = Metrics("auc", task="binary").score([0] * 10 + [1] * 10, np.linspace(0, 1, 20))
+    found = scores.by_group(["n"] * 10 + ["p"] * 10, "auc")
+    assert np.isnan([found.pvalue, found.group_min, found.group_max, found.difference, found.ratio]).all()
+    assert found.method == "fewer than two groups have this score"
+    assert "nan" in str(found)
+
+
+def test_a_score_that_raises_on_a_group_says_so():
+    def picky(y_true, y_pred):
+        if len(y_true) < 250:
+            raise RuntimeError("too few for me")
+        return 1.0
+
+    y_true, p, groups = rows(300, 3)
+    scores = Metrics(picky, task="binary").score(y_true, p)
+    with pytest.raises(RuntimeError, match="too few for me"):
+        scores.by_group(groups, "picky")
+
+
+def test_names_with_dollars_are_drawn_as_they_are():
+    y_true, p, groups = rows(300, 2)
+    names = np.where(groups == "a", "$_$", "$10 to $20")
+    display = Metrics("f1", task="binary").score(y_true, p).plot_groups("f1", names)
+    display.figure_.canvas.draw()
+    plt.close(display.figure_)
 
 
 def test_numbers_of_a_regression():
@@ -290,6 +375,8 @@ MISSING = {
     "nan": [1.0, np.nan],
     "nan in a list of text": ["a", float("nan")],
     "pandas' own": pd.Series([1, pd.NA], dtype="Int64"),
+    "pandas' own in a list": ["a", pd.NA],
+    "a masked value": np.ma.masked_array([1, 2], mask=[False, True]),
     "no date": pd.Series([pd.Timestamp(0), pd.NaT]),
     "in one of two columns": {"a": [1, 2], "b": ["x", None]},
 }
@@ -338,6 +425,20 @@ def test_the_report_has_a_table_per_score():
         scores.report(by=groups, output_dict=True)
     with pytest.raises(ValueError, match="one value per sample"):
         scores.report(by=groups[1:])
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("count", "size", "recall"), [(20, 20, 0.97), (50, 10, 0.95), (200, 3, 0.98), (5, 200, 0.8)])
+def test_all_intervals_together_hold_as_often_as_they_say(count, size, recall):
+    rng, held = np.random.default_rng(1), 0
+    metrics = Metrics("recall", task="binary")
+    groups = np.append(np.repeat(np.arange(count), size), 0)
+    y_true = np.append(np.ones(count * size, int), 0)
+    for _ in range(200):
+        p = np.where(rng.random(len(y_true)) < recall, 0.9, 0.1)
+        found = metrics.score(y_true, p).by_group(groups, "recall")
+        held += all(low <= recall <= high for low, high in found.confidence_interval.values())
+    assert held / 200 >= 0.93
 
 
 @pytest.mark.simulation

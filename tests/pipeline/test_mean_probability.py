@@ -25,7 +25,7 @@ def fitted(metrics, epochs=3, callbacks=()):
     return metrics
 
 
-def given(y, z, task, function, epochs=3, **options):
+def given(y, z, task, function, epochs=3, size=16, **options):
     """Fit with validation outputs that differ in each epoch: `function` of z times the number of the epoch."""
 
     class Count(keras.callbacks.Callback):
@@ -41,7 +41,7 @@ def given(y, z, task, function, epochs=3, **options):
         ["f1"],
         task=task,
         validation_data=(z.astype("float32"), y),
-        validation_batch_size=16,
+        validation_batch_size=size,
         model=predict,
         mean_probability=True,
         verbose=False,
@@ -138,6 +138,21 @@ def test_other_rows_in_a_later_pass_end_it_with_one_warning():
         fitted(metrics, 3, [Turned()])
     assert len([own for own in seen if "Metrics" in str(own.message)]) == 1
     assert "mean_probability" not in metrics.predictions.to_frame()
+
+
+@pytest.mark.filterwarnings("ignore:Conversion of an array:DeprecationWarning")
+def test_outputs_that_are_nan_in_one_epoch_do_not_end_the_run():
+    task, y, z, function, own = CASES["binary"]
+    broken = iter([True, False, False])
+
+    def some_nan(x):
+        return np.full(x.shape, np.nan) if next(broken) else function(x)
+
+    with pytest.warns(UserWarning, match="NaN"):
+        metrics = given(y, z, task, some_nan, size=N)
+    first, last = (own(function(z.astype("float32") * np.float32(1 + epoch)).astype("float32")) for epoch in (1, 2))
+    frame = metrics.predictions.to_frame()
+    np.testing.assert_allclose(frame["mean_probability"], (first + last) / 2, atol=1e-6)
 
 
 def test_what_has_no_probabilities_raises():

@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, ScoreHistory, make_prediction_scorer
 from kerascb_metrics.collect import row_store
-from kerascb_metrics.exceptions import DataError, ScoringError
+from kerascb_metrics.exceptions import ScoringError
 from kerascb_metrics.tally import streaming
 from tests.support.models import shared_echo_model
 
@@ -229,7 +229,7 @@ def test_a_group_without_a_score_is_nan_with_one_warning():
     site[:2] = "few"
     metrics = Metrics(["f1", "auc"], slices={"site": site}, verbose=False)
     with pytest.warns(
-        UserWarning, match=r"epoch 0 .*: recorded nan for auc_site_ill, auc_site_well.*a class too few"
+        UserWarning, match=r"epoch 0 .*: undefined for auc_site_ill, auc_site_well.*a class too few"
     ) as seen:
         logs = fitted(metrics, p, y)
     assert len([own for own in seen if "Metrics" in str(own.message)]) == 1
@@ -316,7 +316,7 @@ WRONG = {
     "two groups of one name": (lambda: Metrics(slices={"a": ["1", 1]}), "would both write a_1"),
     "a score of that name": (
         lambda: Metrics({"f1": "f1", "f1_a_1": "recall"}, task="binary", slices={"a": [1, 2]}),
-        "a score and a slice would both write f1_a_1",
+        "a slice and another score would both write f1_a_1",
     ),
     "counts and a chosen threshold": (
         lambda: Metrics(task=Binary(threshold="f1"), slices={"a": [1, 2]}, memory="bounded"),
@@ -361,11 +361,35 @@ def test_data_without_a_fixed_order_is_refused():
 
 
 def test_a_class_with_the_name_of_a_group_raises():
-    rng = np.random.default_rng(0)
-    p, y = labels(rng)
-    task = Multilabel(class_names=["site_Ulm", "b", "c"])
-    metrics = Metrics(
-        "f1", task=task, per_class=True, slices={"site": groups()}, validation_data=(p, y), model=lambda x: x
-    )
-    with pytest.raises((ValueError, ScoringError, DataError), match="would both write f1_site_Ulm"):
-        fitted(metrics)
+    options = {"per_class": True, "slices": {"site": groups()}}
+    with pytest.raises(ValueError, match="would both write f1_site_Ulm"):
+        Metrics("f1", task=Multilabel(class_names=["site_Ulm", "b", "c"]), **options)
+
+
+def test_a_group_whose_score_is_undefined_does_not_count_for_the_worst():
+    p, y = binary()
+    site = np.where(y == 1, "mixed", np.where(np.arange(N) % 3 == 0, "negative", "mixed"))
+    metrics = Metrics(["recall"], slices={"site": site}, verbose=False)
+    with pytest.warns(UserWarning, match="undefined for recall_site_negative"):
+        logs = fitted(metrics, p, y, epochs=1)
+    assert logs["val_recall_site_negative"] == [0.0]  # zero_division, as scikit-learn has it
+    assert logs["val_recall_site_min"] == logs["val_recall_site_mixed"]
+
+
+@pytest.mark.parametrize("error_score", ["raise_first", "raise", 0.25])
+def test_a_score_that_raises_on_a_group_follows_error_score(error_score):
+    def picky(y_true, y_pred):
+        if len(y_true) < 100:
+            raise RuntimeError("too few for me")
+        return 1.0
+
+    p, y = binary()
+    metrics = Metrics({"picky": picky}, slices={"site": groups()}, error_score=error_score, verbose=False)
+    if isinstance(error_score, str):
+        with pytest.raises(ScoringError, match=r"'picky_site_Bern' failed in epoch 0 .*too few for me"):
+            fitted(metrics, p, y)
+        return
+    with pytest.warns(UserWarning, match="too few for me"):
+        logs = fitted(metrics, p, y)
+    assert logs["val_picky_site_Ulm"] == [0.25, 0.25]
+    assert logs["val_picky"] == [1.0, 1.0]

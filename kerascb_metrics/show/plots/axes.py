@@ -123,6 +123,15 @@ def add_legend(ax: "Axes") -> None:
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, **options)
 
 
+def literal(text: str) -> str:
+    """Return text that matplotlib shows as it is: what stands between two dollar signs would be a formula.
+
+    >>> literal("$10 to $20") == chr(92) + "$10 to " + chr(92) + "$20"
+    True
+    """
+    return text.replace("$", r"\$")
+
+
 def title_of(output: str | None, epoch: int | None) -> str:
     """Return the title of a plot: the output and the epoch, as far as they are given.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from kerascb_metrics.insight.groups import GroupScores, group_text
-from kerascb_metrics.show.plots.axes import COLOURS, panels, shorten
+from kerascb_metrics.show.plots.axes import COLOURS, literal, panels, shorten
 
 if TYPE_CHECKING:  # matplotlib is an extra
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ class GroupsDisplay:
         names = sorted(scores, key=lambda group: (not np.isnan(scores[group]), scores[group]))
         self.figure_, (self.ax_,) = panels(ax, size=(6.4, 1.6 + 0.3 * len(names)))
         labels = [
-            f"{label}  ({scores.n[group]:,})"
+            f"{literal(label)}  ({scores.n[group]:,})"
             for label, group in zip(shorten(map(group_text, names)), names, strict=True)
         ]
         for place, group in enumerate(names):
@@ -63,7 +63,8 @@ class GroupsDisplay:
         self.ax_.set_yticks(range(len(names)), labels)
         self.ax_.set_ylim(-0.6, len(names) - 0.4)
         level = f"{100 * scores.confidence_level:.4g} % intervals of all groups together"
-        self.ax_.set_xlabel(f"{scores.name} (dashed: all rows, {scores.overall:.3f})\n{level}", fontsize="medium")
+        dashed = f"{literal(scores.name)} (dashed: all rows, {scores.overall:.3f})"
+        self.ax_.set_xlabel(f"{dashed}\n{level}", fontsize="medium")
         test = "" if np.isnan(scores.pvalue) else f"all equal: p = {scores.pvalue:.2g}"
         self.ax_.set_title("; ".join(filter(None, [self.title, test])), fontsize="medium")
         self.ax_.grid(alpha=0.3, axis="x")
