@@ -64,7 +64,9 @@ def assert_counts_at(screen, positive, predicted):
 
 def shown_threshold(screen):
     sign, value = re.search(r"(≥|>) ([\d.e-]+)", screen.text("threshold-shown")).groups()
-    return sign, np.float32(value)
+    exact = float(screen.text("threshold-exact"))
+    assert float(value) == float(f"{exact:.4g}")
+    return sign, np.float32(exact)
 
 
 def test_keys_change_the_epoch_and_matrix_and_report_are_scikit_learns(screen):
@@ -125,7 +127,8 @@ def test_a_chosen_threshold_is_where_the_slider_begins(screen):
     scores = metrics.score(y, p)
     screen.open(scores)
     chosen = scores["threshold"]
-    assert screen.text("threshold-shown") == f"probability > {float(f'{chosen:.7g}')} (chosen)".replace("e-0", "e-")
+    assert screen.text("threshold-shown") == f"probability > {chosen:.4g} (chosen)"
+    assert float(screen.text("threshold-exact")) == float(f"{chosen:.7g}")
     assert_counts_at(screen, y == 1, p[:, 0] > chosen)
     assert screen.visible("chosen-note")
     assert not screen.visible("to-default")
@@ -159,9 +162,33 @@ def test_keys_change_the_threshold_and_counts_are_scikit_learns(screen):
     assert_counts_at(screen, y == 1, p[:, 0] > 0.5)
 
 
+def test_the_matrix_follows_the_threshold(screen):
+    y, p = binary_epochs()[-1]
+    screen.open(history_of(Binary(pos_label=0), [(y, p)]))
+    assert screen.matrix() == confusion_matrix(y, p[:, 0] > 0.5).tolist()
+    assert not screen.visible("matrix-note")
+    screen.keys("threshold", *["ARROW_RIGHT"] * 9)
+    cut = float(screen.text("threshold-exact"))
+    assert screen.matrix() == confusion_matrix(y, 1 - p[:, 0].astype(float) < cut).tolist()
+    assert screen.text("matrix-note").startswith("Counted at the threshold of the slider")
+    screen.keys("to-default", "ENTER")
+    assert screen.matrix() == confusion_matrix(y, p[:, 0] > 0.5).tolist()
+
+
+def test_the_row_of_a_label_follows_its_threshold(screen):
+    y, p = label_epochs()[-1]
+    screen.open(history_of(Multilabel(class_names=NAMES), label_epochs()))
+    screen.keys("class", "ARROW_DOWN")
+    screen.keys("threshold", *["ARROW_LEFT"] * 9)
+    predicted = p > 0.5
+    predicted[:, 1] = p[:, 1] >= shown_threshold(screen)[1]
+    assert screen.matrix() == multilabel_confusion_matrix(y, predicted.astype(int)).reshape(3, 4).tolist()
+
+
 def test_the_threshold_of_the_highest_f1_is_kept_for_the_next_epoch(screen):
     epochs = binary_epochs(rows=250)  # fewer rows than points: the curve is complete
     screen.open(history_of(Binary(), epochs))
+    screen.keys("to-last", "ENTER")
     screen.keys("to-f1", "ENTER")
     y, p = epochs[-1]
     highest = max(f1_score(y, p[:, 0] >= threshold) for threshold in np.unique(p))
@@ -261,6 +288,8 @@ def test_an_epoch_without_rows_of_a_class_is_explained(screen):
     y, p = class_epochs(3)[-1]
     without = (np.where(y == 0, 1, y), p)
     screen.open(history_of(Multiclass(class_names=NAMES), [(y, p), without]))
+    screen.keys("epoch", "END")
+    screen.keys("class", "HOME")
     screen.keys("epoch", "END")
     assert "no curve of cat" in screen.text("no-curve")
     screen.keys("epoch", "HOME")

@@ -132,6 +132,7 @@ def _output(name: str | None, tallies: Sequence[EpochRecord | None], budget: Cur
     sign = "−" if last.inverted else ""
     return {
         "name": "" if name is None else str(name),
+        "kind": last.kind,
         "names": list(last.class_names),
         "curved": [of for of in last.class_names if any(tally is not None and of in tally.curves for tally in tallies)],
         "no_curves": _NO_CURVES,

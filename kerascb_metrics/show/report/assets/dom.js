@@ -36,6 +36,11 @@ function number(value) {
   return size >= 1e6 || size < 1e-3 ? value.toExponential(3) : value.toFixed(size >= 1000 ? 1 : 4);
 }
 
+// At most four digits that matter, and no zeros at the end.
+function shortened(value) {
+  return String(Number(value.toPrecision(4)));
+}
+
 // Counts are integers; sums of sample weights are not.
 function amount(value) {
   return Number.isInteger(value) ? String(value) : value.toFixed(2);

@@ -2,7 +2,7 @@
 
 const data = JSON.parse(byId("data").textContent);
 // `atDefault`: use the threshold of the task: the chosen or the default one. Otherwise `threshold`, which is point `at` of `curve`.
-const selected = { index: data.epochs.length - 1, output: 0, name: null, shares: false,
+const selected = { index: 0, output: 0, name: null, shares: false,
   atDefault: true, threshold: null, curve: null, at: 0 };
 const movers = []; // functions of the index of the selected epoch, for charts and tables of all epochs
 let matrix = null; // the table on the page, and its class names
@@ -133,8 +133,29 @@ function showCounts() {
   showMatrix();
 }
 
-function showMatrix() {
+// Whether the slider has left the threshold by which the rows were labelled.
+function atOtherThreshold() {
+  const curve = curveNow();
+  return Boolean(curve) && output().kind !== "multiclass" && pointOnCurve(curve) !== (curve.chosen ?? curve.default);
+}
+
+// The matrix and the tables of labels of the epoch; of the class with the slider, as its threshold has them.
+function countsShown() {
   const { matrix: counts, tables } = entry();
+  if (!atOtherThreshold()) return { counts, tables };
+  const curve = curveNow();
+  const { tp, fp, fn, tn } = countsAt(curve, pointOnCurve(curve));
+  if (tables) return { counts, tables: tables.map((table, i) => (i === curve.of ? [tn, fp, fn, tp] : table)) };
+  return { counts: curve.of === 1 ? [[tn, fp], [fn, tp]] : [[tp, fn], [fp, tn]], tables };
+}
+
+function showMatrix() {
+  const { counts, tables } = countsShown();
+  show("matrix-note", atOtherThreshold());
+  if (atOtherThreshold()) {
+    setText("matrix-note", `Counted at the threshold of the slider, ${thresholdText(curveNow(), pointOnCurve(curveNow()))}`
+      + `${tables ? `, for the label ${selected.name}` : ""}. Scores and report have the threshold of the task.`);
+  }
   show("matrix", counts || tables);
   show("cells", counts);
   show("scale", counts);
@@ -198,11 +219,15 @@ function pointOnCurve(curve) {
 }
 
 function thresholdText(curve, at) {
-  const threshold = curve.thresholds[at];
-  if (threshold === null) return "above every score: nothing is predicted";
-  if (at === curve.chosen) return `${output().score} > ${curve.chosen_at} (chosen)`;
+  if (curve.thresholds[at] === null) return "above every score: nothing is predicted";
+  const threshold = shortened(exactThreshold(curve, at));
+  if (at === curve.chosen) return `${output().score} > ${threshold} (chosen)`;
   if (at === curve.default) return `${output().score} ${output().default_sign} ${threshold} (default)`;
   return `${output().score} ≥ ${threshold}`;
+}
+
+function exactThreshold(curve, at) {
+  return at === curve.chosen ? curve.chosen_at : curve.thresholds[at];
 }
 
 function showThreshold(curve, at) {
@@ -212,6 +237,7 @@ function showThreshold(curve, at) {
   Object.entries(ratios).forEach(([id, value]) => setText(id, score(value)));
   const text = thresholdText(curve, at);
   setText("threshold-shown", text);
+  setText("threshold-exact", exactThreshold(curve, at) ?? "–");
   byId("threshold").setAttribute("aria-valuetext",
     `${text}; precision ${score(ratios.precision)}, recall ${score(ratios.recall)}, F1 ${score(ratios.f1)}`);
   byId("curve-charts").replaceChildren(...curveCharts(curve, selected.name, at));
@@ -220,14 +246,23 @@ function showThreshold(curve, at) {
 
 function showAll() {
   showEpoch();
+  showCurves(); // before the counts, which may follow its threshold
   showCounts();
-  showCurves();
 }
 
 // Controls.
 
 function on(id, type, act) {
   byId(id).addEventListener(type, (event) => { act(event.target); showAll(); });
+}
+
+// pointOf: returns the point of the curve to go to. What a threshold does not change is not drawn again.
+function onThreshold(id, type, pointOf) {
+  byId(id).addEventListener(type, (event) => {
+    goTo(curveNow(), pointOf(event.target));
+    showCurves();
+    if (output().kind !== "multiclass") showMatrix();
+  });
 }
 
 function goTo(curve, at) {
@@ -241,10 +276,10 @@ function connectControls() {
   on("output", "change", (select) => { selected.output = Number(select.value); selected.atDefault = true; });
   on("cells", "change", (radio) => { selected.shares = radio.value === "shares"; });
   on("class", "change", (select) => { selected.name = select.selectedOptions[0].textContent; });
-  on("threshold", "input", (slider) => goTo(curveNow(), Number(slider.max) - Number(slider.value)));
-  on("to-default", "click", () => goTo(curveNow(), curveNow().default));
-  on("to-chosen", "click", () => goTo(curveNow(), curveNow().chosen));
-  on("to-f1", "click", () => goTo(curveNow(), highestF1(curveNow())));
+  onThreshold("threshold", "input", (slider) => Number(slider.max) - Number(slider.value));
+  onThreshold("to-default", "click", () => curveNow().default);
+  onThreshold("to-chosen", "click", () => curveNow().chosen);
+  onThreshold("to-f1", "click", () => highestF1(curveNow()));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
 }
 
