@@ -10,13 +10,14 @@ from typing import TypedDict
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.show.report.budget import EpochBudget
 from kerascb_metrics.tally.curve import Curve
 
-# About so many characters for all curves: a page of 50 epochs of 10 classes stays under 2 MB.
-_CHARACTERS = 1_300_000
+# About so many characters for all curves: a page of 50 epochs of 10 classes, or 100 of 100, stays under 2 MB.
+_CHARACTERS = 1_200_000
 _CHARACTERS_PER_COUNT, _CHARACTERS_PER_WEIGHT = 26, 38  # of one point
 _FEWEST_POINTS, _MOST_POINTS = 24, 300
-_MOST_CURVES = 5_000
+_MOST_CURVES = 2_000
 _DOWN = decimal.Context(prec=12, rounding=decimal.ROUND_FLOOR)
 
 
@@ -53,7 +54,7 @@ Area = tuple[str, float, float | None, float | None]
 Areas = Mapping[int, tuple[Area | None, Area | None]]
 
 
-class CurveBudget:
+class CurveBudget(EpochBudget):
     """How many points each curve gets on the page, and which epochs have curves.
 
     Args:
@@ -63,14 +64,12 @@ class CurveBudget:
 
     Attributes:
         points: the maximum number of points per curve.
-        every: one in so many epochs has curves.
     """
 
     def __init__(self, n_curves: int, weighted: bool, always: Collection[int | None] = ()) -> None:
-        self.every = max(1, -(-n_curves // _MOST_CURVES))
+        super().__init__(n_curves, _MOST_CURVES, always)
         characters = max(1, n_curves) * (_CHARACTERS_PER_WEIGHT if weighted else _CHARACTERS_PER_COUNT)
         self.points = min(_MOST_POINTS, max(_FEWEST_POINTS, _CHARACTERS * self.every // characters))
-        self._always = always
 
     @classmethod
     def of_records(cls, records: Iterable[EpochRecord], always: Collection[int | None]) -> "CurveBudget":
@@ -78,22 +77,15 @@ class CurveBudget:
         records = list(records)
         return cls(sum(len(record.curves) for record in records), any(map(is_weighted, records)), always)
 
-    def includes(self, index: int) -> bool:
-        """Return whether the epoch at an index has curves on the page."""
-        return index % self.every == 0 or index in self._always
-
     @property
-    def note(self) -> str:
+    def thinned(self) -> str:
         """The text on the page about what was left out."""
-        epochs = (
-            f" To keep the page small, only every {self.every}th epoch, the best and the last have curves."
-            if self.every > 1
-            else ""
-        )
-        return (
+        sentences = (
             f"Each curve has at most {self.points} points here, fewer than the history, and denser where it "
-            f"bends. Each point is exact, counted over all rows.{epochs}"
+            "bends. Each point is exact, counted over all rows.",
+            self.note("curves"),
         )
+        return " ".join(filter(None, sentences))
 
 
 def is_weighted(record: EpochRecord) -> bool:

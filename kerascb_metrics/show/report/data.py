@@ -1,9 +1,9 @@
 """The data of the HTML page: numbers and text that JSON can contain, bounded in size."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from kerascb_metrics.record.intervals import intervals_of_run
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.best import best_index, compared_with_last, corrected, headline_of
 from kerascb_metrics.show.report.areas import areas_of
+from kerascb_metrics.show.report.budget import EpochBudget
 from kerascb_metrics.show.report.curves import Areas, CurveBudget, PageCurve, amounts, is_weighted, page_curves
 from kerascb_metrics.tally.counts import Counts
 
@@ -19,6 +20,8 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | PageCurve | str | float
 
 LARGEST_MATRIX = 100  # classes; a larger matrix is not readable, so the page has its most frequent errors only
 _ERRORS = 10
+# Of all epochs: cells of matrices, about two characters each, and lines of reports, about thirty.
+_MOST_CELLS, _MOST_LINES = 220_000, 10_000
 _MOST_COUNTS = 20
 
 # Confidence intervals are drawn around the first scores, which the page shows large.
@@ -40,7 +43,7 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
     outputs = dict.fromkeys(name for of_epoch in tallies for name, tally in of_epoch.items() if tally is not None)
     records = [tally for of_epoch in tallies for tally in of_epoch.values() if tally is not None]
     headline = headline_of(history)
-    budget = CurveBudget.of_records(records, always={len(history.epochs) - 1, _finite_best(history, headline)})
+    budgets = Budgets.of_records(records, always={len(history.epochs) - 1, _finite_best(history, headline)})
     return {
         "single": single,
         "epochs": [int(epoch) for epoch in history.epochs],
@@ -55,9 +58,37 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "rows": _rows_of_epoch(history),
         "compared": compared_with_last(history, headline),
         "weighted": any(map(is_weighted, records)),
-        "thinned": budget.note,
-        "outputs": [_output(name, [of_epoch.get(name) for of_epoch in tallies], budget, history) for name in outputs],
+        "thinned": budgets.curves.thinned,
+        "largest_matrix": LARGEST_MATRIX,
+        "without_matrix": budgets.matrices.note("a matrix"),
+        "without_report": budgets.reports.note("lines of classes here"),
+        "outputs": [_output(name, [of_epoch.get(name) for of_epoch in tallies], budgets, history) for name in outputs],
     }
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Which epochs have curves, matrices, and the lines of classes in their report."""
+
+    curves: CurveBudget
+    matrices: EpochBudget
+    reports: EpochBudget
+
+    @classmethod
+    def of_records(cls, records: Sequence[EpochRecord], always: Collection[int | None]) -> Self:
+        """Return the budgets for all records.
+
+        Args:
+            records: of all epochs and outputs.
+            always: the indices of epochs that have everything.
+        """
+        sizes = [len(record.class_names) for record in records]
+        cells = sum(size**2 for size in sizes if size <= LARGEST_MATRIX)
+        return cls(
+            CurveBudget.of_records(records, always),
+            EpochBudget(cells, _MOST_CELLS, always),
+            EpochBudget(sum(sizes), _MOST_LINES, always),
+        )
 
 
 def _rows_of_epoch(history: RunRecord) -> Json:
@@ -127,7 +158,7 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _output(name: str | None, tallies: Sequence[EpochRecord | None], budget: CurveBudget, history: RunRecord) -> Json:
+def _output(name: str | None, tallies: Sequence[EpochRecord | None], budgets: Budgets, history: RunRecord) -> Json:
     last = next(tally for tally in reversed(tallies) if tally is not None)
     sign = "−" if last.inverted else ""
     return {
@@ -140,31 +171,30 @@ def _output(name: str | None, tallies: Sequence[EpochRecord | None], budget: Cur
         "default_sign": "≥" if last.inverted else ">",
         "zero_division": _number(last.zero_division),
         "epochs": [
-            None
-            if tally is None
-            else _entry(tally, last, budget.points if budget.includes(index) else None, areas_of(history, index, name))
+            None if tally is None else _entry(tally, last, index, budgets, areas_of(history, index, name))
             for index, tally in enumerate(tallies)
         ],
     }
 
 
-def _entry(tally: EpochRecord, last: EpochRecord, points: int | None, areas: Areas) -> Json:
-    """Return one epoch of one output; `points` per curve, or None for no curves."""
+def _entry(tally: EpochRecord, last: EpochRecord, index: int, budgets: Budgets, areas: Areas) -> Json:
+    """Return one epoch of one output."""
+    with_curves = budgets.curves.includes(index)
     return {
         "names": None if tally.class_names == last.class_names else list(tally.class_names),
-        **_counts(tally),
-        "report": _report(tally),
-        "has_curves": points is not None,
-        "curves": [] if points is None else page_curves(tally, points, areas),
+        **_counts(tally, budgets.matrices.includes(index)),
+        **_report(tally, budgets.reports.includes(index)),
+        "has_curves": with_curves,
+        "curves": page_curves(tally, budgets.curves.points, areas) if with_curves else [],
     }
 
 
-def _counts(tally: EpochRecord) -> Mapping[str, Json]:
+def _counts(tally: EpochRecord, with_matrix: bool) -> Mapping[str, Json]:
     if isinstance(tally.counts, np.ndarray):  # multilabel
         return {"matrix": None, "tables": _rows(tally.counts.reshape(-1, 4)), "confused": []}
     readable = len(tally.class_names) <= LARGEST_MATRIX
     return {
-        "matrix": _rows(tally.matrix()) if readable else None,
+        "matrix": _rows(tally.matrix()) if readable and with_matrix else None,
         "tables": None,
         "confused": _confused(tally.counts),
     }
@@ -191,16 +221,24 @@ def _confused(counts: Counts) -> Json:
     ]
 
 
-def _report(tally: EpochRecord) -> list[list[Json]]:
-    """Return the rows of the classification report: name, precision, recall, F1, support."""
+def _report(tally: EpochRecord, with_classes: bool) -> Mapping[str, Json]:
+    """Return the classification report: precision, recall, F1, support of each class, and the named averages."""
     # Classes are numbered, because in scikit-learn's dict an average would replace a class of the same name.
-    numbered = replace(tally, class_names=tuple(map(str, range(len(tally.class_names)))))
-    report = numbered.report(output_dict=True)
+    n_classes = len(tally.class_names)
+    report = replace(tally, class_names=tuple(map(str, range(n_classes)))).report(output_dict=True)
     total = report["weighted avg"]["support"]
-    names = dict(zip(numbered.class_names, tally.class_names, strict=True))
-    return [
-        [names.get(name, name), *(_number(value) for value in row.values())]
-        if isinstance(row, dict)
-        else [name, "", "", row, total]
-        for name, row in report.items()
+    rows: list[list[Json]] = [
+        _report_row(row) if isinstance(row, dict) else ["", "", _shown(row), total] for row in report.values()
     ]
+    averages = [[name, *row] for name, row in list(zip(report, rows, strict=True))[n_classes:]]
+    return {"report": rows[:n_classes] if with_classes else None, "averages": averages}
+
+
+def _report_row(row: Mapping[str, float]) -> list[Json]:
+    *scores, support = row.values()
+    return [*map(_shown, scores), support]
+
+
+def _shown(value: float) -> float | None:
+    """Return a score with the digits that the page shows."""
+    return round(float(value), 4) if math.isfinite(value) else None

@@ -61,11 +61,10 @@ function confusedTable(names, pairs) {
   return plainTable(["true", "predicted", "", "share of true"], rows, 2);
 }
 
-// rows: [name, precision, recall, f1, support]. A line separates the averages from the classes.
-function reportTable(rows, classes) {
-  const body = rows.map(([name, precision, recall, f1, support], i) =>
-    el("tr", { class: i === classes ? "first-average" : null }, heading(name, { scope: "row", class: "name" }),
-      ...[precision, recall, f1].map((value) => el("td", {}, value === "" ? "" : score(value))),
-      el("td", {}, amount(support))));
+// rows: [precision, recall, f1, support] of each class; averages the same after a name. A line separates them.
+function reportTable(names, rows, averages) {
+  const body = [...(rows ?? []).map((row, i) => [names[i], ...row]), ...averages].map(([name, ...cells], i) =>
+    el("tr", { class: rows && i === rows.length ? "first-average" : null }, heading(name, { scope: "row", class: "name" }),
+      ...cells.map((value, at) => el("td", {}, value === "" ? "" : at === 3 ? amount(value) : score(value)))));
   return plainTable(["", "precision", "recall", "F1", "support"], body);
 }

@@ -128,7 +128,8 @@ function showCounts() {
   setText("no-counts", missing);
   setText("no-report", missing);
   if (missing) return;
-  byId("report").replaceChildren(reportTable(entry().report, namesNow().length));
+  byId("report").replaceChildren(reportTable(namesNow(), entry().report, entry().averages));
+  setText("report-note", entry().report ? "" : data.without_report);
   showConfused();
   showMatrix();
 }
@@ -171,7 +172,8 @@ function showMatrix() {
 
 function showConfused() {
   const { confused, matrix: counts, tables } = entry();
-  const large = counts || tables ? "" : ` The matrix of ${namesNow().length} classes is too large to show.`;
+  const large = counts || tables ? "" : namesNow().length > data.largest_matrix
+    ? `The matrix of ${namesNow().length} classes is too large to show.` : data.without_matrix;
   const parts = [];
   if (confused.length && (large || namesNow().length > 4)) {
     parts.push(el("h3", {}, "Most frequent confusions"), el("p", { class: "note" }, large),
