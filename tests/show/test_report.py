@@ -145,6 +145,22 @@ def test_the_most_frequent_errors_come_first():
     assert entry["confused"] == [[0, 1, 2, 0.5], [0, 2, 1, 0.25], [1, 0, 1, 0.5]]
 
 
+def test_of_a_thousand_classes_the_most_confused_are_a_matrix():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 1000, 20_000)
+    guessed = np.where(rng.random(20_000) < 0.5, y, rng.integers(0, 1000, 20_000))
+    guessed[(y == 700) & (guessed != 700)] = 3
+    guessed[(y == 3) & (guessed != 3)] = 700
+    history = history_of(Multiclass(), [(y, np.eye(1000, dtype="float32")[guessed])], ["f1"])
+    part, theirs = entry_of(history)["part"], confusion_matrix(y, guessed)
+    own, others = part["of"], np.setdiff1d(np.arange(1000), part["of"])
+    assert (own[:2], len(set(own))) == ([3, 700], 20)
+    ours = np.array(part["matrix"])
+    np.testing.assert_array_equal(ours[:20, :20], theirs[np.ix_(own, own)])
+    np.testing.assert_array_equal(ours[:20, 20], theirs[np.ix_(own, others)].sum(axis=1))
+    np.testing.assert_array_equal(ours[20], [*theirs[others][:, own].sum(axis=0), theirs[np.ix_(others, others)].sum()])
+
+
 def assert_exact(curve, positive, y_score, weight, predicted):
     """Assert that each point counts the rows at or above its threshold, and the default point the predicted rows."""
     weight = np.ones(len(y_score), int) if weight is None else weight
@@ -272,7 +288,9 @@ def test_of_many_classes_some_epochs_have_a_matrix_and_the_lines_of_classes(hund
 
 def test_a_matrix_of_more_than_a_hundred_classes_is_left_out():
     y = np.arange(101)
-    assert entry_of(history_of(Multiclass(), [(y, np.eye(101, dtype="float32"))], ["f1"]))["matrix"] is None
+    large = entry_of(history_of(Multiclass(), [(y, np.eye(101, dtype="float32"))], ["f1"]))
+    assert large["matrix"] is None
+    assert large["part"] == {"of": list(range(20)), "matrix": np.diag([1] * 20 + [81]).tolist()}
     assert entry_of(history_of(Multiclass(), [(y[:100], np.eye(100, dtype="float32"))], ["f1"]))["matrix"] is not None
 
 

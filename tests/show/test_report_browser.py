@@ -138,6 +138,57 @@ def test_a_chosen_threshold_is_where_the_slider_begins(screen):
     assert_counts_at(screen, y == 1, p[:, 0] > chosen)
 
 
+def test_of_fifty_classes_the_most_confused_are_shown_and_keys_show_all(screen):
+    y, p = class_epochs(50, epochs=1, rows=4000)[-1]
+    screen.open(history_of(Multiclass(class_names=[f"class {i}" for i in range(50)]), [(y, p)]))
+    theirs = confusion_matrix(y, p.argmax(1))
+    both = np.triu(theirs + theirs.T, 1)
+    first = np.unravel_index(both.argmax(), both.shape)
+    shown, names = np.array(screen.matrix()), list(screen.table("matrix"))
+    assert names[:2] == [f"class {i}" for i in first]
+    assert names[20:] == ["30 other classes"]
+    own = [int(name.removeprefix("class ")) for name in names[:20]]
+    np.testing.assert_array_equal(shown[:20, :20], theirs[np.ix_(own, own)])
+    np.testing.assert_array_equal(shown[:20].sum(axis=1), theirs[own].sum(axis=1))
+    np.testing.assert_array_equal(shown.sum(axis=0)[:20], theirs.sum(axis=0)[own])
+    screen.keys("zoom", "ARROW_UP")
+    own = [int(name.removeprefix("class ")) for name in screen.table("matrix")]
+    np.testing.assert_array_equal(screen.matrix(), theirs[np.ix_(own, own)])
+    screen.keys("zoom", "ARROW_UP")
+    np.testing.assert_array_equal(screen.matrix(), theirs)
+    screen.keys("zoom", "END")
+    assert len(screen.matrix()) == 11
+
+
+def test_a_thousand_classes_have_the_matrix_of_the_most_confused(screen):
+    rng = np.random.default_rng(0)
+    y, guessed = rng.integers(0, 1000, (2, 3000))
+    screen.open(history_of(Multiclass(), [(y, np.eye(1000, dtype="float32")[guessed])], ["f1"]))
+    assert list(screen.table("matrix"))[20:] == ["980 other classes"]
+    assert np.sum(screen.matrix()) == 3000
+    assert not screen.visible("zoom-control")
+    assert len(screen.table("report")) == 1003
+
+
+def test_the_lines_of_labels_are_sorted_by_a_click_and_stay_sorted(screen):
+    history = history_of(Multilabel(class_names=NAMES, threshold=[0.5, 0.3, 0.7]), label_epochs())
+    screen.open(history)
+    assert list(screen.table("report"))[:3] == NAMES
+    for column, name in enumerate(("precision", "recall", "F1", "support"), start=1):
+        screen.run("document.querySelectorAll('#report .sort')[arguments[0]].focus()", column)
+        for keys, falling in ((["ENTER"], False), (["SPACE"], True)):
+            screen.press(*keys)
+            rows = screen.table("report")
+            values = [float(cells[column - 1]) for cells in list(rows.values())[:3]]
+            assert values == sorted(values, reverse=falling), name
+            assert list(rows)[3:] == ["micro avg", "macro avg", "weighted avg"]
+    screen.keys("epoch", "HOME")
+    sort = screen.run("return [...document.querySelectorAll('#report th[aria-sort]')].map(th => th.ariaSort)")
+    assert sort[:5] == ["none", "none", "none", "none", "descending"]
+    supports = [float(cells[3]) for cells in list(screen.table("report").values())[:3]]
+    assert supports == sorted(supports, reverse=True)
+
+
 def test_keys_change_the_threshold_and_counts_are_scikit_learns(screen):
     y, p = binary_epochs(rows=2000)[-1]
     screen.open(history_of(Binary(), [(y, p)]))
@@ -360,6 +411,8 @@ def test_a_narrow_screen_scrolls_only_down_and_text_is_large_enough(screen, n_cl
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, n_classes, 400), rng.dirichlet(np.ones(n_classes), 400).astype("float32")
     screen.open(history_of(Multiclass(class_names=names), [(y, p)]), width=400)
+    assert screen.run("return document.documentElement.scrollWidth") <= 400
+    screen.keys("zoom", "HOME")
     assert screen.run("return document.documentElement.scrollWidth") <= 400
     cells = "[...document.querySelectorAll('#matrix th, #matrix td')]"
     sizes = screen.run(f"return {cells}.map(cell => parseFloat(getComputedStyle(cell).fontSize))")

@@ -18,8 +18,8 @@ from kerascb_metrics.tally.counts import Counts
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | PageCurve | str | float | None"
 
-LARGEST_MATRIX = 100  # classes; a larger matrix is not readable, so the page has its most frequent errors only
-_ERRORS = 10
+LARGEST_MATRIX = 100  # classes; of a larger matrix the page has the classes of its most frequent errors only
+_CONFUSED, _ERRORS = 20, 20
 # Of all epochs: cells of matrices, about two characters each, and lines of reports, about thirty.
 _MOST_CELLS, _MOST_LINES = 220_000, 10_000
 _MOST_COUNTS = 20
@@ -83,7 +83,7 @@ class Budgets:
             always: the indices of epochs that have everything.
         """
         sizes = [len(record.class_names) for record in records]
-        cells = sum(size**2 for size in sizes if size <= LARGEST_MATRIX)
+        cells = sum(min(size, _CONFUSED + 1 if size > LARGEST_MATRIX else size) ** 2 for size in sizes)
         return cls(
             CurveBudget.of_records(records, always),
             EpochBudget(cells, _MOST_CELLS, always),
@@ -191,10 +191,11 @@ def _entry(tally: EpochRecord, last: EpochRecord, index: int, budgets: Budgets, 
 
 def _counts(tally: EpochRecord, with_matrix: bool) -> Mapping[str, Json]:
     if isinstance(tally.counts, np.ndarray):  # multilabel
-        return {"matrix": None, "tables": _rows(tally.counts.reshape(-1, 4)), "confused": []}
+        return {"matrix": None, "part": None, "tables": _rows(tally.counts.reshape(-1, 4)), "confused": []}
     readable = len(tally.class_names) <= LARGEST_MATRIX
     return {
         "matrix": _rows(tally.matrix()) if readable and with_matrix else None,
+        "part": _part(tally.counts) if with_matrix and not readable else None,
         "tables": None,
         "confused": _confused(tally.counts),
     }
@@ -202,6 +203,21 @@ def _counts(tally: EpochRecord, with_matrix: bool) -> Mapping[str, Json]:
 
 def _rows(table: Iterable[np.ndarray]) -> Json:
     return [amounts(row) for row in table]
+
+
+def _part(counts: Counts) -> Json:
+    """Return the matrix of the classes of the most frequent confusions, and in one row and column of all others."""
+    wrong = counts.y_true != counts.y_pred
+    low, high = np.minimum(counts.y_true, counts.y_pred)[wrong], np.maximum(counts.y_true, counts.y_pred)[wrong]
+    pairs, cell = np.unique(low.astype(np.int64) * counts.n_classes + high, return_inverse=True)
+    order = pairs[np.argsort(-np.bincount(cell, counts.weight[wrong]), kind="stable")][:_CONFUSED]
+    classes = np.column_stack(np.divmod(order, counts.n_classes)).ravel()
+    of = list(dict.fromkeys([*classes.tolist(), *range(counts.n_classes)]))[:_CONFUSED]
+    place = np.full(counts.n_classes, _CONFUSED)
+    place[of] = np.arange(_CONFUSED)
+    matrix = np.zeros((_CONFUSED + 1, _CONFUSED + 1), counts.weight.dtype)
+    np.add.at(matrix, (place[counts.y_true], place[counts.y_pred]), counts.weight)
+    return {"of": of, "matrix": _rows(matrix)}
 
 
 def _confused(counts: Counts) -> Json:

@@ -3,18 +3,43 @@
 // Above these tones the text colour changes: there black and white have equal contrast. Dark scheme first, then light.
 const DEEP_IN_DARK = 0.515, DEEP_IN_LIGHT = 0.685;
 const LARGE = 20;
+// Up to so many classes all are shown, in their order, without a choice; from so many on only some at first.
+const FEW = 5, MANY = 30, SOME = 20;
 
 function sum(numbers) {
   return numbers.reduce((total, value) => total + value, 0);
 }
 
-function matrixTable(names) {
-  const upright = names.length > 12 || (names.length > 6 && names.some((name) => name.length > 8));
+// The classes of the most frequent confusions first, whichever of the two is the true one; then the others, in order.
+function byConfusion(counts) {
+  const pairs = counts.flatMap((row, i) => row.slice(0, i).map((count, j) => [count + counts[j][i], j, i]));
+  const frequent = pairs.filter(([both]) => both > 0).sort((one, other) => other[0] - one[0]);
+  return [...new Set([...frequent.flatMap(([, j, i]) => [j, i]), ...counts.keys()])];
+}
+
+// A part of a matrix: the first classes of an order, and one row and column of all others.
+function partOf({ names, counts }, order, size) {
+  const [own, others] = [order.slice(0, size), order.slice(size)];
+  const merged = (row) => [...own.map((j) => row[j]), ...(others.length ? [sum(others.map((j) => row[j]))] : [])];
+  const rest = counts.map((_, j) => sum(others.map((i) => counts[i][j])));
+  const rows = [...own.map((i) => merged(counts[i])), ...(others.length ? [merged(rest)] : [])];
+  return { names: own.map((i) => names[i]), counts: rows, others: others.length };
+}
+
+function othersText(others) {
+  return others === 1 ? "1 other class" : `${others} other classes`;
+}
+
+// names: of the classes. Where there are `others`, the last row and column are theirs.
+function matrixTable(names, others) {
+  const all = others ? [...names, othersText(others)] : names;
+  const upright = all.length > 12 || (all.length > 6 && all.some((name) => name.length > 8));
   const head = el("tr", {}, el("th", { scope: "col", class: "name" }, "true ↓", el("br"), "predicted →"),
-    ...names.map((name) => heading(name, { scope: "col", class: upright && name.length > 3 ? "upright" : null }, 18)));
-  const cells = names.map((_, i) => names.map((_, j) => el("td", { class: i === j ? "right" : null })));
-  const rows = names.map((name, i) => el("tr", {}, heading(name, { scope: "row", class: "name" }), ...cells[i]));
-  return { table: el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)), cells };
+    ...all.map((name) => heading(name, { scope: "col", class: upright && name.length > 3 ? "upright" : null }, 18)));
+  const kind = (i, j) => (Math.max(i, j) === names.length ? "plain" : i === j ? "right" : null);
+  const cells = all.map((_, i) => all.map((_, j) => el("td", { class: kind(i, j) })));
+  const rows = all.map((name, i) => el("tr", {}, heading(name, { scope: "row", class: "name" }), ...cells[i]));
+  return { table: el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)), cells, names: all };
 }
 
 function paintMatrix(cells, counts, names, asShares) {
@@ -54,17 +79,45 @@ function labelTable(names, tables) {
   return plainTable(["label", "true negatives", "false positives", "false negatives", "true positives"], rows);
 }
 
-// pairs: [true, predicted, amount, share of the true class].
-function confusedTable(names, pairs) {
+// pairs: [true, predicted, amount, share of the true class]. unit: what was counted.
+function confusedTable(names, pairs, unit) {
   const rows = pairs.map(([i, j, count, share]) => el("tr", {}, heading(names[i], { scope: "row", class: "name" }),
     heading(names[j], { class: "name" }), el("td", {}, amount(count)), el("td", {}, share.toFixed(3))));
-  return plainTable(["true", "predicted", "", "share of true"], rows, 2);
+  return plainTable(["true", "predicted", unit, "share of true"], rows, 2);
 }
 
 // rows: [precision, recall, f1, support] of each class; averages the same after a name. A line separates them.
-function reportTable(names, rows, averages) {
-  const body = [...(rows ?? []).map((row, i) => [names[i], ...row]), ...averages].map(([name, ...cells], i) =>
-    el("tr", { class: rows && i === rows.length ? "first-average" : null }, heading(name, { scope: "row", class: "name" }),
-      ...cells.map((value, at) => el("td", {}, value === "" ? "" : at === 3 ? amount(value) : score(value)))));
-  return plainTable(["", "precision", "recall", "F1", "support"], body);
+// sorted: {column, falling}, column 0 with the names in their order; a click on a heading changes it.
+function reportTable(names, rows, averages, sorted) {
+  const line = ([name, ...cells]) => el("tr", {}, heading(name, { scope: "row", class: "name" }),
+    ...cells.map((value, at) => el("td", {}, value === "" ? "" : at === 3 ? amount(value) : score(value))));
+  const classes = (rows ?? []).map((row, i) => ({ values: [i, ...row], line: line([names[i], ...row]) }));
+  const below = averages.map(line);
+  if (classes.length) below[0]?.classList.add("first-average");
+  const table = plainTable(["class", "precision", "recall", "F1", "support"], []);
+  const arrange = () => {
+    table.tHead.querySelectorAll("th").forEach((th, i) =>
+      th.setAttribute("aria-sort", i !== sorted.column ? "none" : sorted.falling ? "descending" : "ascending"));
+    table.tBodies[0].replaceChildren(...sortedBy(classes, sorted).map((one) => one.line), ...below);
+  };
+  if (classes.length > 2) makeSortable(table, sorted, arrange);
+  arrange();
+  return table;
+}
+
+// Classes without a value come last.
+function sortedBy(classes, { column, falling }) {
+  const value = (one) => one.values[column] ?? (falling ? -Infinity : Infinity);
+  return classes.toSorted((one, other) => (falling ? value(other) - value(one) : value(one) - value(other)));
+}
+
+function makeSortable(table, sorted, arrange) {
+  table.tHead.querySelectorAll("th").forEach((th, column) => {
+    const button = el("button", { type: "button", class: "sort" }, th.textContent);
+    button.addEventListener("click", () => {
+      Object.assign(sorted, { column, falling: sorted.column === column && !sorted.falling });
+      arrange();
+    });
+    th.replaceChildren(button);
+  });
 }

@@ -3,9 +3,10 @@
 const data = JSON.parse(byId("data").textContent);
 // `atDefault`: use the threshold of the task: the chosen or the default one. Otherwise `threshold`, which is point `at` of `curve`.
 const selected = { index: 0, output: 0, name: null, shares: false,
-  atDefault: true, threshold: null, curve: null, at: 0 };
+  atDefault: true, threshold: null, curve: null, at: 0, zoom: null };
+const sortedReport = { column: 0, falling: false };
 const movers = []; // functions of the index of the selected epoch, for charts and tables of all epochs
-let matrix = null; // the table on the page, and its class names
+let matrix = null; // the table on the page, with its cells and headings
 
 const output = () => data.outputs[selected.output];
 const entry = () => (output() ? output().epochs[selected.index] : null);
@@ -128,7 +129,7 @@ function showCounts() {
   setText("no-counts", missing);
   setText("no-report", missing);
   if (missing) return;
-  byId("report").replaceChildren(reportTable(namesNow(), entry().report, entry().averages));
+  byId("report").replaceChildren(reportTable(namesNow(), entry().report, entry().averages, sortedReport));
   setText("report-note", entry().report ? "" : data.without_report);
   showConfused();
   showMatrix();
@@ -157,28 +158,48 @@ function showMatrix() {
     setText("matrix-note", `Counted at the threshold of the slider, ${thresholdText(curveNow(), pointOnCurve(curveNow()))}`
       + `${tables ? `, for the label ${selected.name}` : ""}. Scores and report have the threshold of the task.`);
   }
-  show("matrix", counts || tables);
-  show("cells", counts);
-  show("scale", counts);
-  byId("matrix").classList.toggle("large", namesNow().length > LARGE);
+  const shown = counts ? viewOf(counts) : entry().part ? partAt(entry().part) : null;
+  show("matrix", shown || tables);
+  show("cells", shown);
+  show("scale", shown);
+  show("zoom-control", counts && counts.length > FEW);
+  setText("confusion-name", tables ? "Counts of each label" : "Confusion matrix");
+  byId("matrix").classList.toggle("large", (shown ?? { names: namesNow() }).names.length > LARGE);
   if (tables) byId("matrix").replaceChildren(labelTable(namesNow(), tables));
-  if (!counts) { matrix = null; return; }
-  if (!matrix || matrix.names !== namesNow()) {
-    matrix = { names: namesNow(), ...matrixTable(namesNow()) };
+  if (!shown) { matrix = null; return; }
+  const key = JSON.stringify([shown.names, shown.others]);
+  if (!matrix || matrix.key !== key) {
+    matrix = { key, ...matrixTable(shown.names, shown.others) };
     byId("matrix").replaceChildren(matrix.table);
   }
-  paintMatrix(matrix.cells, counts, matrix.names, selected.shares);
+  paintMatrix(matrix.cells, shown.counts, matrix.names, selected.shares);
+}
+
+// The classes that are shown, and in which order. Of many classes the most confused ones are shown at first.
+function zoomNow() {
+  return selected.zoom ?? (namesNow().length > MANY ? String(SOME) : "all");
+}
+
+function viewOf(counts) {
+  const [names, zoom] = [namesNow(), zoomNow()];
+  byId("zoom").value = zoom;
+  if (zoom === "all") return { names, counts, others: 0 };
+  return partOf({ names, counts }, byConfusion(counts), zoom === "sorted" ? names.length : Number(zoom));
+}
+
+function partAt({ of, matrix: counts }) {
+  return { names: of.map((i) => namesNow()[i]), counts, others: namesNow().length - of.length };
 }
 
 function showConfused() {
-  const { confused, matrix: counts, tables } = entry();
-  const large = counts || tables ? "" : namesNow().length > data.largest_matrix
-    ? `The matrix of ${namesNow().length} classes is too large to show.` : data.without_matrix;
+  const { confused, matrix: counts, tables, part } = entry();
+  const large = counts || tables ? "" : part
+    ? `The matrix of ${namesNow().length} classes is too large; here are those of the most frequent confusions.` : data.without_matrix;
   const parts = [];
   if (confused.length && (large || namesNow().length > 4)) {
     parts.push(el("h3", {}, "Most frequent confusions"), el("p", { class: "note" }, large),
       el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Most frequent confusions, table" },
-        confusedTable(namesNow(), confused)));
+        confusedTable(namesNow(), confused, data.weighted ? "weight" : "rows")));
   }
   byId("confused").replaceChildren(...parts);
 }
@@ -277,6 +298,7 @@ function connectControls() {
   on("to-last", "click", () => { selected.index = data.epochs.length - 1; });
   on("output", "change", (select) => { selected.output = Number(select.value); selected.atDefault = true; });
   on("cells", "change", (radio) => { selected.shares = radio.value === "shares"; });
+  on("zoom", "change", (select) => { selected.zoom = select.value; });
   on("class", "change", (select) => { selected.name = select.selectedOptions[0].textContent; });
   onThreshold("threshold", "input", (slider) => Number(slider.max) - Number(slider.value));
   onThreshold("to-default", "click", () => curveNow().default);
