@@ -107,7 +107,7 @@ class ResultCalibration:
         names = _names_of(record)
         if record.kind == "multiclass" or any(name not in record.curves for name in names):
             raise MissingRowsError(f"no temperature can be found: {self._why_no_rows}.")
-        return temperature_of_curves([_probabilities(record, name) for name in names])
+        return temperature_of_curves([probabilities_of_curve(record, name) for name in names])
 
     def _tally(self, output: str | None) -> Any:
         tally = self._rows.tally(output)
@@ -130,7 +130,7 @@ class ResultCalibration:
         _check_probabilities(record.kind, record.scale)
         names = chosen_names(names_of_curves(record, subject), class_name, subject)
         name = only_name(names, "calibration is of")
-        return name, _probabilities(record, name)
+        return name, probabilities_of_curve(record, name)
 
 
 def _check_probabilities(kind: str, scale: str) -> None:
@@ -153,7 +153,8 @@ def _names_of(given: Any) -> tuple[str, ...]:
     return (names[given.pos_index],) if given.kind == "binary" else names
 
 
-def _probabilities(record: EpochRecord, name: str) -> ClassProbabilities:
+def probabilities_of_curve(record: EpochRecord, name: str) -> ClassProbabilities:
+    """Return what the curve of a class tells of its probabilities; the outputs must be probabilities or logits."""
     return ClassProbabilities.of_curve(
         record.curves[name],
         None if record.scale == "logit" else record.thresholds(name),

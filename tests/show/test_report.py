@@ -13,7 +13,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import classification_report, confusion_matrix
 
-from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, ScoreHistory
+from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Ordinal, ScoreHistory
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.report.curves import CurveBudget, thin
 from kerascb_metrics.show.report.render import report_page
@@ -368,6 +368,37 @@ def test_curves_have_the_recorded_areas_with_their_intervals(case):
                 low, high = history.at(index).confidence_interval(own)
                 assert curve[key][:2] == [own, history[own][index]]
                 assert curve[key][2:] == pytest.approx([low, high])
+
+
+@pytest.mark.parametrize("case", ["two classes", "classes", "labels", "weights"])
+def test_the_calibration_of_each_class_is_that_of_the_epoch(case):
+    if case == "classes":
+        history = history_of(Multiclass(), class_epochs(3))
+    elif case == "labels":
+        history = history_of(Multilabel(), label_epochs())
+    else:
+        history = history_of(Binary(), binary_epochs(), weight=WEIGHT if case == "weights" else None)
+    (output,) = page_of(history).data["outputs"]
+    for index, entry in enumerate(output["epochs"]):
+        for curve in entry["curves"]:
+            name, found = output["names"][curve["of"]], curve["calibration"]
+            theirs = history.at(index).calibration(name)
+            for key in ("brier", "log_loss", "ece"):
+                assert found[key] == pytest.approx(getattr(theirs, key), abs=5.001e-5)
+            for key, values in (("predicted", theirs.prob_pred), ("observed", theirs.prob_true), ("low", theirs.low)):
+                assert np.array(found[key], float) == pytest.approx(values, abs=5.001e-4, nan_ok=True)
+            assert found["n"] == pytest.approx(theirs.n.tolist(), rel=1e-3)
+            assert found["reason"] == theirs.reason
+
+
+def test_margins_and_grades_have_no_calibration():
+    y, p = binary_epochs()[-1]
+    (margins,) = page_of(Metrics(task=Binary(threshold=0.0, from_logits=False)).score(y, p - 0.5)).data["outputs"]
+    assert margins["calibrated"] == []
+    assert margins["epochs"][0]["curves"][0]["calibration"] is None
+    grades = page_of(Metrics(task=Ordinal(labels=[2, 5, 9])).score([2, 5, 9, 9], [2.1, 5.2, 8.9, 2.4]))
+    assert grades.data["outputs"][0]["calibrated"] == []
+    assert grades.data["outputs"][0]["names"] == ["2", "5", "9"]  # in their order
 
 
 def test_an_area_that_was_not_recorded_is_not_made_up():

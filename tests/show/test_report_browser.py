@@ -138,6 +138,21 @@ def test_a_chosen_threshold_is_where_the_slider_begins(screen):
     assert_counts_at(screen, y == 1, p[:, 0] > chosen)
 
 
+def test_the_calibration_of_the_selected_class_is_shown(screen):
+    history = history_of(Multiclass(class_names=NAMES), class_epochs(3))
+    screen.open(history)
+    screen.keys("class", "ARROW_DOWN")
+    theirs = history.at("best").calibration("dog")
+    shown = screen.text("calibration-facts").split("\n")
+    expected = {"Brier score": theirs.brier, "log loss": theirs.log_loss, "calibration error (ECE)": theirs.ece}
+    for name, value in expected.items():
+        assert float(shown[shown.index(name) + 1]) == pytest.approx(value, abs=5.001e-5)
+    assert "Calibration of dog" in screen.text("calibration-chart")
+    assert len(screen.run("return document.querySelectorAll('#calibration-chart .dot')")) == len(theirs.n)
+    cells = screen.run("return [...document.querySelectorAll('#bins tbody tr')].map(r => r.cells[2].textContent)")
+    assert [float(cell) for cell in cells] == theirs.n.tolist()
+
+
 def test_of_fifty_classes_the_most_confused_are_shown_and_keys_show_all(screen):
     y, p = class_epochs(50, epochs=1, rows=4000)[-1]
     screen.open(history_of(Multiclass(class_names=[f"class {i}" for i in range(50)]), [(y, p)]))
@@ -320,7 +335,7 @@ def test_a_regression_shows_only_scores_with_a_gap(screen):
     )
     assert line.count("M") == 2
     assert "no counts of classes" in screen.text("no-counts")
-    assert not any(map(screen.visible, ("confusion", "thresholds", "reports", "logs")))
+    assert not any(map(screen.visible, ("confusion", "thresholds", "calibrations", "reports", "logs")))
 
 
 def test_missing_counts_and_curves_are_explained(screen):

@@ -11,6 +11,7 @@ import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.show.report.budget import EpochBudget
+from kerascb_metrics.show.report.calibrations import PageCalibration, page_calibration
 from kerascb_metrics.tally.curve import Curve
 
 # About so many characters for all curves: a page of 50 epochs of 10 classes, or 100 of 100, stays under 2 MB.
@@ -35,6 +36,7 @@ class PageCurve(TypedDict):
         chosen_at: the threshold that it chose.
         roc: the recorded area under the ROC curve: name, value, and the ends of its interval; None without one.
         average: the same of the average precision.
+        calibration: how often the class came true, by its probability; None where the page has none.
     """
 
     of: int
@@ -46,6 +48,7 @@ class PageCurve(TypedDict):
     chosen_at: float | None
     roc: "Area | None"
     average: "Area | None"
+    calibration: PageCalibration | None
 
 
 # The name of a score, its value, and the ends of its interval, None where it is not known.
@@ -94,18 +97,19 @@ def is_weighted(record: EpochRecord) -> bool:
     return not np.issubdtype(counts.dtype, np.integer)
 
 
-def page_curves(record: EpochRecord, points: int, areas: Areas) -> list[PageCurve]:
+def page_curves(record: EpochRecord, points: int, areas: Areas, calibrated: Collection[str] = ()) -> list[PageCurve]:
     """Return the curves of a record, each with at most so many points, and those of the task's thresholds.
 
     Args:
         record: the record.
         points: how many.
         areas: the recorded areas of each class.
+        calibrated: the classes whose calibration the page has.
     """
-    return [_page_curve(record, name, points, areas) for name in record.curves]
+    return [_page_curve(record, name, points, areas, calibrated) for name in record.curves]
 
 
-def _page_curve(record: EpochRecord, name: str, points: int, areas: Areas) -> PageCurve:
+def _page_curve(record: EpochRecord, name: str, points: int, areas: Areas, calibrated: Collection[str]) -> PageCurve:
     curve, default = _with_default_point(record, name)
     cut = record.chosen_threshold(name)
     cut = None if cut is None or np.isnan(cut) else cut
@@ -123,6 +127,7 @@ def _page_curve(record: EpochRecord, name: str, points: int, areas: Areas) -> Pa
         "chosen_at": None if cut is None else float(f"{cut:.7g}"),
         "roc": roc,
         "average": average,
+        "calibration": page_calibration(record, name) if name in calibrated else None,
     }
 
 

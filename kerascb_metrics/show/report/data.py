@@ -13,6 +13,7 @@ from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.best import best_index, compared_with_last, corrected, headline_of
 from kerascb_metrics.show.report.areas import areas_of
 from kerascb_metrics.show.report.budget import EpochBudget
+from kerascb_metrics.show.report.calibrations import calibrated
 from kerascb_metrics.show.report.curves import Areas, CurveBudget, PageCurve, amounts, is_weighted, page_curves
 from kerascb_metrics.tally.counts import Counts
 
@@ -22,6 +23,7 @@ LARGEST_MATRIX = 100  # classes; of a larger matrix the page has the classes of 
 _CONFUSED, _ERRORS = 20, 20
 # Of all epochs: cells of matrices, about two characters each, and lines of reports, about thirty.
 _MOST_CELLS, _MOST_LINES = 220_000, 10_000
+_MOST_CALIBRATIONS = 600  # of about 300 characters
 _MOST_COUNTS = 20
 
 # Confidence intervals are drawn around the first scores, which the page shows large.
@@ -59,7 +61,7 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "compared": compared_with_last(history, headline),
         "weighted": any(map(is_weighted, records)),
         "thinned": budgets.curves.thinned,
-        "largest_matrix": LARGEST_MATRIX,
+        "without_calibration": budgets.calibrations.note("a calibration"),
         "without_matrix": budgets.matrices.note("a matrix"),
         "without_report": budgets.reports.note("lines of classes here"),
         "outputs": [_output(name, [of_epoch.get(name) for of_epoch in tallies], budgets, history) for name in outputs],
@@ -68,9 +70,10 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
 
 @dataclass(frozen=True)
 class Budgets:
-    """Which epochs have curves, matrices, and the lines of classes in their report."""
+    """Which epochs have curves, their calibration, matrices, and the lines of classes in their report."""
 
     curves: CurveBudget
+    calibrations: EpochBudget
     matrices: EpochBudget
     reports: EpochBudget
 
@@ -86,6 +89,7 @@ class Budgets:
         cells = sum(min(size, _CONFUSED + 1 if size > LARGEST_MATRIX else size) ** 2 for size in sizes)
         return cls(
             CurveBudget.of_records(records, always),
+            EpochBudget(sum(map(len, map(calibrated, records))), _MOST_CALIBRATIONS, always),
             EpochBudget(cells, _MOST_CELLS, always),
             EpochBudget(sum(sizes), _MOST_LINES, always),
         )
@@ -167,6 +171,7 @@ def _output(name: str | None, tallies: Sequence[EpochRecord | None], budgets: Bu
         "names": list(last.class_names),
         "curved": [of for of in last.class_names if any(tally is not None and of in tally.curves for tally in tallies)],
         "no_curves": _NO_CURVES,
+        "calibrated": calibrated(last),
         "score": f"{sign}output" if last.scale == "margin" else "probability",
         "default_sign": "≥" if last.inverted else ">",
         "zero_division": _number(last.zero_division),
@@ -180,12 +185,13 @@ def _output(name: str | None, tallies: Sequence[EpochRecord | None], budgets: Bu
 def _entry(tally: EpochRecord, last: EpochRecord, index: int, budgets: Budgets, areas: Areas) -> Json:
     """Return one epoch of one output."""
     with_curves = budgets.curves.includes(index)
+    with_calibration = calibrated(tally) if budgets.calibrations.includes(index) else []
     return {
         "names": None if tally.class_names == last.class_names else list(tally.class_names),
         **_counts(tally, budgets.matrices.includes(index)),
         **_report(tally, budgets.reports.includes(index)),
         "has_curves": with_curves,
-        "curves": page_curves(tally, budgets.curves.points, areas) if with_curves else [],
+        "curves": page_curves(tally, budgets.curves.points, areas, with_calibration) if with_curves else [],
     }
 
 

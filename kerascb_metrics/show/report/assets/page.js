@@ -236,6 +236,24 @@ function showCurves() {
   showThreshold(curve, at);
 }
 
+function whyNoCalibration() {
+  if (!curveNow()) return whyNoCurve();
+  if (output().calibrated.includes(selected.name)) return data.without_calibration;
+  return `${selected.name} has no calibration here: to keep the page small only the first ${output().calibrated.length} classes have.`;
+}
+
+function showCalibration() {
+  show("calibrations", output()?.calibrated.length);
+  const found = curveNow()?.calibration;
+  show("calibration", found);
+  show("no-calibration", !found);
+  if (!found) { setText("no-calibration", output() ? whyNoCalibration() : ""); return; }
+  byId("calibration-facts").replaceChildren(...calibrationFacts(found));
+  byId("calibration-chart").replaceChildren(reliabilityChart(found, selected.name));
+  byId("bins").replaceChildren(calibrationTable(found));
+  setText("calibration-note", calibrationNote(found));
+}
+
 function pointOnCurve(curve) {
   if (selected.atDefault) return curve.chosen ?? curve.default ?? highestF1(curve);
   return curve === selected.curve ? selected.at : pointAt(curve, selected.threshold);
@@ -271,6 +289,7 @@ function showAll() {
   showEpoch();
   showCurves(); // before the counts, which may follow its threshold
   showCounts();
+  showCalibration();
 }
 
 // Controls.
