@@ -7,7 +7,6 @@ import json
 import re
 from html.parser import HTMLParser
 
-import keras
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -18,12 +17,12 @@ from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.report.curves import CurveBudget, thin
 from kerascb_metrics.show.report.render import report_page
 from kerascb_metrics.tally.curve import Curve
-from tests.support.models import shared_echo_model
 from tests.support.page_histories import (
     HOSTILE,
     HOSTILE_NAMES,
     binary_epochs,
     class_epochs,
+    fit_of,
     history_of,
     label_epochs,
     regression,
@@ -435,20 +434,25 @@ def test_the_rows_of_the_last_epoch_are_counted():
     assert page_of(regression()).data["rows"] == []
 
 
-def test_the_best_epoch_is_compared_with_the_last(monkeypatch):
+def test_each_epoch_is_compared_with_the_best(monkeypatch):
+    history = fit_of(binary_epochs(5)[::-1])
+    best = history.best("f1")[0]
+    data = page_of(history).data
+    for epoch in range(5):
+        expected = None if epoch == best else str(history.compare("best", epoch, "f1"))
+        assert data["against_best"][epoch] == expected
+    monkeypatch.setattr("kerascb_metrics.show.best._MOST_ROWS", 5 * 5 * 299)
+    few = page_of(history).data["against_best"]
+    assert [index for index, sentence in enumerate(few) if sentence] == sorted({4, best - 1} - {-1, best})
+    assert (
+        page_of(history_of(Binary(), binary_epochs())).data["against_best"] == [None] * 3
+    )  # labels are not kept there
+
+
+def test_the_best_epoch_is_compared_with_the_last():
     y, p = binary_epochs()[-1]
     worse = np.where(np.arange(300)[:, None] % 4 == 0, 1 - p, p)
-    metrics = Metrics(["f1", "auc"], task="binary", validation_data=(p, y), model=lambda x: x, verbose=False)
-    outputs = iter([p, worse, worse])
-
-    class Next(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            metrics.options.validation_data[0][:] = next(outputs)
-
-    metrics.validation_data = (p.copy(), y)
-    small = np.full((4, 1), 0.5, "float32"), np.array([0, 1, 0, 1])
-    shared_echo_model(1).fit(*small, epochs=3, verbose=0, callbacks=[Next(), metrics])
-    history = metrics.history
+    history = fit_of([(y, p), (y, worse), (y, worse)])
     assert history.best("f1")[0] == 0
     data = page_of(history).data
     assert data["compared"] == str(history.compare("best", "last", "f1"))

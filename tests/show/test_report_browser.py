@@ -21,6 +21,7 @@ from tests.support.page_histories import (
     HOSTILE_NAMES,
     binary_epochs,
     class_epochs,
+    fit_of,
     history_of,
     label_epochs,
     regression,
@@ -136,6 +137,18 @@ def test_a_chosen_threshold_is_where_the_slider_begins(screen):
     assert screen.text("threshold-shown").startswith("probability ≥ ")
     screen.keys("to-chosen", "ENTER")
     assert_counts_at(screen, y == 1, p[:, 0] > chosen)
+
+
+def test_the_selected_epoch_is_compared_with_the_best(screen):
+    history = fit_of(binary_epochs(4)[::-1])
+    best = history.best("f1")[0]
+    screen.open(history)
+    assert not screen.visible("against-best")
+    screen.keys("epoch", "END")
+    assert screen.text("against-best") == screen.text("compared") == str(history.compare("best", "last", "f1"))
+    screen.keys("epoch", "ARROW_LEFT")
+    assert best != 2
+    assert screen.text("against-best") == str(history.compare("best", 2, "f1"))
 
 
 def test_the_calibration_of_the_selected_class_is_shown(screen):

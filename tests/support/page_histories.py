@@ -1,9 +1,11 @@
 """Histories for the page, made of rows that a test keeps, so that it can count them again."""
 
+import keras
 import numpy as np
 
-from kerascb_metrics import Binary, Multiclass, ScoreHistory
+from kerascb_metrics import Binary, Metrics, Multiclass, ScoreHistory
 from tests.support.arrays import assessed
+from tests.support.models import shared_echo_model
 
 HOSTILE = "<script>window.hacked = 1</script>"
 HOSTILE_NAMES = [HOSTILE, "</script><img src=x onerror='window.hacked = 2'>", 'a "quoted" & \u2028 name']
@@ -40,6 +42,21 @@ def label_epochs(labels=3, epochs=3, rows=300):
     rng = np.random.default_rng(7)
     y, noise = (rng.random((rows, labels)) < 0.3).astype(int), rng.normal(size=(rows, labels))
     return [(y, _sigmoid(noise + (y - 0.5) * (1 + epoch))) for epoch in range(epochs)]
+
+
+def fit_of(rows_of_epochs, scoring=("f1", "auc")):
+    """Return the history of a fit whose rows in each epoch are given, with the same targets: it keeps the labels."""
+    y, first = rows_of_epochs[0]
+    metrics = Metrics(list(scoring), task="binary", validation_data=(first.copy(), y), model=lambda x: x, verbose=False)
+    outputs = iter(p for _, p in rows_of_epochs)
+
+    class Next(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            metrics.validation_data[0][:] = next(outputs)
+
+    small = np.full((4, 1), 0.5, "float32"), np.array([0, 1, 0, 1])
+    shared_echo_model(1).fit(*small, epochs=len(rows_of_epochs), verbose=0, callbacks=[Next(), metrics])
+    return metrics.history
 
 
 def regression():

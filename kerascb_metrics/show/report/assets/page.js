@@ -107,6 +107,8 @@ function showEpoch() {
   byId("epoch").value = selected.index;
   byId("epoch").setAttribute("aria-valuetext", `epoch ${text}`);
   document.querySelectorAll(".of-epoch").forEach((span) => { span.textContent = ofEpoch(epoch); });
+  setText("against-best", data.against_best[selected.index] ?? "");
+  show("against-best", data.against_best[selected.index]);
   movers.forEach((moveTo) => moveTo(selected.index));
 }
 
