@@ -139,6 +139,31 @@ def test_a_chosen_threshold_is_where_the_slider_begins(screen):
     assert_counts_at(screen, y == 1, p[:, 0] > chosen)
 
 
+def point_at(screen, selector, right, down, kind="pointermove"):
+    """Move the pointer to a place in a chart, as shares of its size, and return what it shows there."""
+    script = """const chart = document.querySelector(arguments[0]), box = chart.getBoundingClientRect();
+        const [clientX, clientY] = [box.left + arguments[1] * box.width, box.top + arguments[2] * box.height];
+        chart.dispatchEvent(new PointerEvent(arguments[3], { clientX, clientY, bubbles: true }));
+        return chart.querySelector('.under').textContent"""
+    return screen.run(script, selector, right, down, kind)
+
+
+def test_values_are_shown_under_the_pointer_and_a_click_selects_them(screen):
+    y, p = binary_epochs()[0]
+    history = history_of(Binary(), [(y, p), *binary_epochs()[1:]])
+    screen.open(history)
+    assert point_at(screen, "#score-panels svg", 0.2, 0.9) == f"epoch 0: {history['f1'][0]:.4f}"
+    point_at(screen, "#score-panels svg", 0.2, 0.9, "click")
+    assert screen.text("epoch-shown").startswith("0 (f1 ")
+    shown = re.fullmatch(r"≥ ([\d.]+): ([\d.]+), ([\d.]+)", point_at(screen, "#curve-charts svg", 0.4, 0.4))
+    point_at(screen, "#curve-charts svg", 0.4, 0.4, "click")
+    cut = shown_threshold(screen)[1]
+    assert float(shown[1]) == float(f"{cut:.4g}")
+    rates = [np.mean(p[y == 0] >= cut), np.mean(p[y == 1] >= cut)]
+    assert [float(shown[2]), float(shown[3])] == pytest.approx(rates, abs=5.001e-4)
+    assert_counts_at(screen, y == 1, p[:, 0] >= cut)
+
+
 def test_the_selected_epoch_is_compared_with_the_best(screen):
     history = fit_of(binary_epochs(4)[::-1])
     best = history.best("f1")[0]

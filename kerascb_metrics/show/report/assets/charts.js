@@ -57,8 +57,36 @@ function bandOf(bands, x, y) {
     `M${[...run.map(([i, low]) => at(i, low)), ...run.toReversed().map(([i, , high]) => at(i, high))].join("L")}Z`).join("");
 }
 
+// Shows what is under the pointer: the nearest point and its text. A click chooses it; keys have the sliders.
+// points: in pixels, null for a gap; onlyAcross: whether the height of the pointer does not matter.
+function followPointer(drawing, points, onlyAcross, textOf, choose) {
+  const { width, height } = drawing.viewBox.baseVal;
+  const [ring, text] = [svg("circle", { r: 4 }), svg("text", { "text-anchor": "middle" })];
+  const shown = svg("g", { class: "under", "aria-hidden": "true", visibility: "hidden" }, ring, text);
+  drawing.append(shown);
+  const nearest = (event) => {
+    const box = drawing.getBoundingClientRect();
+    const [x, y] = [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
+    const distances = points.map((point) => (point ? Math.hypot(point[0] - x, onlyAcross ? 0 : point[1] - y) : Infinity));
+    return distances.indexOf(Math.min(...distances));
+  };
+  drawing.addEventListener("pointermove", (event) => {
+    const at = nearest(event);
+    if (!points[at]) return;
+    text.textContent = textOf(at);
+    withContent(ring, { cx: points[at][0], cy: points[at][1] }, []);
+    shown.setAttribute("visibility", "visible");
+    const half = text.getComputedTextLength() / 2;
+    const x = Math.min(Math.max(points[at][0], half), width - half);
+    withContent(text, { x, y: points[at][1] < 24 ? points[at][1] + 20 : points[at][1] - 9 }, []);
+  });
+  drawing.addEventListener("pointerleave", () => shown.setAttribute("visibility", "hidden"));
+  drawing.addEventListener("click", (event) => { if (points[nearest(event)]) choose(nearest(event)); });
+}
+
 // series: [{name, values, best, bands}]. Returns the figure and a function that moves its cursor to an epoch.
-function epochChart(epochs, series) {
+// choose: called with the index of an epoch that is clicked.
+function epochChart(epochs, series, choose) {
   const known = series.flatMap((one) => [...one.values, ...(one.bands ?? []).flat()]).filter((value) => value !== null);
   const x = scaleOf(epochs, LEFT + 6, WIDE - RIGHT - 6);
   const y = scaleOf(known.length ? known : [0, 1], HIGH - BOTTOM - 4, TOP + 6);
@@ -71,6 +99,8 @@ function epochChart(epochs, series) {
       svg("path", { class: "band", d: bandOf(one.bands, (i) => x.at(epochs[i]), y.at) })),
     ...points.flatMap((line, i) => [svg("path", { class: `line ${kinds[i]}`, d: pathOf(line) }), ...dots(line, kinds[i])]),
     ...series.flatMap((one, i) => (one.best === null ? [] : [star(points[i][one.best])])));
+  followPointer(drawing, epochs.map((_, i) => points.map((line) => line[i]).find(Boolean) ?? null), true,
+    (i) => `epoch ${epochs[i]}: ${series.map((one) => number(one.values[i])).join(", ")}`, choose);
   const caption = el("figcaption");
   const moveTo = (index) => {
     cursor.setAttribute("x1", x.at(epochs[index]));

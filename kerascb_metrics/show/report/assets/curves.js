@@ -65,14 +65,18 @@ function unitAxes(xName, yName) {
     svg("text", { x: 11, y: middle, "text-anchor": "middle", transform: `rotate(-90 11 ${middle})` }, yName)];
 }
 
-// chart: {title, x, y, points, line, chance}. `line`: the points to join; `chance`: the two ends of the chance level.
-function unitChart(chart, at) {
+// chart: {title, x, y, points, line, chance, area, thresholds}. `line`: the points to join; `chance`: the two ends of the
+// chance level. choose: called with the index of a point that is clicked.
+function unitChart(chart, at, choose) {
   const [x, y] = toPixels(chart.points[at]);
   const drawing = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", "aria-label": chart.title },
     ...unitAxes(chart.x, chart.y),
     svg("path", { class: "chance", d: pathOf(chart.chance.map(toPixels)) }),
     svg("path", { class: "line", d: pathOf(chart.line.map(toPixels)) }),
     svg("circle", { class: "here", cx: x, cy: y, r: 5 }));
+  const textOf = (i) => `${chart.thresholds[i] === null ? "nothing" : `≥ ${shortened(chart.thresholds[i])}`}: `
+    + chart.points[i].map((value) => value?.toFixed(3)).join(", ");
+  followPointer(drawing, chart.points.map(toPixels), false, textOf, choose);
   const caption = el("figcaption", {}, el("strong", {}, chart.title), chart.area ? ` ${areaText(chart.area)}` : "");
   return el("figure", {}, caption, drawing);
 }
@@ -83,13 +87,14 @@ function areaText([name, value, low, high]) {
   return `${name} ${score(value)}${interval}`;
 }
 
-function curveCharts(curve, name, at) {
+function curveCharts(curve, name, at, choose) {
+  const { thresholds } = curve;
   const [roc, recall] = [rocPoints(curve), recallPoints(curve)];
   const share = curve.tps.at(-1) / (curve.tps.at(-1) + curve.fps.at(-1));
   return [
     unitChart({ title: `ROC of ${name}`, x: "false positive rate", y: "true positive rate",
-      area: curve.roc, points: roc, line: roc, chance: [[0, 0], [1, 1]] }, at),
+      area: curve.roc, points: roc, line: roc, chance: [[0, 0], [1, 1]], thresholds }, at, choose),
     unitChart({ title: `Precision and recall of ${name}`, x: "recall", y: "precision",
-      area: curve.average, points: recall, line: steps(recall), chance: [[0, share], [1, share]] }, at),
+      area: curve.average, points: recall, line: steps(recall), chance: [[0, share], [1, share]], thresholds }, at, choose),
   ];
 }

@@ -17,7 +17,7 @@ const curveNow = () => (entry() ? entry().curves.find((curve) => curve.of === cl
 // Drawn once.
 
 function addChart(to, series) {
-  const chart = epochChart(data.epochs, series);
+  const chart = epochChart(data.epochs, series, (index) => { selected.index = index; showAll(); });
   to.append(chart.figure);
   movers.push(chart.moveTo);
 }
@@ -283,7 +283,7 @@ function showThreshold(curve, at) {
   setText("threshold-exact", exactThreshold(curve, at) ?? "–");
   byId("threshold").setAttribute("aria-valuetext",
     `${text}; precision ${score(ratios.precision)}, recall ${score(ratios.recall)}, F1 ${score(ratios.f1)}`);
-  byId("curve-charts").replaceChildren(...curveCharts(curve, selected.name, at));
+  byId("curve-charts").replaceChildren(...curveCharts(curve, selected.name, at, showPoint));
   show("chosen-note", curve.chosen !== null);
 }
 
@@ -302,11 +302,13 @@ function on(id, type, act) {
 
 // pointOf: returns the point of the curve to go to. What a threshold does not change is not drawn again.
 function onThreshold(id, type, pointOf) {
-  byId(id).addEventListener(type, (event) => {
-    goTo(curveNow(), pointOf(event.target));
-    showCurves();
-    if (output().kind !== "multiclass") showMatrix();
-  });
+  byId(id).addEventListener(type, (event) => showPoint(pointOf(event.target)));
+}
+
+function showPoint(at) {
+  goTo(curveNow(), at);
+  showCurves();
+  if (output().kind !== "multiclass") showMatrix();
 }
 
 function goTo(curve, at) {
