@@ -373,7 +373,8 @@ def test_a_regression_shows_only_scores_with_a_gap(screen):
     )
     assert line.count("M") == 2
     assert "no counts of classes" in screen.text("no-counts")
-    assert not any(map(screen.visible, ("confusion", "thresholds", "calibrations", "reports", "logs")))
+    assert screen.text("confusion-title").startswith("Predictions")
+    assert not any(map(screen.visible, ("confusion", "thresholds", "calibrations", "reports", "logs", "rows-section")))
 
 
 def test_missing_counts_and_curves_are_explained(screen):
@@ -448,6 +449,53 @@ def test_every_cell_has_enough_contrast(screen, theme):
     found = contrasts(screen, "#matrix td")
     assert len(found) == 21**2
     assert min(found) >= 4.5
+
+
+# Of each text that is seen: its colour, the first colour behind it, and the text.
+TEXTS = """
+    const behind = (one) => {
+        for (let at = one; at; at = at.parentElement) {
+            const colour = at instanceof SVGElement ? "none" : getComputedStyle(at).backgroundColor;
+            if (colour !== "none" && colour !== "rgba(0, 0, 0, 0)") return colour;
+        }
+        return getComputedStyle(document.body).backgroundColor;
+    };
+    const hasText = (one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    const seen = [...document.body.querySelectorAll("*")].filter((one) => one.checkVisibility() && hasText(one));
+    return seen.map((one) => [
+        getComputedStyle(one)[one instanceof SVGElement ? "fill" : "color"], behind(one), one.textContent])"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("case", ["classes", "labels", "regression"])
+def test_every_text_has_enough_contrast(screen, case, theme):
+    histories = {
+        "classes": lambda: history_of(Multiclass(class_names=NAMES), class_epochs(3)),
+        "labels": lambda: history_of(Multilabel(class_names=NAMES), label_epochs()),
+        "regression": regression,
+    }
+    screen.open(histories[case](), theme)
+    screen.run("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    found = screen.run(TEXTS)
+    assert len(found) > 30
+    for colour, background, text in found:
+        dark, light = sorted(map(_luminance, (colour, background)))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, colour, background)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_lines_and_marks_have_enough_contrast_and_nothing_moves(screen, theme):
+    screen.open(history_of(Binary(), binary_epochs()), theme)
+    panel = _luminance(screen.run("return getComputedStyle(document.querySelector('figure')).backgroundColor"))
+    for selector, paint in ((".line", "stroke"), (".line.second", "stroke"), (".here", "stroke"), (".star", "fill")):
+        colour = screen.run(
+            "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", selector, paint
+        )
+        dark, light = sorted((_luminance(colour), panel))
+        assert (light + 0.05) / (dark + 0.05) >= 3, selector
+    # So there is nothing to stop for those who prefer less of it.
+    style = screen.run("return document.querySelector('style').textContent")
+    assert not re.search("transition|animation|scroll-behavior", style)
 
 
 def test_a_dark_page_prints_on_white(screen):

@@ -70,7 +70,7 @@ function drawRows() {
     return el("p", {}, `${name ? `${name}: ` : ""}${amount(total)} ${counted} in the last epoch, ${kind}. ${parts.join(", ")}${rest}`);
   });
   byId("rows").replaceChildren(...lines);
-  show("rows", lines.length);
+  show("rows-section", lines.length);
 }
 
 function drawSummary() {
@@ -117,13 +117,18 @@ function ofEpoch(epoch) {
   return parts.filter(Boolean).map((part) => `· ${part}`).join(" ");
 }
 
+const NO_COUNTS = "This run has no counts of classes: it is a regression, or comes from a file without counts (.csv). So the page "
+  + "shows its scores only. The rows of a regression are not kept in a history. Those of the last epoch are in "
+  + "metrics.predictions after the fit; scikit-learn's PredictionErrorDisplay draws them.";
+
 function whyNoCounts() {
-  if (!data.outputs.length) return "This run has no counts of classes (a regression, or counts were not kept), so the page shows only its scores.";
+  if (!data.outputs.length) return NO_COUNTS;
   return entry() ? "" : `${data.single === null ? `Epoch ${data.epochs[selected.index]}` : "This result"} has no counts: its rows could not be scored.`;
 }
 
 function showCounts() {
   const missing = whyNoCounts();
+  if (!data.outputs.length) setText("confusion-name", "Predictions");
   show("no-counts", missing);
   show("no-report", missing);
   show("confusion", !missing);
