@@ -16,9 +16,9 @@ from kerascb_metrics.tally.curve import Curve
 
 # About so many characters for all curves: a page of 50 epochs of 10 classes, or 100 of 100, stays under 2 MB.
 _CHARACTERS = 1_200_000
-_CHARACTERS_PER_COUNT, _CHARACTERS_PER_WEIGHT = 26, 38  # of one point
+_CHARACTERS_PER_COUNT, _CHARACTERS_PER_WEIGHT = 26, 42  # of one point
 _FEWEST_POINTS, _MOST_POINTS = 24, 300
-_MOST_CURVES = 2_000
+_MOST_CURVES = 1_500
 _DOWN = decimal.Context(prec=12, rounding=decimal.ROUND_FLOOR)
 
 
@@ -70,8 +70,9 @@ class CurveBudget(EpochBudget):
     """
 
     def __init__(self, n_curves: int, weighted: bool, always: Collection[int | None] = ()) -> None:
-        super().__init__(n_curves, _MOST_CURVES, always)
-        characters = max(1, n_curves) * (_CHARACTERS_PER_WEIGHT if weighted else _CHARACTERS_PER_COUNT)
+        each = _CHARACTERS_PER_WEIGHT if weighted else _CHARACTERS_PER_COUNT
+        super().__init__(n_curves * each, _MOST_CURVES * _CHARACTERS_PER_COUNT, always)
+        characters = max(1, n_curves) * each
         self.points = min(_MOST_POINTS, max(_FEWEST_POINTS, _CHARACTERS * self.every // characters))
 
     @classmethod

@@ -22,8 +22,8 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | PageCurve | str | float
 LARGEST_MATRIX = 100  # classes; of a larger matrix the page has the classes of its most frequent errors only
 _CONFUSED, _ERRORS = 20, 20
 # Of all epochs: cells of matrices, about two characters each, and lines of reports, about thirty.
-_MOST_CELLS, _MOST_LINES = 220_000, 10_000
-_MOST_CALIBRATIONS = 600  # of about 300 characters
+_MOST_CELLS, _MOST_LINES = 200_000, 10_000
+_MOST_CALIBRATIONS = 500  # of about 300 characters
 _MOST_COUNTS = 20
 
 # Confidence intervals are drawn around the first scores, which the page shows large.
@@ -86,14 +86,26 @@ class Budgets:
             records: of all epochs and outputs.
             always: the indices of epochs that have everything.
         """
-        sizes = [len(record.class_names) for record in records]
-        cells = sum(min(size, _CONFUSED + 1 if size > LARGEST_MATRIX else size) ** 2 for size in sizes)
+        lines = sum(len(record.class_names) for record in records)
         return cls(
             CurveBudget.of_records(records, always),
             EpochBudget(sum(map(len, map(calibrated, records))), _MOST_CALIBRATIONS, always),
-            EpochBudget(cells, _MOST_CELLS, always),
-            EpochBudget(sum(sizes), _MOST_LINES, always),
+            EpochBudget(sum(map(_cells_of, records)), _MOST_CELLS, always),
+            EpochBudget(lines, _MOST_LINES, always),
         )
+
+
+def _cells_of(record: EpochRecord) -> int:
+    """Return how many cells with a count of one digit would take as much room on the page as the counts of a record."""
+    size = len(record.class_names)
+    if isinstance(record.counts, np.ndarray):  # of labels: most counts are long
+        return 4 * size * (6 if record.weighted else 3)
+    if size > LARGEST_MATRIX:
+        return (_CONFUSED + 1) ** 2 * (9 if record.weighted else 1)
+    if record.weighted:
+        return 9 * size**2
+    digits = np.log10(np.maximum(record.counts.weight, 1)).astype(int)
+    return size**2 + int(digits.sum()) // 2  # a count of one digit takes two characters, each further digit one
 
 
 def _rows_of_epoch(history: RunRecord) -> Json:
@@ -198,7 +210,8 @@ def _entry(tally: EpochRecord, last: EpochRecord, index: int, budgets: Budgets, 
 
 def _counts(tally: EpochRecord, with_matrix: bool) -> Mapping[str, Json]:
     if isinstance(tally.counts, np.ndarray):  # multilabel
-        return {"matrix": None, "part": None, "tables": _rows(tally.counts.reshape(-1, 4)), "confused": []}
+        tables = _rows(tally.counts.reshape(-1, 4)) if with_matrix else None
+        return {"matrix": None, "part": None, "tables": tables, "confused": []}
     readable = len(tally.class_names) <= LARGEST_MATRIX
     return {
         "matrix": _rows(tally.matrix()) if readable and with_matrix else None,
@@ -209,7 +222,12 @@ def _counts(tally: EpochRecord, with_matrix: bool) -> Mapping[str, Json]:
 
 
 def _rows(table: Iterable[np.ndarray]) -> Json:
-    return [amounts(row) for row in table]
+    return [_short_amounts(row) for row in table]
+
+
+def _short_amounts(numbers: np.ndarray) -> list[float]:
+    """Return counts as integers, or sums of weights with more digits than are shown, not with all."""
+    return [value if isinstance(value, int) else float(f"{value:.7g}") for value in numbers.tolist()]
 
 
 def _part(counts: Counts) -> Json:
@@ -237,8 +255,8 @@ def _confused(counts: Counts) -> Json:
         for *pair, amount, share in zip(
             counts.y_true[order].tolist(),
             counts.y_pred[order].tolist(),
-            amounts(counts.weight[order]),
-            (counts.weight[order] / of_class[counts.y_true[order]]).tolist(),
+            _short_amounts(counts.weight[order]),
+            map(_shown, counts.weight[order] / of_class[counts.y_true[order]]),
             strict=True,
         )
     ]
@@ -259,7 +277,7 @@ def _report(tally: EpochRecord, with_classes: bool) -> Mapping[str, Json]:
 
 def _report_row(row: Mapping[str, float]) -> list[Json]:
     *scores, support = row.values()
-    return [*map(_shown, scores), support]
+    return [*map(_shown, scores), *_short_amounts(np.array([support]))]
 
 
 def _shown(value: float) -> float | None:

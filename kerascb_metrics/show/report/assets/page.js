@@ -170,7 +170,7 @@ function showMatrix() {
   show("cells", shown);
   show("scale", shown);
   show("zoom-control", counts && counts.length > FEW);
-  setText("confusion-name", tables ? "Counts of each label" : "Confusion matrix");
+  setText("confusion-name", output().kind === "multilabel" ? "Counts of each label" : "Confusion matrix");
   byId("matrix").classList.toggle("large", (shown ?? { names: namesNow() }).names.length > LARGE);
   if (tables) byId("matrix").replaceChildren(labelTable(namesNow(), tables));
   if (!shown) { matrix = null; return; }
@@ -208,7 +208,7 @@ function showConfused() {
       el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Most frequent confusions, table" },
         confusedTable(namesNow(), confused, data.weighted ? "weight" : "rows")));
   }
-  byId("confused").replaceChildren(...parts);
+  byId("confused").replaceChildren(...(parts.length || !large ? parts : [el("p", { class: "note" }, large)]));
 }
 
 function showClasses() {
