@@ -85,7 +85,9 @@ class SliceScores:
         scores = [
             score for score in scoring.of_groups(tally.kind) if is_number(result.values.get(score.name, _NO_NUMBER))
         ]
-        known = self._known.setdefault(output, _Known(own_checksum, tuple(score.name for score in scores)))
+        own = _Known(own_checksum, tuple(score.name for score in scores))
+        # A pass that was cut short has other rows than those after it.
+        known = self._known.setdefault(output, own) if complete else self._known.get(output, own)
         computed = [score for score in scores if isinstance(tally, ExactTally) or score.needs[tally.kind] == "counts"]
         if not complete or tally.undefined:
             computed = []

@@ -393,3 +393,18 @@ def test_a_score_that_raises_on_a_group_follows_error_score(error_score):
         logs = fitted(metrics, p, y)
     assert logs["val_picky_site_Ulm"] == [0.25, 0.25]
     assert logs["val_picky"] == [1.0, 1.0]
+
+
+def test_a_first_pass_that_was_cut_short_fixes_nothing():
+    p, y = binary()
+
+    class Stops(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            self.model.stop_evaluating = not metrics.history.epochs
+
+    metrics = Metrics(["f1"], slices={"site": groups()}, verbose=False)
+    with pytest.warns(UserWarning, match="cut short"):
+        logs = fitted(metrics, p, y, callbacks=[Stops()], epochs=2)
+    own = groups() == "Ulm"
+    assert np.isnan(logs["val_f1_site_Ulm"][0])
+    assert logs["val_f1_site_Ulm"][1] == pytest.approx(sk.f1_score(y[own], p[own, 0] > 0.5), abs=1e-12)
