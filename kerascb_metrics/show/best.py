@@ -54,20 +54,6 @@ def corrected(history: RunRecord, name: str) -> float | None:
     return None if math.isnan(value) else value
 
 
-def compared_with_last(history: RunRecord, name: str | None) -> str | None:
-    """Return a sentence that says whether the best epoch of a score is better than the last; None if it is not known.
-
-    Args:
-        history: the run.
-        name: the score, or None.
-    """
-    best = best_index(history, name)
-    if name is None or best is None:
-        return None
-    found = _compared(history, name, best, len(history.epochs) - 1)
-    return None if found is None else str(found)
-
-
 def compared_with_best(history: RunRecord, name: str | None) -> list[str | None]:
     """Return for each epoch the sentence that compares the best epoch of a score with it; None where it is not known.
 

@@ -465,8 +465,8 @@ def test_the_best_epoch_is_compared_with_the_last():
     history = fit_of([(y, p), (y, worse), (y, worse)])
     assert history.best("f1")[0] == 0
     data = page_of(history).data
-    assert data["compared"] == str(history.compare("best", "last", "f1"))
-    assert page_of(history_of(Binary(), binary_epochs())).data["compared"] is None  # labels are not kept there
+    assert data["against_best"][-1] == str(history.compare("best", "last", "f1"))
+    assert page_of(history_of(Binary(), binary_epochs())).data["against_best"][-1] is None  # labels are not kept there
 
 
 def test_the_page_says_when_it_was_made():

@@ -10,7 +10,7 @@ import numpy as np
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.intervals import intervals_of_run
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.best import best_index, compared_with_best, compared_with_last, corrected, headline_of
+from kerascb_metrics.show.best import best_index, compared_with_best, corrected, headline_of
 from kerascb_metrics.show.report.areas import areas_of
 from kerascb_metrics.show.report.budget import EpochBudget
 from kerascb_metrics.show.report.calibrations import calibrated
@@ -58,7 +58,6 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "logs": _logs(history.logs),
         "settings": [[str(name), _text(value)] for name, value in history.settings.items()],
         "rows": _rows_of_epoch(history),
-        "compared": compared_with_last(history, headline),
         "against_best": compared_with_best(history, headline),
         "weighted": any(map(is_weighted, records)),
         "thinned": budgets.curves.thinned,

@@ -79,8 +79,9 @@ function drawSummary() {
   const head = headline();
   const corrected = data.corrected === null ? ""
     : ` Corrected for choosing among ${data.epochs.length} epochs: ${score(data.corrected)}.`;
-  setText("compared", data.compared ?? "");
-  show("compared", data.compared);
+  const withLast = data.against_best.at(-1);
+  setText("compared", withLast ?? "");
+  show("compared", withLast);
   setText("summary", bestIndex() !== null ? `${epochs}. ${head.name}: ${bestOf(data.epochs, head)}.${corrected}` : `${epochs}.`);
 }
 
