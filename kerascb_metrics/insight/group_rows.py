@@ -12,6 +12,7 @@ from kerascb_metrics.insight.groups import Groups, GroupScores
 from kerascb_metrics.insight.intervals import Basis
 from kerascb_metrics.insight.known_scores import KnownScore
 from kerascb_metrics.insight.row_bootstrap import value_of_rows
+from kerascb_metrics.interpret.grouping import rows_by_number
 from kerascb_metrics.score.score import Score, Undefined
 from kerascb_metrics.tally.exact import ExactTally
 
@@ -45,22 +46,18 @@ def group_scores_of_rows(
     is_area = basis is not None and known is not None and known.base == "auc" and basis.kind == "binary"
     plain = is_area and not (tally.weighted or tally.of_positions)
     values, intervals, counts = {}, {}, {}
-    for number, group in enumerate(groups.names):
-        rows = np.flatnonzero(groups.numbers == number)
-        counts[group] = len(rows)
-        values[group] = _value(score, tally, rows) if len(rows) else math.nan
+    for group, rows in zip(groups.names, rows_by_number(groups.numbers, len(groups.names)), strict=True):
+        own = tally.of_rows(rows)
+        counts[group], values[group] = len(rows), _value(score, own)
         intervals[group] = (
-            _of_area(tally, rows, tally.pos_index, values[group], each)
-            if plain and len(rows)
-            else unknown("no interval of this score is known for groups")
+            _of_area(own, values[group], each) if plain else unknown("no interval of this score is known for groups")
         )
     pvalue, method = _test(score, tally, groups, list(values.values()), overall)
     return GroupScores(name, values, counts, intervals, overall, pvalue, method, level)
 
 
-def _value(score: Score, tally: ExactTally, rows: np.ndarray) -> float:
+def _value(score: Score, own: ExactTally) -> float:
     """Return the score of a group; an error of a user's score is raised."""
-    own = tally.of_rows(rows)
     if own.undefined:
         return math.nan
     try:
@@ -85,17 +82,14 @@ def _test(score: Score, tally: ExactTally, groups: Groups, values: list[float], 
 
     as_much, least = 0, spread(values, sizes) * (1 - 1e-9)  # sums in another order may differ in the last digits
     for _ in range(PERMUTATIONS):
-        numbers = rng.permutation(groups.of_samples)[own_samples]
-        rows = np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers, minlength=len(values)))[:-1])
+        rows = rows_by_number(rng.permutation(groups.of_samples)[own_samples], len(values))
         dealt = [value_of_rows(score, tally, own) if len(own) else math.nan for own in rows]
         as_much += spread(dealt, np.array([len(own) for own in rows])) >= least
     return (1 + as_much) / (1 + PERMUTATIONS), "permutation of samples" if tally.of_positions else "permutation of rows"
 
 
-def _of_area(tally: ExactTally, rows: np.ndarray, pos_index: int, value: float, level: float) -> ConfidenceInterval:
-    own = ExactTally(tally.labeled.take(rows))
-    ranking = own.rankings().get(pos_index)
-    if ranking is None or math.isnan(value):
-        return unknown("the group has rows of one class only")
-    positives = int(own.is_of(pos_index).sum())
-    return areas.of_roc_auc(value, positives, len(rows) - positives, ranking.spread, level)
+def _of_area(own: ExactTally, value: float, level: float) -> ConfidenceInterval:
+    if math.isnan(value):
+        return unknown("the group has no row, or rows of one class only")
+    ranking, positives = own.rankings()[own.pos_index], int(own.is_of(own.pos_index).sum())
+    return areas.of_roc_auc(value, positives, len(own) - positives, ranking.spread, level)

@@ -5,6 +5,7 @@ import numpy.typing as npt
 from scipy.stats import bootstrap
 
 from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
+from kerascb_metrics.interpret.grouping import rows_by_number
 from kerascb_metrics.score.score import Score, Undefined
 from kerascb_metrics.tally.exact import ExactTally
 
@@ -24,7 +25,7 @@ def of_any_score(
         level: the confidence level.
         numbers: (N,) what each row is drawn together with, from 0; None: each row is drawn by itself.
     """
-    rows_of = None if numbers is None else _rows_by_number(numbers)
+    rows_of = None if numbers is None else [rows for rows in rows_by_number(numbers, numbers.max() + 1) if len(rows)]
     units = len(tally) if rows_of is None else len(rows_of)
     if units < 2:
         return unknown("there is a single sample, or group, to draw from")
@@ -49,11 +50,6 @@ def of_any_score(
         return unknown("resamples of the rows have no such score")
     low, high = np.quantile(known, [0.5 - level / 2, 0.5 + level / 2])
     return ConfidenceInterval(low, high, f"bootstrap of {'rows' if numbers is None else 'samples'}")
-
-
-def _rows_by_number(numbers: npt.NDArray[np.integer]) -> list[npt.NDArray[np.intp]]:
-    order = np.argsort(numbers, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
 
 
 def value_of_rows(score: Score, tally: ExactTally, rows: npt.NDArray[np.integer]) -> float:

@@ -43,6 +43,7 @@ class Grouping:
             ValueError: if there is not one value per sample, or a sample has None or nan.
         """
         if isinstance(groups, Grouping):
+            one_per_sample(groups.numbers, samples, subject)
             return groups
         columns = [_column(column, samples, subject) for column in _columns_of(groups)]
         if not columns:
@@ -60,6 +61,20 @@ class Grouping:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+
+def rows_by_number(numbers: Numbers, count: int) -> list[npt.NDArray[np.intp]]:
+    """Return the rows of each number, rising; an empty array for a number without a row.
+
+    Args:
+        numbers: (N,) from 0 to count − 1.
+        count: how many numbers there are.
+
+    >>> [rows.tolist() for rows in rows_by_number(np.array([1, 0, 1]), 3)]
+    [[1], [0, 2], []]
+    """
+    ends = np.cumsum(np.bincount(numbers, minlength=count))
+    return np.split(np.argsort(numbers, kind="stable"), ends[:-1])
 
 
 def one_per_sample(values: Any, samples: int | None, subject: str = "groups") -> np.ndarray:

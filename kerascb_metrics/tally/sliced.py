@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from kerascb_metrics.interpret.grouping import rows_by_number
 from kerascb_metrics.interpret.slices import Slicing
 from kerascb_metrics.tally.checksum import checksum
 from kerascb_metrics.tally.counts import Counts, label_tables
@@ -21,9 +22,7 @@ def rows_of_groups(tally: ExactTally, slicing: Slicing) -> Iterator[ExactTally |
         slicing: the groups of the samples.
     """
     numbers = slicing.grouping.numbers[tally.numbers_of_samples]
-    order = np.argsort(numbers, kind="stable")
-    ends = np.cumsum(np.bincount(numbers, minlength=len(slicing.keys)))
-    for rows in np.split(order, ends[:-1]):
+    for rows in rows_by_number(numbers, len(slicing.keys)):
         yield tally.of_rows(rows) if len(rows) else None
 
 

@@ -395,6 +395,8 @@ def test_what_are_no_groups_raises():
         Grouping.of(pd.DataFrame())
     with pytest.raises(ValueError, match=r"one value per sample; received \(\)"):
         Grouping.of(7)
+    with pytest.raises(ValueError, match=r"so the shape \(4,\); received \(3,\)"):
+        Grouping.of(Grouping.of(["a", "b", "a"]), 4)
 
 
 def test_the_plot_has_a_point_and_an_interval_per_group():
