@@ -206,7 +206,8 @@ class ResultInsight(Mapping[str, Any]):
         Returns:
             A `GroupScores`: a mapping group → score with `n`, `confidence_interval`, `group_min`, `group_max`,
             `difference`, `ratio` (fairlearn's words), and one `pvalue` for "all groups are equal". `print` shows a
-            table. Scores that are 0/0 in a group are `zero_division` there, as in scikit-learn.
+            table. Scores that are 0/0 in a group are `zero_division` there, as in scikit-learn; a group without a row,
+            or without any weight, has nan. A score that is not made of labels is permuted 999 times, up to 20,000 rows.
 
         Raises:
             KeyError: if there is no such score.
