@@ -38,6 +38,7 @@ from kerascb_metrics.pipeline.training_loop import (
 from kerascb_metrics.record.log_file import LogFile, index_of_saver_before, open_log
 from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
+from kerascb_metrics.record.run_settings import model_name
 from kerascb_metrics.score.plan import Plan
 from kerascb_metrics.show.report.report_file import ReportFile, open_report
 from kerascb_metrics.show.tables import line_of_epoch
@@ -230,6 +231,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._claim.take()
         restore_auto_mode(self._changed_modes)  # of an interrupted fit
         self._reset()
+        self._recorder.run.settings["model"] = model_name(predicting)
         check_slices(self._plan.slices, model_of(self), self.options)
         check_outputs(self._plan, self.options.predicting(model_of(self)), self.options)
         others = [other for other in callbacks if isinstance(other, Metrics) and other is not self]

@@ -1,7 +1,10 @@
 """Intervals of scores of a whole confusion matrix, by drawing others that might have come. The seed is fixed."""
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from kerascb_metrics.insight.confidence import ConfidenceInterval, unknown
 from kerascb_metrics.insight.table_scores import table_score
@@ -48,23 +51,37 @@ def of_classes(
     rows = matrix.sum(axis=1).astype(np.float64)
     if (few := rows[rows > 0].min(initial=np.inf)) < FEWEST_ROWS:
         return unknown(f"a class has {few:.3g} rows, and an average over classes needs {FEWEST_ROWS} of each")
+    cells = _drawn_cells(matrix.tobytes(), matrix.dtype.str, len(matrix))
+    values = table_score(name, cells, average, zero_division=zero_division)
+    return _percentiles(values, level, "bootstrap of the confusion matrix")
+
+
+@lru_cache(maxsize=1)  # one after the other, the scores of an epoch are asked for
+def _drawn_cells(content: bytes, dtype: str, classes: int) -> Cells:
+    """The four cells of each class of many matrices that might have come in the place of one, given by its bytes."""
+    matrix = np.frombuffer(content, dtype).reshape(classes, classes)
     y_true, y_pred = np.nonzero(matrix)
     counts = matrix[y_true, y_pred].astype(np.float64)
     resamples = int(np.clip(_MOST_CELLS // len(counts), _FEWEST_RESAMPLES, _RESAMPLES))
     total = max(1, round(counts.sum()))
     drawn = np.random.default_rng(_SEED).multinomial(total, counts / counts.sum(), resamples).T.astype(np.float64)
-    values = table_score(name, _cells_of(y_true, y_pred, drawn, len(matrix)), average, zero_division=zero_division)
-    return _percentiles(values, level, "bootstrap of the confusion matrix")
+    return _cells_of(y_true, y_pred, drawn, classes)
 
 
 def _cells_of(y_true: npt.NDArray[np.intp], y_pred: npt.NDArray[np.intp], drawn: Masses, classes: int) -> Cells:
     """The four cells of each class of K matrices, of which (M, K) cells are drawn."""
-    true, predicted, right = np.zeros((3, classes, drawn.shape[1]))
-    np.add.at(true, y_true, drawn)
-    np.add.at(predicted, y_pred, drawn)
+    true, predicted = _summed(y_true, drawn, classes), _summed(y_pred, drawn, classes)
     own = y_true == y_pred
+    right = np.zeros((classes, drawn.shape[1]))
     right[y_true[own]] = drawn[own]
     return Cells(right, predicted - right, true - right, drawn.sum(axis=0) - predicted - true + right)
+
+
+def _summed(places: npt.NDArray[np.intp], drawn: Masses, classes: int) -> Masses:
+    """The sums of the rows of `drawn` that have the same place, (classes, K); `np.add.at` takes five times as long."""
+    count = len(places)
+    summed: Masses = csr_array((np.ones(count), (places, np.arange(count))), shape=(classes, count)) @ drawn
+    return summed
 
 
 def _percentiles(values: Masses, level: float, method: str) -> ConfidenceInterval:

@@ -81,6 +81,12 @@ class GroupScores(Mapping[Hashable, float]):
     def _known(self) -> list[float]:
         return [value for value in self.by_group.values() if not math.isnan(value)]
 
+    @property
+    def summary(self) -> str:
+        """The score of all rows, the difference, and the test in one line."""
+        test = f"all equal: p = {self.pvalue:.2g} ({self.method})" if self.pvalue == self.pvalue else self.method
+        return f"all rows {self.overall:.4f}; difference {self.difference:.4f}; {test}"
+
     def __str__(self) -> str:
         rows = [("group", "rows", self.name, f"{100 * self.confidence_level:.4g} % interval")]
         for group, value in self.by_group.items():
@@ -88,8 +94,7 @@ class GroupScores(Mapping[Hashable, float]):
             rows.append((group_text(group), f"{self.n[group]:,}", f"{value:.4f}", f"{low:.4f} to {high:.4f}"))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
-        test = f"all equal: p = {self.pvalue:.2g} ({self.method})" if self.pvalue == self.pvalue else self.method
-        return "\n".join([*lines, f"all rows {self.overall:.4f}; difference {self.difference:.4f}; {test}"])
+        return "\n".join([*lines, self.summary])
 
 
 def group_text(group: Hashable) -> str:

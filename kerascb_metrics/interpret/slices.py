@@ -1,6 +1,6 @@
 """The argument `slices`: what divides the validation samples into groups, each with scores of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +44,7 @@ class Slicing:
                 f"Metrics: slices[{name!r}] has {len(grouping.names):,} groups, and each of them would be a key of "
                 f"each score; at most {_MOST_GROUPS} are possible. After training history.by_group(…) takes any number."
             )
-        keys = tuple("_".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in grouping.names)
-        return cls(name, grouping, keys)
+        return cls(name, grouping, tuple(map(group_key, grouping.names)))
 
     def key(self, score: str, group: str) -> str:
         """Return the key of a score of a group.
@@ -62,6 +61,15 @@ class Slicing:
     def keys_of(self, score: str, greater_is_better: bool | None) -> list[str]:
         """Return all keys of a score."""
         return [*(self.key(score, group) for group in self.keys), self.worst(score, greater_is_better)]
+
+
+def group_key(group: Hashable) -> str:
+    """Return what a group is called in keys.
+
+    >>> group_key(("Bern", 1)), group_key(True)
+    ('Bern_1', 'True')
+    """
+    return "_".join(map(str, group)) if isinstance(group, tuple) else str(group)
 
 
 def slicings_of(slices: Any) -> tuple[Slicing, ...]:

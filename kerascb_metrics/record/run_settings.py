@@ -40,6 +40,15 @@ def run_settings(
     }
 
 
+def model_name(model: Any) -> str:
+    """Return what a model, or a function of inputs, is called.
+
+    >>> model_name(keras.Sequential(name="small")), model_name(len)
+    ('small', 'len')
+    """
+    return str(getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__)
+
+
 def score_names(
     plan: Plan, outputs: Sequence[str] = (), kinds: Mapping[str | None, Kind | None] | None = None
 ) -> list[str]:

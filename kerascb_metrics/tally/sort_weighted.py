@@ -35,7 +35,7 @@ class Weighed:
         points, ones, wins = Points(n, min(positives, n - positives), most, falling=True), 0, 0.0
         for rows, ends, tps, fps in self._sums():
             tp, fp = np.diff(tps), np.diff(fps)
-            wins += float(fp @ (tps[:-1] + tp / 2))
+            wins += float((fp * (tps[:-1] + tp / 2)).sum())  # not by BLAS, whose last bit depends on the machine
             # A group with rows of the rarer class counts as one of its rows.
             where = ends[(tp if 2 * positives <= n else fp) > 0]
             kept = np.unique(np.searchsorted(ends, points.wanted(rows, int(ends[-1]) + 1, ones, where)))

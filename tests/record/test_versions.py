@@ -100,7 +100,8 @@ def test_a_file_of_version_1_is_loaded(name, tmp_path):
     path = OLD / f"version_1_{name}.json"
     assert json.loads(path.read_text())["version"] == 1
     loaded = ScoreHistory.load(path)
-    assert_same_history(loaded, recorded(*HISTORIES[VERSION_1[name]]), evidence=False)
+    # Weighted areas were summed by BLAS, whose last bit depends on the machine that wrote the file.
+    assert_same_history(loaded, recorded(*HISTORIES[VERSION_1[name]]), evidence=False, rounding=1e-15)
     loaded.save(tmp_path / "scores.json")
     assert json.loads((tmp_path / "scores.json").read_text())["version"] == 2
 

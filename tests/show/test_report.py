@@ -22,7 +22,6 @@ from tests.support.page_histories import (
     HOSTILE_NAMES,
     binary_epochs,
     class_epochs,
-    fit_of,
     history_of,
     label_epochs,
     regression,
@@ -442,31 +441,6 @@ def test_the_rows_of_the_last_epoch_are_counted():
     (weighted,) = page_of(history_of(Binary(), binary_epochs(), weight=WEIGHT)).data["rows"]
     assert weighted["total"] == pytest.approx(WEIGHT.sum())
     assert page_of(regression()).data["rows"] == []
-
-
-def test_each_epoch_is_compared_with_the_best(monkeypatch):
-    history = fit_of(binary_epochs(5)[::-1])
-    best = history.best("f1")[0]
-    data = page_of(history).data
-    for epoch in range(5):
-        expected = None if epoch == best else str(history.compare("best", epoch, "f1"))
-        assert data["against_best"][epoch] == expected
-    monkeypatch.setattr("kerascb_metrics.show.best._MOST_ROWS", 5 * 5 * 299)
-    few = page_of(history).data["against_best"]
-    assert [index for index, sentence in enumerate(few) if sentence] == sorted({4, best - 1} - {-1, best})
-    assert (
-        page_of(history_of(Binary(), binary_epochs())).data["against_best"] == [None] * 3
-    )  # labels are not kept there
-
-
-def test_the_best_epoch_is_compared_with_the_last():
-    y, p = binary_epochs()[-1]
-    worse = np.where(np.arange(300)[:, None] % 4 == 0, 1 - p, p)
-    history = fit_of([(y, p), (y, worse), (y, worse)])
-    assert history.best("f1")[0] == 0
-    data = page_of(history).data
-    assert data["against_best"][-1] == str(history.compare("best", "last", "f1"))
-    assert page_of(history_of(Binary(), binary_epochs())).data["against_best"][-1] is None  # labels are not kept there
 
 
 def test_the_page_says_when_it_was_made():

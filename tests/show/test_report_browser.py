@@ -164,16 +164,55 @@ def test_values_are_shown_under_the_pointer_and_a_click_selects_them(screen):
     assert_counts_at(screen, y == 1, p[:, 0] >= cut)
 
 
-def test_the_selected_epoch_is_compared_with_the_best(screen):
+def test_any_two_epochs_are_compared(screen):
     history = fit_of(binary_epochs(4)[::-1])
     best = history.best("f1")[0]
     screen.open(history)
-    assert not screen.visible("against-best")
+    assert best == 0
+    assert screen.text("compared") == screen.text("compared-text") == str(history.compare("best", "last", "f1"))
+    screen.keys("epoch", "ARROW_RIGHT")
+    assert screen.text("compared-text") == str(history.compare("best", 1, "f1"))
+    screen.keys("other", "END", "ARROW_UP")
+    assert screen.text("compared-text") == str(history.compare(2, 1, "f1"))
+    screen.keys("epoch", "ARROW_RIGHT")
+    assert screen.text("compared-text") == "This is the selected epoch. Choose another one."
     screen.keys("epoch", "END")
-    assert screen.text("against-best") == screen.text("compared") == str(history.compare("best", "last", "f1"))
-    screen.keys("epoch", "ARROW_LEFT")
-    assert best != 2
-    assert screen.text("against-best") == str(history.compare("best", 2, "f1"))
+    assert screen.text("compared-text") == str(history.compare(3, 2, "f1"))
+    screen.open(history_of(Binary(), binary_epochs()))  # its labels are not kept
+    assert not screen.visible("comparison")
+
+
+def test_epochs_that_are_not_compared_are_named(screen, monkeypatch):
+    history = fit_of(binary_epochs(6)[::-1])
+    monkeypatch.setattr("kerascb_metrics.show.report.comparisons._MOST_ROWS", 0)
+    screen.open(history)
+    screen.keys("epoch", "END", "ARROW_LEFT")
+    assert screen.text("compared-text").endswith('history.compare(4, "best", "f1") does it.')
+
+
+def test_the_groups_of_the_selected_epoch_are_a_table_that_is_sorted_by_a_click(screen):
+    epochs, of = binary_epochs(3), np.array(["Bern", "Graz", "Ulm"])[np.arange(300) % 3]
+    history = fit_of(epochs, slices={"site": of})
+    screen.open(history)
+    for keys, index in [((), 2), (["HOME"], 0)]:
+        screen.keys("epoch", *keys)
+        y, p = epochs[index]
+        found = history.at(index).by_group(of, "f1")
+        shown = screen.table("slice-tables")
+        for group, (samples, f1, interval, _) in shown.items():
+            rows = of == group
+            assert int(samples) == rows.sum()
+            theirs = f1_score(y[rows], p[rows, 0] > 0.5)
+            assert float(f1.strip("▾ worst")) == pytest.approx(theirs, abs=5.001e-5)
+            assert ("worst" in f1) == (theirs == found.group_min)
+            low, high = found.confidence_interval[group]
+            assert interval == f"{low:.4f} to {high:.4f}"
+        assert f"f1: {found.summary}." in screen.text("slice-tables")
+    button = "#slice-tables th:nth-child(3) button"
+    screen.run("document.querySelector(arguments[0]).click()", button)
+    assert list(screen.table("slice-tables")) == sorted(dict(found), key=found.__getitem__)
+    screen.keys("epoch", "END")
+    assert list(screen.table("slice-tables")) == sorted(of[:3], key=history.at(2).by_group(of, "f1").__getitem__)
 
 
 def test_the_calibration_of_the_selected_class_is_shown(screen):

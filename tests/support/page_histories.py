@@ -44,10 +44,11 @@ def label_epochs(labels=3, epochs=3, rows=300):
     return [(y, _sigmoid(noise + (y - 0.5) * (1 + epoch))) for epoch in range(epochs)]
 
 
-def fit_of(rows_of_epochs, scoring=("f1", "auc")):
+def fit_of(rows_of_epochs, scoring=("f1", "auc"), **options):
     """Return the history of a fit whose rows in each epoch are given, with the same targets: it keeps the labels."""
     y, first = rows_of_epochs[0]
-    metrics = Metrics(list(scoring), task="binary", validation_data=(first.copy(), y), model=lambda x: x, verbose=False)
+    own = {"task": "binary", "validation_data": (first.copy(), y), "model": lambda x: x, "verbose": False}
+    metrics = Metrics(list(scoring), **own, **options)
     outputs = iter(p for _, p in rows_of_epochs)
 
     class Next(keras.callbacks.Callback):

@@ -1,5 +1,6 @@
 """Histories of every kind of task to save and load, and a comparison of all bits."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -61,8 +62,8 @@ HISTORIES = {
 }
 
 
-def assert_same(ours, theirs):
-    """Assert that all bits, types and dtypes are equal; nan equals nan."""
+def assert_same(ours, theirs, rounding=0.0):
+    """Assert that all bits, types and dtypes are equal, nan to nan; numbers may differ by the share `rounding`."""
     assert type(ours) is type(theirs)
     if isinstance(ours, np.ndarray):
         assert ours.dtype == theirs.dtype
@@ -70,26 +71,27 @@ def assert_same(ours, theirs):
     elif isinstance(ours, dict):
         assert list(ours) == list(theirs)
         for name in ours:
-            assert_same(ours[name], theirs[name])
+            assert_same(ours[name], theirs[name], rounding)
     elif isinstance(ours, list | tuple):
         assert len(ours) == len(theirs)
         for one, other in zip(ours, theirs, strict=True):
-            assert_same(one, other)
+            assert_same(one, other, rounding)
     elif hasattr(ours, "__dataclass_fields__"):
-        assert_same(fields_of(ours), fields_of(theirs))
+        assert_same(fields_of(ours), fields_of(theirs), rounding)
     else:
-        assert ours == theirs or (ours != ours and theirs != theirs)
+        nans = ours != ours and theirs != theirs
+        assert ours == theirs or nans or (rounding and math.isclose(ours, theirs, rel_tol=rounding))
 
 
 def fields_of(holder):
     return {name: getattr(holder, name) for name in holder.__dataclass_fields__}
 
 
-def assert_same_history(ours, theirs, *, evidence=True):
+def assert_same_history(ours, theirs, *, evidence=True, rounding=0.0):
     """Assert that two histories are the same; `evidence`: also in what tells how certain their scores are."""
     for part in ("epochs", "logs", "settings", "directions"):
         assert_same(getattr(ours._run, part), getattr(theirs._run, part))
-    assert_same(dict(ours), dict(theirs))
+    assert_same(dict(ours), dict(theirs), rounding)
     tallies = [list(own.tallies) for own in (ours, theirs)]  # unpacked
     assert_same(*(tallies if evidence else map(_without_evidence, tallies)))
 

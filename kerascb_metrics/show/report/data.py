@@ -8,13 +8,15 @@ from typing import Self, TypeAlias
 import numpy as np
 
 from kerascb_metrics.record.epoch_record import EpochRecord
-from kerascb_metrics.record.intervals import intervals_of_run
+from kerascb_metrics.record.intervals import compute_intervals, intervals_of_run
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.show.best import best_index, compared_with_best, corrected, headline_of
+from kerascb_metrics.show.best import best_index, corrected, headline_of
 from kerascb_metrics.show.report.areas import areas_of
 from kerascb_metrics.show.report.budget import EpochBudget
 from kerascb_metrics.show.report.calibrations import calibrated
+from kerascb_metrics.show.report.comparisons import compared_pairs
 from kerascb_metrics.show.report.curves import Areas, CurveBudget, PageCurve, amounts, is_weighted, page_curves
+from kerascb_metrics.show.report.slices import slices_of
 from kerascb_metrics.tally.counts import Counts
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | PageCurve | str | float | None"
@@ -51,14 +53,12 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "epochs": [int(epoch) for epoch in history.epochs],
         "headline": headline,
         "corrected": None if headline is None else _corrected(history, headline),
-        "scores": [
-            _score(history, name, banded=number < _MOST_BANDS)
-            for number, name in enumerate(name for name in history if history.is_scalar(name))
-        ],
+        "scores": _scores(history),
         "logs": _logs(history.logs),
         "settings": [[str(name), _text(value)] for name, value in history.settings.items()],
         "rows": _rows_of_epoch(history),
-        "against_best": compared_with_best(history, headline),
+        "compared": compared_pairs(history, headline),
+        "slices": [vars(found) for found in slices_of(history, headline)],
         "weighted": any(map(is_weighted, records)),
         "thinned": budgets.curves.thinned,
         "without_calibration": budgets.calibrations.note("a calibration"),
@@ -142,6 +142,12 @@ def _finite_best(history: RunRecord, name: str | None) -> int | None:
     """Return the index of the best epoch of a score; None if there is none, or its value is infinite."""
     index = best_index(history, name)
     return index if name is not None and index is not None and math.isfinite(history[name][index]) else None
+
+
+def _scores(history: RunRecord) -> Json:
+    names = [name for name in history if history.is_scalar(name)]
+    compute_intervals(history, names[:_MOST_BANDS], _LEVEL)
+    return [_score(history, name, banded=number < _MOST_BANDS) for number, name in enumerate(names)]
 
 
 def _score(history: RunRecord, name: str, banded: bool) -> Json:

@@ -95,20 +95,23 @@ function reportTable(names, rows, averages, sorted) {
   const below = averages.map(line);
   if (classes.length) below[0]?.classList.add("first-average");
   const table = plainTable(["class", "precision", "recall", "F1", "support"], []);
-  const arrange = () => {
-    table.tHead.querySelectorAll("th").forEach((th, i) =>
-      th.setAttribute("aria-sort", i !== sorted.column ? "none" : sorted.falling ? "descending" : "ascending"));
-    table.tBodies[0].replaceChildren(...sortedBy(classes, sorted).map((one) => one.line), ...below);
-  };
+  const arrange = () => arrangeLines(table, classes, sorted, below);
   if (classes.length > 2) makeSortable(table, sorted, arrange);
   arrange();
   return table;
 }
 
-// Classes without a value come last.
-function sortedBy(classes, { column, falling }) {
+// lines: {values, line}, sorted by one of the values; below: lines that stay below them.
+function arrangeLines(table, lines, sorted, below = []) {
+  table.tHead.querySelectorAll("th").forEach((th, i) =>
+    th.setAttribute("aria-sort", i !== sorted.column ? "none" : sorted.falling ? "descending" : "ascending"));
+  table.tBodies[0].replaceChildren(...sortedBy(lines, sorted).map((one) => one.line), ...below);
+}
+
+// Lines without a value come last.
+function sortedBy(lines, { column, falling }) {
   const value = (one) => one.values[column] ?? (falling ? -Infinity : Infinity);
-  return classes.toSorted((one, other) => (falling ? value(other) - value(one) : value(one) - value(other)));
+  return lines.toSorted((one, other) => (falling ? value(other) - value(one) : value(one) - value(other)));
 }
 
 function makeSortable(table, sorted, arrange) {

@@ -3,7 +3,7 @@
 const data = JSON.parse(byId("data").textContent);
 // `atDefault`: use the threshold of the task: the chosen or the default one. Otherwise `threshold`, which is point `at` of `curve`.
 const selected = { index: 0, output: 0, name: null, shares: false,
-  atDefault: true, threshold: null, curve: null, at: 0, zoom: null };
+  atDefault: true, threshold: null, curve: null, at: 0, zoom: null, other: null };
 const sortedReport = { column: 0, falling: false };
 const movers = []; // functions of the index of the selected epoch, for charts and tables of all epochs
 let matrix = null; // the table on the page, with its cells and headings
@@ -33,8 +33,12 @@ function drawSingle() {
   show("single-scores", facts.length > 0);
 }
 
+// The scores of groups have a table, so their charts come last, and are hidden at first.
 function drawScores() {
-  const [first, others] = [data.scores.slice(0, 12), data.scores.slice(12)];
+  const ofGroups = new Set(data.slices.flatMap((slice) => [...Object.values(slice.scores).flat(), ...Object.values(slice.worst)]));
+  const own = data.scores.filter((series) => !ofGroups.has(series.name));
+  const first = own.slice(0, 12);
+  const others = data.scores.filter((series) => !first.includes(series));
   first.forEach((series) => addChart(byId("score-panels"), [series]));
   const more = byId("more-panels");
   more.hidden = others.length === 0;
@@ -73,13 +77,20 @@ function drawRows() {
   show("rows-section", lines.length);
 }
 
+function drawSlices() {
+  const tables = data.slices.map((slice) => sliceTable(slice, data.scores));
+  byId("slice-tables").replaceChildren(...tables.map((one) => one.part));
+  movers.push(...tables.map((one) => one.moveTo));
+  show("slices", tables.length);
+}
+
 function drawSummary() {
   const [first, last] = [data.epochs[0], data.epochs.at(-1)];
   const epochs = data.epochs.length === 1 ? `1 scored epoch, ${first}` : `${data.epochs.length} scored epochs, ${first} to ${last}`;
   const head = headline();
   const corrected = data.corrected === null ? ""
     : ` Corrected for choosing among ${data.epochs.length} epochs: ${score(data.corrected)}.`;
-  const withLast = data.against_best.at(-1);
+  const withLast = comparisonOf(bestIndex(), data.epochs.length - 1);
   setText("compared", withLast ?? "");
   show("compared", withLast);
   setText("summary", bestIndex() !== null ? `${epochs}. ${head.name}: ${bestOf(data.epochs, head)}.${corrected}` : `${epochs}.`);
@@ -108,9 +119,40 @@ function showEpoch() {
   byId("epoch").value = selected.index;
   byId("epoch").setAttribute("aria-valuetext", `epoch ${text}`);
   document.querySelectorAll(".of-epoch").forEach((span) => { span.textContent = ofEpoch(epoch); });
-  setText("against-best", data.against_best[selected.index] ?? "");
-  show("against-best", data.against_best[selected.index]);
+  showComparison();
   movers.forEach((moveTo) => moveTo(selected.index));
+}
+
+// The sentence about two epochs, by their indices, in whichever order; undefined if they were not compared.
+function comparisonOf(one, other) {
+  return data.compared.find(([i, j]) => (i === one && j === other) || (i === other && j === one))?.[2];
+}
+
+// Another epoch to compare with: the one that was asked for, else the best one, and for that the last or the one before.
+function otherNow() {
+  const best = bestIndex();
+  return selected.other ?? [best, data.epochs.length - 1, best - 1].find((index) => index !== selected.index);
+}
+
+function showComparison() {
+  show("comparison", data.compared.length);
+  if (!data.compared.length) return;
+  const [index, other] = [selected.index, otherNow()];
+  byId("other").value = other;
+  setText("compared-text", index === other ? "This is the selected epoch. Choose another one." : comparisonOf(index, other) ?? notCompared(index, other));
+}
+
+function notCompared(index, other) {
+  const [one, two] = [index, other].map((i) => (i === bestIndex() ? '"best"' : data.epochs[i]));
+  return `These two are not compared here, because that would take long for all. history.compare(${one}, ${two}, ${JSON.stringify(data.headline)}) does it.`;
+}
+
+function fillOthers() {
+  const compared = [...new Set(data.compared.flatMap(([i, j]) => [i, j]))].toSorted((i, j) => i - j);
+  byId("other").replaceChildren(...compared.map((index) => {
+    const best = index === bestIndex() ? ", the best" : "";
+    return el("option", { value: index }, `epoch ${data.epochs[index]} (${data.headline} ${number(headline().values[index])}${best})`);
+  }));
 }
 
 function ofEpoch(epoch) {
@@ -325,6 +367,7 @@ function connectControls() {
   on("epoch", "input", (slider) => { selected.index = Number(slider.value); });
   on("to-best", "click", () => { selected.index = bestIndex(); });
   on("to-last", "click", () => { selected.index = data.epochs.length - 1; });
+  on("other", "change", (select) => { selected.other = Number(select.value); });
   on("output", "change", (select) => { selected.output = Number(select.value); selected.atDefault = true; });
   on("cells", "change", (radio) => { selected.shares = radio.value === "shares"; });
   on("zoom", "change", (select) => { selected.zoom = select.value; });
@@ -344,6 +387,8 @@ function start() {
   } else {
     drawSingle();
   }
+  fillOthers();
+  drawSlices();
   drawLogs();
   drawSettings();
   drawRows();
