@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test bench clean
+.PHONY: quickstart test bench pictures clean
 
 # Not compiled when installed: Python compiles the small part that it imports.
 $(VENV)/installed: pyproject.toml
@@ -19,6 +19,9 @@ test: quickstart
 
 bench:
 	.ci/bench
+
+pictures: $(VENV)/installed
+	TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=Agg $(BIN)/python docs/pictures/make.py
 
 clean:
 	rm -rf .venv* build dist *.egg-info

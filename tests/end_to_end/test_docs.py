@@ -29,3 +29,16 @@ def test_the_page_runs(page, tmp_path, monkeypatch, capsys):
 
 def test_there_are_pages_that_run():
     assert "targets" in [page.stem for page in PAGES]
+
+
+@pytest.mark.parametrize("page", [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.stem)
+def test_the_files_that_a_page_links_to_exist(page):
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_picture_has_an_example_that_draws_it():
+    made = re.findall(r'"(\w+\.png)": "(\w+\.py)"', (DOCS / "pictures" / "make.py").read_text())
+    assert sorted(name for name, _ in made) == sorted(path.name for path in (DOCS / "pictures").glob("*.png"))
+    for name, example in made:
+        assert f'"{name}"' in (DOCS.parent / "examples" / example).read_text()
