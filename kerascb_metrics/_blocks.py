@@ -1,8 +1,10 @@
 """Arrays in blocks of rows: a block stays in the processor's cache, and no second copy of the array is made."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+
+from kerascb_metrics._threads import in_threads, thread_count
 
 BLOCK = 1 << 16
 
@@ -22,6 +24,24 @@ def blocks(array: np.ndarray) -> Iterator[slice]:
     rows = max(1, BLOCK * len(array) // max(1, array.size))
     for start in range(0, len(array), rows):
         yield slice(start, min(start + rows, len(array)))
+
+
+def each_block(array: np.ndarray, work: Callable[[slice], None]) -> None:
+    """Call a function with each block of rows, see `blocks`; of a large array in several threads.
+
+    Args:
+        array: an array of any shape with at least one axis.
+        work: writes what belongs to a block, and nothing else.
+    """
+    cuts = list(blocks(array))
+    # A run of blocks for each thread: fewer changes from one thread to another than block by block.
+    each = max(1, -(-len(cuts) // thread_count()))
+
+    def work_on(start: int) -> None:
+        for block in cuts[start : start + each]:
+            work(block)
+
+    in_threads(work_on, range(0, len(cuts), each), array.size)
 
 
 def columns_of(array: np.ndarray, columns: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -44,6 +64,9 @@ def columns_of(array: np.ndarray, columns: Sequence[int] | np.ndarray) -> np.nda
     is_range = columns[-1] - columns[0] + 1 == len(columns)
     chosen = slice(columns[0], columns[-1] + 1) if is_range else columns
     transposed = np.empty((len(columns), len(array)), array.dtype)
-    for block in blocks(array):
+
+    def lay_out(block: slice) -> None:
         transposed[:, block] = array[block, chosen].T
+
+    each_block(array, lay_out)
     return transposed

@@ -5,7 +5,7 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from kerascb_metrics._blocks import blocks
+from kerascb_metrics._blocks import blocks, each_block
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.kinds import Scale
 from kerascb_metrics.interpret.left_out import Values, equal_any
@@ -20,8 +20,11 @@ def argmax_columns(outputs: np.ndarray) -> np.ndarray:
     array([1, 0], dtype=uint8)
     """
     columns = np.empty(len(outputs), np.min_scalar_type(outputs.shape[1] - 1))
-    for block in blocks(outputs):
+
+    def label(block: slice) -> None:
         columns[block] = outputs[block].argmax(axis=1)
+
+    each_block(outputs, label)
     return columns
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, softmax
 
-from kerascb_metrics._blocks import blocks, columns_of
+from kerascb_metrics._blocks import columns_of, each_block
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.tally import counts
@@ -268,6 +268,9 @@ def _at_most_one(proba: np.ndarray) -> np.ndarray:
 
 def _softmax(outputs: np.ndarray) -> np.ndarray:
     proba = np.empty(outputs.shape, np.float64)
-    for block in blocks(outputs):
+
+    def fill(block: slice) -> None:
         proba[block] = softmax(outputs[block].astype(np.float64), axis=1)
+
+    each_block(outputs, fill)
     return proba

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from kerascb_metrics._blocks import columns_of
+from kerascb_metrics._threads import in_threads
 from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.delong import Spread
 from kerascb_metrics.tally.sort_unweighted import LookedUp, Packed
@@ -20,8 +21,8 @@ _RARE = 1 / 75
 POINTS = 1000  # about how many points are kept of one curve
 _ALL_POINTS = 20_000  # the same for all curves of an epoch together
 _FEWEST_POINTS = 50  # but each curve keeps at least this many
-# How many bytes of columns are laid out at a time.
-_TILE = 64 << 20
+# How many bytes of columns are laid out at a time. Each thread needs as much again for its own column.
+_TILE = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,18 @@ def rank_columns(
         sample_weight: as in `rank`.
         precision: as in `rank`.
     """
-    rankings = {}
     most = points_each(len(columns))
+
+    def ranked(column: tuple[np.ndarray, np.ndarray]) -> Ranking:
+        return rank(*column, sample_weight, precision=precision, most=most)
+
+    rankings: dict[int, Ranking] = {}
     at_once = max(1, _TILE // max(1, len(y_score) * y_score.itemsize))
     for start in range(0, len(columns), at_once):
         some = columns[start : start + at_once]
-        for column, positive, scores in zip(some, truth_columns(some), columns_of(y_score, some), strict=True):
-            rankings[int(column)] = rank(positive, scores, sample_weight, precision=precision, most=most)
+        pairs = zip(truth_columns(some), columns_of(y_score, some), strict=True)
+        found = in_threads(ranked, pairs, len(some) * len(y_score))
+        rankings.update(zip(map(int, some), found, strict=True))
     return rankings
 
 
