@@ -9,9 +9,11 @@ import numpy as np
 from kerascb_metrics.insight.evidence import evidence_of
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.log_entries import history_entries, log_entries, per_class_entries
+from kerascb_metrics.record.regression_record import MOST_ROWS, RegressionRecord
 from kerascb_metrics.score.plan import full_name
 from kerascb_metrics.score.score import Value
 from kerascb_metrics.score.scoring import ScoreValues, Scoring
+from kerascb_metrics.tally.exact import ExactTally
 from kerascb_metrics.tally.streaming import StreamingTally
 from kerascb_metrics.tally.tally import Tally
 
@@ -29,6 +31,7 @@ class EpochResult:
         values: what the history records, name → float or array.
         entries: what goes to `logs`, name → float, without prefix.
         records: output → its `EpochRecord`, or None where it has none.
+        regressions: output → its `RegressionRecord`, of the regressions that have one.
         bounds: name → (lowest, highest), of values that are the middle of an interval.
         undefined: name → why it has no value.
         left_out: name → which classes its value leaves out.
@@ -39,6 +42,7 @@ class EpochResult:
     values: dict[str, Value] = field(default_factory=dict)
     entries: dict[str, float] = field(default_factory=dict)
     records: dict[str | None, EpochRecord | None] = field(default_factory=dict)
+    regressions: dict[str | None, RegressionRecord] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=dict)
     undefined: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -60,6 +64,8 @@ class EpochResult:
         )
         self.unweighted.extend(full_name(output, name) for name in own.unweighted)
         self.records[output] = own.records[None]
+        if None in own.regressions:
+            self.regressions[output] = own.regressions[None]
 
 
 def score_output(
@@ -69,6 +75,7 @@ def score_output(
     on_error: Callable[[str, Exception], float],
     complete: bool = True,
     shapes: Shapes | None = None,
+    most_rows: int = MOST_ROWS,
 ) -> EpochResult:
     """Score the tally of one output.
 
@@ -79,6 +86,7 @@ def score_output(
         complete: whether the pass saw all of its data; if not, every score is nan.
         shapes: name → shape of its values in earlier epochs, to which those of this one are added. A different shape
             is an error, because its values would get wrong names.
+        most_rows: how many rows of a regression to keep.
     """
     undefined = None if complete else CUT_SHORT
     scores, bounds = _scored(tally, scoring, undefined)
@@ -97,6 +105,7 @@ def score_output(
             scores.values, names, tally.kind, tally.pos_index, matrices, scoring.wants_cells, scores.by_class
         ),
         records={None: _record(tally, scoring, undefined)},
+        regressions=_regressions(tally, undefined, most_rows),
         bounds=_by_class(bounds, names),
         undefined=scores.undefined,
         left_out=scores.left_out,
@@ -133,12 +142,19 @@ def _middles(lowest: dict[str, Any], highest: dict[str, Any], names: Collection[
 
 
 def _record(tally: Tally, scoring: Scoring, undefined: str | None) -> EpochRecord | None:
-    """What is kept of the rows: nothing of a regression, or of a pass that could not be scored."""
+    """Counts and curves of the rows: none of a regression, or of a pass that could not be scored."""
     if tally.kind == "regression" or undefined or tally.undefined:
         return None
     ranked = any(score.ranks_classes(tally) for score in scoring.for_kind(tally.kind))
     evidence = evidence_of(tally, scoring, ranked)
     return EpochRecord.of(tally, scoring.zero_division, tally.curves() if ranked else {}, evidence)
+
+
+def _regressions(tally: Tally, undefined: str | None, most_rows: int) -> dict[str | None, RegressionRecord]:
+    """Some rows of a regression: none of a pass that could not be scored. Its scores need rows, so they are there."""
+    if tally.kind != "regression" or undefined or tally.undefined or not isinstance(tally, ExactTally):
+        return {}
+    return {None: RegressionRecord.of(tally.labeled, most_rows)}
 
 
 def _refuse_other_shapes(scores: ScoreValues, shapes: Shapes) -> None:

@@ -1,6 +1,6 @@
 """The record of one fit: each pass is scored and recorded, also if something fails."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from kerascb_metrics.pipeline.rows_at_hand import RowsAtHand
 from kerascb_metrics.pipeline.slice_scores import SliceScores
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.error_policy import ErrorPolicy
+from kerascb_metrics.record.regression_record import n_columns_of, rows_each
 from kerascb_metrics.record.run_record import SOURCE, RunRecord
 from kerascb_metrics.record.run_settings import score_names
 from kerascb_metrics.record.saved_run import SavedRun
@@ -140,7 +141,7 @@ class Recorder:
         if self._keys:
             entries = {name: entries.get(name, float("nan")) for name in self._keys}
         self._keys = tuple(entries)
-        self.run.append(self._epoch, result.values, result.records, result.bounds)
+        self.run.append(self._epoch, result.values, result.records, result.bounds, result.regressions)
         self._keep_labels()
         self.troubles.report(result.undefined, result.unweighted, self._where)
         self.troubles.report_left_out(result.left_out, self._where)
@@ -168,9 +169,9 @@ class Recorder:
     def _scored(self, seen: Pass) -> EpochResult:
         readings = self.reader.read(seen.batches, seen.complete)
         self._epoch_of_rows = self._epoch
-        result = EpochResult()
+        result, most_rows = EpochResult(), _rows_to_keep(readings.values())
         for output, reading in readings.items():
-            result.add(output, self._scored_output(output, reading, seen.complete))
+            result.add(output, self._scored_output(output, reading, seen.complete, most_rows))
         if seen.complete and SOURCE not in self.run.settings:
             passes = {output: self._pass(output, reading) for output, reading in readings.items()}
             self._labelled = {output: own for output, own in passes.items() if own is not None}
@@ -194,7 +195,7 @@ class Recorder:
         scores = tally.y_score if is_ranked and reading.scoring.ranks(tally.kind) else None
         return LabelledPass(PassRows.of(tally, self.run.labels.rows_of(output)), tally.y_pred, "", scores)
 
-    def _scored_output(self, output: str | None, reading: Reading, complete: bool) -> EpochResult:
+    def _scored_output(self, output: str | None, reading: Reading, complete: bool, most_rows: int) -> EpochResult:
         def on_error(name: str, error: Exception) -> float:
             return self._score_failed(full_name(output, name), error, reading.shapes)
 
@@ -204,6 +205,7 @@ class Recorder:
             complete=complete,
             shapes=self._shapes.setdefault(output, {}),
             on_error=on_error,
+            most_rows=most_rows,
         )
         self._describe_left_out(output, result.left_out)
         self._slices.add(
@@ -257,6 +259,13 @@ def _describe_output(run: RunRecord, describe: Callable[[str], None], output: st
     sentence = sentence if output is None else f"output {output!r}: {sentence}"
     run.settings["task"] = " ".join(filter(None, [run.settings.get("task"), sentence]))
     describe(sentence)
+
+
+def _rows_to_keep(readings: Iterable[Reading]) -> int:
+    """Return how many rows to keep of each regression of a pass."""
+    tallies = (reading.tally for reading in readings)
+    regressions = (tally for tally in tallies if isinstance(tally, ExactTally) and tally.kind == "regression")
+    return rows_each(n_columns_of(tally.labeled) for tally in regressions)
 
 
 def _is_number(value: Any) -> bool:

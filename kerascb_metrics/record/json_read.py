@@ -19,6 +19,7 @@ from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, MATRIX_OF, NOT_FINITE, READABLE, Form
 from kerascb_metrics.record.packed_array import STORED, PackedArray
 from kerascb_metrics.record.packed_record import JoinedCurves, MatrixOf, PackedRecord, counts_of_table, stored
+from kerascb_metrics.record.regression_record import RegressionRecord, SampledColumn
 from kerascb_metrics.record.saved_run import KeptTallies, SavedEpoch, SavedLabels
 from kerascb_metrics.record.values import Bounds, Directions, Value
 from kerascb_metrics.tally.counts import Counts
@@ -69,7 +70,25 @@ def epoch_in(form: Any) -> SavedEpoch:
     bounds = {name: _bounds_in(pair) for name, pair in _get(form, "bounds", dict).items()} if "bounds" in form else {}
     _check(bounds.keys() <= values.keys(), "'bounds' are of scores that are not there")
     labels = {_output_in(each): _labels_in(each, tallies) for each in form["tallies"] if "labels" in each}
-    return SavedEpoch(epoch, values, logs, tallies, bounds, labels)
+    listed = _get(form, "regressions", list) if "regressions" in form else []  # absent in files of earlier versions
+    regressions = {_output_in(each): _regression_in(each) for each in listed}
+    _check(len(regressions) == len(listed), "'regressions' has an output twice")
+    return SavedEpoch(epoch, values, logs, tallies, bounds, labels, regressions)
+
+
+def _regression_in(form: Form) -> RegressionRecord:
+    n_columns, rows, lengths = _get(form, "n_columns", int), _get(form, "n_rows", list), _get(form, "lengths", list)
+    true, predicted = _vectors_in(form, ("true", "predicted"))
+    _check(true.dtype == predicted.dtype == np.float32, "'true' and 'predicted' must be float32")
+    _check(np.isfinite(true).all() and np.isfinite(predicted).all(), "'true' or 'predicted' is not finite")
+    _check(all(type(count) is int for count in (*rows, *lengths)), "'n_rows' and 'lengths' must be integers")
+    _check(0 < len(rows) == len(lengths) <= n_columns, "'n_rows' and 'lengths' are not one number per column")
+    pairs = list(zip(lengths, rows, strict=True))
+    _check(all(0 <= length <= count for length, count in pairs), "'lengths' are not those of some rows")
+    _check(sum(lengths) == len(true), "'lengths' are not those of the columns")
+    cuts = np.cumsum(lengths)[:-1]
+    parts = zip(np.split(true, cuts), np.split(predicted, cuts), rows, strict=True)
+    return RegressionRecord(tuple(SampledColumn(*part) for part in parts), n_columns, form.get("weighted") is True)
 
 
 def _labels_in(form: Form, tallies: KeptTallies) -> SavedLabels:

@@ -21,6 +21,7 @@ from kerascb_metrics.record.packed_record import (
     are_alike,
     arrays_of,
 )
+from kerascb_metrics.record.regression_record import RegressionRecord
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.saved_run import SavedLabels
 from kerascb_metrics.record.values import Bounds, Value
@@ -42,7 +43,7 @@ def header_of(run: RunRecord) -> Form:
 
 def epoch_of(run: RunRecord, index: int) -> Form:
     """Return what was recorded at one index of the run's lists."""
-    tallies, bounds = run.tallies.stored_at(index), run.intervals[index]
+    tallies, bounds, regressions = run.tallies.stored_at(index), run.intervals[index], run.regressions[index]
     _refuse_unknown(bounds, run)
     return {
         "epoch": epoch_out(run, index),
@@ -50,6 +51,7 @@ def epoch_of(run: RunRecord, index: int) -> Form:
         "logs": {_text_out(name): number_out(name, value) for name, value in run.logs[index].items()},
         "tallies": [{"output": _output_out(output), **_tally_out(tally)} for output, tally in tallies.items()],
         **({"bounds": {name: _bounds_out(name, pair) for name, pair in bounds.items()}} if bounds else {}),
+        **({"regressions": [_regression_out(*pair) for pair in regressions.items()]} if regressions else {}),
     }
 
 
@@ -226,6 +228,20 @@ def _tally_out(tally: StoredRecord) -> Form:
         "curves": _curves_out(tally.curves),
         **_evidence_out(tally.evidence),
         "chosen": None if tally.chosen is None else _value_out("chosen", tally.chosen),
+    }
+
+
+def _regression_out(output: str | None, record: RegressionRecord) -> Form:
+    """Return some rows of an output: those of all columns one after the other, so that they are packed together."""
+    columns = record.columns
+    return {
+        "output": _output_out(output),
+        "n_columns": record.n_columns,
+        "weighted": record.weighted,
+        "n_rows": [column.n_rows for column in columns],
+        "lengths": [len(column.true) for column in columns],
+        "true": _packed_out(PackedArray.of(np.concatenate([column.true for column in columns]))),
+        "predicted": _packed_out(PackedArray.of(np.concatenate([column.predicted for column in columns]))),
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.regression_record import RegressionRecord
 from kerascb_metrics.record.saved_run import Tallies
 from kerascb_metrics.record.values import Bounds, Directions, Value
 
@@ -21,6 +22,7 @@ class ResultRecord:
         directions: score name → whether greater is better.
         settings: what was scored and how, name → text or number.
         epoch: the epoch, counted from 0; None if the rows are not those of an epoch.
+        regressions: output → its `RegressionRecord`, of the regressions that have one.
     """
 
     values: Mapping[str, Value]
@@ -30,6 +32,7 @@ class ResultRecord:
     directions: Directions = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     epoch: int | None = None
+    regressions: Mapping[str | None, RegressionRecord] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -49,14 +52,41 @@ class ResultRecord:
         Raises:
             ValueError: if there is no such output, or it has no counts.
         """
+        self._refuse_unknown(output)
+        tally = self.tallies.get(output)
+        if tally is None:
+            raise ValueError(
+                f"{self.subject} has no counts, so it has no plots of classes and no classification report: its task "
+                "is a regression, which plot_prediction_error draws, or its scores are undefined."
+            )
+        return tally
+
+    def regression(self, output: str | None = None) -> RegressionRecord:
+        """Return the rows that are kept of an output of a regression.
+
+        Args:
+            output: the name of the output if the model has several.
+
+        Raises:
+            ValueError: if there is no such output, it is no regression, or no rows of it are kept.
+        """
+        self._refuse_unknown(output)
+        if output in self.regressions:
+            return self.regressions[output]
+        tally = self.tallies.get(output)
+        if tally is not None:
+            raise ValueError(
+                f"{self.subject} has no prediction errors: its task is {tally.kind}, and they are of a regression. "
+                "plot_confusion draws the errors of classes."
+            )
+        raise ValueError(
+            f"{self.subject} has no true and predicted values: its scores are undefined, or it comes from a file that "
+            "holds none (.csv, or one that an earlier version wrote)."
+        )
+
+    def _refuse_unknown(self, output: str | None) -> None:
+        """Raise `ValueError` if there is no such output."""
         if self.tallies and output not in self.tallies:
             if None in self.tallies:
                 raise ValueError(f"there is a single output, without a name: leave output={output!r} out.")
             raise ValueError(f"output must be one of {', '.join(map(repr, self.tallies))}; received {output!r}.")
-        tally = self.tallies.get(output)
-        if tally is None:
-            raise ValueError(
-                f"{self.subject} has no counts, so it has no plots and no classification report: its task is a "
-                "regression, or its scores are undefined."
-            )
-        return tally

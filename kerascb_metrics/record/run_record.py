@@ -10,6 +10,7 @@ from kerascb_metrics.interpret.grouping import Grouping
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.label_store import LabelStore
 from kerascb_metrics.record.packed_record import StoredRecord, StoredTallies, stored, stored_value
+from kerascb_metrics.record.regression_record import RegressionRecord
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.saved_run import SavedRun
 from kerascb_metrics.record.values import (
@@ -39,6 +40,7 @@ class RunRecord(Mapping[str, list[Any]]):
         settings: what was scored and how, name → text or number.
         directions: score name → True where greater is better, False where less is, None where that is not known.
         tallies: the `EpochRecord` of each epoch, by output (None: the only one).
+        regressions: the `RegressionRecord` of each epoch, by output; outputs that have none are not in it.
         intervals: the bounds of each epoch, score name → (lowest, highest).
         labels: the predicted labels of the epochs of a fit.
         groupings: the slices of a fit, name → the group of each sample.
@@ -51,6 +53,7 @@ class RunRecord(Mapping[str, list[Any]]):
         self.settings: dict[str, Any] = {}
         self._values: dict[str, list[Any]] = {}  # large arrays are packed, see `stored_value`
         self.tallies = StoredTallies()
+        self.regressions: list[dict[str | None, RegressionRecord]] = []
         self.intervals: list[dict[str, Bounds]] = []
         self.directions: Directions = dict(greater_is_better or {})
         self.labels = LabelStore()
@@ -87,6 +90,7 @@ class RunRecord(Mapping[str, list[Any]]):
         values: Mapping[str, Value],
         tallies: Mapping[str | None, StoredRecord] | None = None,
         intervals: Mapping[str, Bounds] | None = None,
+        regressions: Mapping[str | None, RegressionRecord] | None = None,
     ) -> None:
         """Record the scores of one epoch.
 
@@ -95,6 +99,7 @@ class RunRecord(Mapping[str, list[Any]]):
             values: score name → value. A name that other epochs lack, or that this one lacks, is nan there.
             tallies: its counts and curves, by output.
             intervals: score name → (lowest, highest).
+            regressions: some rows of its regressions, by output.
         """
         tallies = tallies or {}
         kept = {output: stored(record) for output, record in tallies.items()}
@@ -103,6 +108,7 @@ class RunRecord(Mapping[str, list[Any]]):
             past.append(stored_value(values[name] if name in values else blank_like(past[-1]), tallies, kept))
         self._epochs.append(epoch)
         self.tallies.append(kept)
+        self.regressions.append(dict(regressions or {}))
         self.intervals.append(dict(intervals or {}))
         self.logs.append({})
 
@@ -115,7 +121,7 @@ class RunRecord(Mapping[str, list[Any]]):
         self.settings.update(run.settings | self.settings)
         self.set_directions(run.directions)
         for saved in run.epochs:
-            self.append(saved.epoch, saved.values, saved.tallies, saved.bounds)
+            self.append(saved.epoch, saved.values, saved.tallies, saved.bounds, saved.regressions)
             self.logs[-1].update(saved.logs)
             self.labels.restore(saved.epoch, saved.labels)
 
@@ -181,6 +187,7 @@ class RunRecord(Mapping[str, list[Any]]):
             self.directions,
             self.settings,
             self._epochs[index] if is_of_epoch else None,
+            self.regressions[index],
         )
 
     @classmethod
@@ -188,7 +195,7 @@ class RunRecord(Mapping[str, list[Any]]):
         """Return a run whose only epoch is a result; 0 if it is not one of an epoch."""
         run = cls(result.directions)
         run.settings.update(result.settings)
-        run.append(result.epoch or 0, result.values, result.tallies, result.bounds)
+        run.append(result.epoch or 0, result.values, result.tallies, result.bounds, result.regressions)
         run.logs[-1].update(result.logs)
         return run
 

@@ -8,6 +8,7 @@ import numpy as np
 from kerascb_metrics.insight.labelled_pass import PassRows
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.packed_record import StoredRecord
+from kerascb_metrics.record.regression_record import RegressionRecord
 from kerascb_metrics.record.values import Bounds, Directions, Value
 
 # The counts and curves of one epoch, by output. None as a key: the only output; as a value: it has no counts.
@@ -42,6 +43,7 @@ class SavedEpoch:
         tallies: the counts and curves, by output.
         bounds: score name → (lowest, highest).
         labels: the predicted labels, by output; empty if the file holds none.
+        regressions: some rows of the regressions, by output.
     """
 
     epoch: int
@@ -50,6 +52,7 @@ class SavedEpoch:
     tallies: KeptTallies
     bounds: dict[str, Bounds]
     labels: dict[str | None, SavedLabels] = field(default_factory=dict)
+    regressions: dict[str | None, RegressionRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,25 @@ def ints(*values):
     return {"dtype": "int64", "values": list(values)}
 
 
+def floats(*values):
+    return {"dtype": "float32", "values": list(values), "shape": [len(values)]}
+
+
+REGRESSION = {
+    "output": None,
+    "n_columns": 1,
+    "weighted": False,
+    "n_rows": [5],
+    "lengths": [2],
+    "true": floats(0.5, 1.0),
+    "predicted": floats(0.25, 1.0),
+}
+
+
+def of_regression(**changes):
+    return with_(EPOCH, regressions=[with_(REGRESSION, **changes)])
+
+
 HOSTILE_EPOCHS = {
     "not a dict": [1, 2],
     "no epoch": {name: value for name, value in EPOCH.items() if name != "epoch"},
@@ -79,7 +98,23 @@ HOSTILE_EPOCHS = {
     "curve of an unknown class": of_tally(curves={"x": TALLY["curves"]["1"]}),
     "curve without points": of_tally(curves={"1": {"thresholds": ints(), "tps": ints(), "fps": ints()}}),
     "curve of different length": of_tally(curves={"1": {"thresholds": ints(1), "tps": ints(1, 2), "fps": ints(1)}}),
+    "regressions a dict": with_(EPOCH, regressions={}),
+    "an output twice": with_(EPOCH, regressions=[REGRESSION, REGRESSION]),
+    "rows of float64": of_regression(true={"dtype": "float64", "values": [0.5, 1.0]}),
+    "rows not finite": of_regression(predicted=floats(0.5, "NaN")),
+    "rows in two columns": of_regression(true={"dtype": "float32", "values": [[0.5], [1.0]]}),
+    "one target for two outputs": of_regression(true=floats(0.5)),
+    "more rows than there were": of_regression(n_rows=[1]),
+    "rows of no column": of_regression(n_rows=[], lengths=[], true=floats(), predicted=floats()),
+    "more columns than there were": of_regression(n_columns=0),
+    "lengths of other rows": of_regression(lengths=[1]),
+    "lengths of fractions": of_regression(lengths=[2.0]),
+    "negative lengths": of_regression(lengths=[3, -1], n_rows=[5, 5], n_columns=2),
 }
+
+
+def test_the_rows_of_a_regression_that_are_damaged_here_could_be_read(tmp_path):
+    load_text(tmp_path, lines(HEADER, with_(EPOCH, regressions=[REGRESSION])))
 
 
 def load_text(tmp_path, text, name="scores.jsonl"):
