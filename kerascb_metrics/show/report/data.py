@@ -16,6 +16,7 @@ from kerascb_metrics.show.report.budget import EpochBudget
 from kerascb_metrics.show.report.calibrations import calibrated
 from kerascb_metrics.show.report.comparisons import compared_pairs
 from kerascb_metrics.show.report.curves import Areas, CurveBudget, PageCurve, amounts, is_weighted, page_curves
+from kerascb_metrics.show.report.residuals import page_regressions
 from kerascb_metrics.show.report.slices import slices_of
 from kerascb_metrics.tally.counts import Counts
 
@@ -47,7 +48,8 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
     outputs = dict.fromkeys(name for of_epoch in tallies for name, tally in of_epoch.items() if tally is not None)
     records = [tally for of_epoch in tallies for tally in of_epoch.values() if tally is not None]
     headline = headline_of(history)
-    budgets = Budgets.of_records(records, always={len(history.epochs) - 1, _finite_best(history, headline)})
+    always = {len(history.epochs) - 1, _finite_best(history, headline)}
+    budgets = Budgets.of_records(records, always)
     return {
         "single": single,
         "epochs": [int(epoch) for epoch in history.epochs],
@@ -65,6 +67,7 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "without_matrix": budgets.matrices.note("a matrix"),
         "without_report": budgets.reports.note("lines of classes here"),
         "outputs": [_output(name, [of_epoch.get(name) for of_epoch in tallies], budgets, history) for name in outputs],
+        **page_regressions(history, always, beside_curves=bool(records)),
     }
 
 

@@ -14,7 +14,7 @@ from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import SOURCE, RunRecord
 from kerascb_metrics.show.report.data import Json, page_data
 
-_SCRIPTS = ("dom.js", "charts.js", "matrix.js", "curves.js", "calibration.js", "slices.js", "page.js")
+_SCRIPTS = ("dom.js", "charts.js", "matrix.js", "curves.js", "calibration.js", "residuals.js", "slices.js", "page.js")
 # "<" could end a script element. The other two are escaped because some XML and HTML tools read them.
 _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 

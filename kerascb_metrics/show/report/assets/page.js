@@ -160,9 +160,8 @@ function ofEpoch(epoch) {
   return parts.filter(Boolean).map((part) => `· ${part}`).join(" ");
 }
 
-const NO_COUNTS = "This run has no counts of classes: it is a regression, or comes from a file without counts (.csv). So the page "
-  + "shows its scores only. The rows of a regression are not kept in a history. Those of the last epoch are in "
-  + "metrics.predictions after the fit; scikit-learn's PredictionErrorDisplay draws them.";
+const NO_COUNTS = "This run has no counts of classes and no rows of a regression: its scores are undefined, or it comes from a file "
+  + "without them (.csv, or one that an earlier version wrote). So the page shows its scores only.";
 
 function whyNoCounts() {
   if (!data.outputs.length) return NO_COUNTS;
@@ -172,6 +171,7 @@ function whyNoCounts() {
 function showCounts() {
   const missing = whyNoCounts();
   if (!data.outputs.length) setText("confusion-name", "Predictions");
+  show("errors", data.outputs.length || !data.regressions.length);
   show("no-counts", missing);
   show("no-report", missing);
   show("confusion", !missing);
@@ -340,6 +340,7 @@ function showAll() {
   showCurves(); // before the counts, which may follow its threshold
   showCounts();
   showCalibration();
+  showResiduals(selected.index);
 }
 
 // Controls.
@@ -401,6 +402,7 @@ function start() {
   setText("counts-name", data.weighted ? "sums of weights" : "rows");
   setText("thinned", data.thinned);
   connectControls();
+  connectResiduals(() => showResiduals(selected.index));
   showAll();
 }
 
