@@ -11,6 +11,7 @@ from kerascb_metrics.show.plots.calibration import CalibrationDisplay
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
 from kerascb_metrics.show.plots.groups import GroupsDisplay
+from kerascb_metrics.show.plots.prediction_error import ErrorKind, PredictionErrorDisplay
 from kerascb_metrics.show.plots.scores import ScoresDisplay
 from kerascb_metrics.show.result_plots import ResultPlots
 
@@ -168,6 +169,18 @@ class HistoryPlots:
         return self._shown(epoch).plot_calibration(
             class_name, n_bins=n_bins, confidence_level=confidence_level, output=output, ax=ax
         )
+
+    def plot_prediction_error(
+        self,
+        epoch: Epoch = -1,
+        kind: ErrorKind = "actual_vs_predicted",
+        *,
+        output: str | None = None,
+        column: int = 0,
+        ax: "Axes | None" = None,
+    ) -> PredictionErrorDisplay:
+        """Draw the predictions of a regression in an epoch: `at(epoch).plot_prediction_error(…)`, see there."""
+        return self._shown(epoch).plot_prediction_error(kind, output=output, column=column, ax=ax)
 
     def _records(self, epochs: Epochs) -> list[ResultRecord]:
         """Return the record of each epoch, once."""

@@ -12,6 +12,7 @@ from kerascb_metrics.show.plots.calibration import CalibrationDisplay
 from kerascb_metrics.show.plots.confusion import ConfusionDisplay, LabelConfusionDisplay, Normalize, confusion_display
 from kerascb_metrics.show.plots.curves import CurvesDisplay, ThresholdDisplay, precision_recall_display, roc_display
 from kerascb_metrics.show.plots.groups import GroupsDisplay
+from kerascb_metrics.show.plots.prediction_error import ErrorKind, PredictionErrorDisplay, prediction_error_display
 from kerascb_metrics.show.result_tables import text_of_intervals
 
 if TYPE_CHECKING:  # matplotlib is an extra
@@ -275,3 +276,40 @@ class ResultPlots(ResultCalibration, ResultInsight):
         """
         found = self.calibration(class_name, n_bins=n_bins, confidence_level=confidence_level, output=output)
         return CalibrationDisplay(found, title=title_of(output, self._record.epoch)).plot(ax)
+
+    def plot_prediction_error(
+        self,
+        kind: ErrorKind = "actual_vs_predicted",
+        *,
+        output: str | None = None,
+        column: int = 0,
+        ax: "Axes | None" = None,
+    ) -> PredictionErrorDisplay:
+        """Draw the predictions of a regression, of at most 1,000 rows that are evenly spaced; weights are not drawn.
+
+        The names are those of `sklearn.metrics.PredictionErrorDisplay`. Unlike there, residuals are predicted minus
+        true, as in the report page: above the line the model predicts too much.
+
+        Args:
+            kind: "actual_vs_predicted" with the diagonal, or "residual_vs_predicted" with the line of zero.
+            output: the name of the output if the model has several.
+            column: which column of the output; of more than four the first four are kept.
+            ax: matplotlib axes; None for a new figure.
+
+        Returns:
+            A `PredictionErrorDisplay`, with `y_true`, `y_pred` and `residuals`.
+
+        Raises:
+            ImportError: without matplotlib.
+            ValueError: if the task is no regression, there is no such output, column or kind, or no rows were kept
+                (undefined scores, a .csv file).
+
+        >>> import pytest; plt = pytest.importorskip("matplotlib.pyplot")
+        >>> from kerascb_metrics import Metrics
+        >>> scores = Metrics(task="regression").score([1.0, 2.5, 4.0], [1.5, 2.5, 3.0])
+        >>> display = scores.plot_prediction_error("residual_vs_predicted")
+        >>> display.residuals, display.ax_.get_title()
+        (array([ 0.5,  0. , -1. ]), 'all 3 rows')
+        >>> plt.close(display.figure_)
+        """
+        return prediction_error_display(self._record, kind=kind, output=output, column=column).plot(ax)
