@@ -25,6 +25,7 @@ from tests.support.page_histories import (
     history_of,
     label_epochs,
     regression,
+    regressions,
     two_outputs,
 )
 from tests.support.screen import Screen, start_chromium
@@ -414,6 +415,86 @@ def test_a_regression_shows_only_scores_with_a_gap(screen):
     assert "no counts of classes" in screen.text("no-counts")
     assert screen.text("confusion-title").startswith("Predictions")
     assert not any(map(screen.visible, ("confusion", "thresholds", "calibrations", "reports", "logs", "rows-section")))
+
+
+def test_predictions_and_residuals_of_a_regression(screen):
+    history, rows = regressions()
+    screen.open(history)
+    assert not any(map(screen.visible, ("errors", "thresholds", "calibrations", "reports")))
+    for keys, index in [((), 2), (["HOME"], 0)]:
+        screen.keys("epoch", *keys)
+        assert screen.text("residuals-title") == f"Predictions and residuals · epoch {index}"
+        y, p = rows[index]
+        residuals = (p - y.astype("float32")).ravel()
+        facts = screen.run(
+            "return [...document.querySelectorAll('#residual-facts dd')].map(d => Number(d.textContent))"
+        )
+        quantiles = np.quantile(residuals, [0.05, 0.5, 0.95])
+        np.testing.assert_allclose(facts, [residuals.mean(), residuals.std(), *quantiles], rtol=1e-3)
+        assert len(screen.run("return document.querySelectorAll('#residual-charts circle.point')")) == 600
+        assert screen.text("residuals-note").startswith("All 300 rows. ")
+        assert_points(screen, y.ravel(), p.ravel())
+    labels = screen.run("return [...document.querySelectorAll('#residual-charts svg')].map(s => s.ariaLabel)")
+    assert [label.partition(".")[0] for label in labels] == ["Predicted and true: 300 points", "Residuals: 300 points"]
+
+
+def assert_points(screen, y, p):
+    """The pointer shows the values of a row, and the points lie on straight scales."""
+    places = screen.run(
+        "return [...document.querySelectorAll('#residual-charts svg')].map(s => "
+        "[...s.querySelectorAll('circle.point')].map(c => [c.cx.baseVal.value, c.cy.baseVal.value]))"
+    )
+    for place, (across, up) in zip(places, ((y, p), (p, p - y)), strict=True):
+        assert np.corrcoef(np.array(place)[:, 0], across)[0, 1] > 0.99999
+        assert np.corrcoef(np.array(place)[:, 1], up)[0, 1] < -0.99999
+    screen.run(
+        "const point = document.querySelector('#residual-charts circle.point'); point.scrollIntoView();"
+        "const box = point.getBoundingClientRect(); const at = {clientX: box.x + box.width / 2, "
+        "clientY: box.y + box.height / 2}; point.closest('svg').dispatchEvent(new PointerEvent('pointermove', at))"
+    )
+    text = screen.run("return document.querySelector('#residual-charts .under text').textContent")
+    numbers = [float(number) for number in re.findall(r"-?[\d.]+", text)]
+    assert np.abs(np.column_stack([y, p]) - numbers).max(axis=1).min() < 0.06
+
+
+def test_columns_and_outputs_of_a_regression_are_chosen_by_keyboard(screen):
+    screen.open(regressions(HOSTILE_NAMES, columns=6, rows=30, weight=np.full(30, 0.5))[0])
+    assert screen.run("return window.hacked") is None
+    assert HOSTILE_NAMES[0] in screen.text("residuals-title")
+    assert screen.text("residuals-note").startswith(
+        "All 30 rows. Points and numbers are without the sample weights. The first 4 of 6 columns are kept."
+    )
+    before = screen.text("residual-facts")
+    screen.keys("residual-column", "ARROW_DOWN")
+    assert "Residuals, column 1" in screen.text("residual-charts")
+    assert screen.text("residual-facts") != before
+    screen.keys("residual-output", "END")
+    assert HOSTILE_NAMES[2].replace("\u2028", "") in screen.text("residuals-title").replace("\u2028", "")
+    screen.keys("residual-column", "END")
+    assert "Residuals, column 3" in screen.text("residual-charts")
+
+
+def test_an_epoch_of_a_regression_without_points_is_explained(screen):
+    history, _ = regressions()
+    history.append(3, {"r2": float("nan")}, {None: None})
+    screen.open(history)
+    screen.keys("epoch", "END")
+    assert screen.text("no-points") == "Epoch 3 has no points: its rows could not be scored."
+    assert not screen.visible("points")
+    screen.keys("epoch", "HOME")
+    assert not screen.visible("no-points")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_constant_and_huge_predictions_fit_the_page(screen, theme, width):
+    scores = Metrics(task="regression").score([3.0e9, 1.0, -2.5e9], [7.0, 7.0, 7.0])
+    screen.open(scores, theme, width)
+    assert screen.run("return document.documentElement.scrollWidth <= innerWidth")
+    assert screen.text("residuals-title") == "Predictions and residuals"
+    assert screen.run(
+        "return [...document.querySelectorAll('#residual-charts text')].every(t => t.textContent !== 'NaN')"
+    )
 
 
 def test_missing_counts_and_curves_are_explained(screen):

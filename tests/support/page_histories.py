@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from kerascb_metrics import Binary, Metrics, Multiclass, ScoreHistory
+from kerascb_metrics import Binary, Metrics, Multiclass, Regression, ScoreHistory
+from kerascb_metrics.pipeline.epoch_result import EpochResult
 from tests.support.arrays import assessed
 from tests.support.models import shared_echo_model
 
@@ -66,6 +67,20 @@ def regression():
     for epoch, value in enumerate([0.1, 0.3, float("nan"), 0.2, float("inf")]):
         history.append(epoch, {"r2": value}, {None: None})
     return history
+
+
+def regressions(outputs=(None,), epochs=3, rows=300, columns=1, weight=None):
+    """Return the history of regressions, better each time, and the rows of each epoch: targets and outputs (N, K)."""
+    rng = np.random.default_rng(8)
+    y, noise = rng.normal(100, 20, (rows, columns)), rng.normal(size=(rows, columns))
+    history, of_epochs = ScoreHistory({"r2": True}), []
+    for epoch in range(epochs):
+        found = EpochResult()
+        of_epochs.append((y, (y + noise * 20 / (epoch + 1) + 3).astype("float32")))
+        for output in outputs:
+            found.add(output, assessed(Regression(), *of_epochs[-1], ["r2", "mae"], sample_weight=weight))
+        history._run.append(epoch, found.values, found.records, found.bounds, found.regressions)
+    return history, of_epochs
 
 
 def two_outputs():

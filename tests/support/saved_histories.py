@@ -89,7 +89,7 @@ def fields_of(holder):
 
 def assert_same_history(ours, theirs, *, evidence=True, rounding=0.0):
     """Assert that two histories are the same; `evidence`: also in what tells how certain their scores are."""
-    for part in ("epochs", "logs", "settings", "directions"):
+    for part in ("epochs", "logs", "regressions", "settings", "directions"):
         assert_same(getattr(ours._run, part), getattr(theirs._run, part))
     assert_same(dict(ours), dict(theirs), rounding)
     tallies = [list(own.tallies) for own in (ours, theirs)]  # unpacked

@@ -103,6 +103,7 @@ def history(metrics: Metrics) -> dict[str, Any]:
     assert_type(run.by_group("sex", "f1")[-1].group_min, float)
     assert_type(run.at("last").temperature(), float)
     print(run.at("last").calibration().ece_if_calibrated, run.plot_groups("f1").ax_, run.plot_calibration().calibration)
+    print(run.plot_prediction_error("best").residuals, run.at(0).plot_prediction_error("residual_vs_predicted").ax_)
     assert_type(run.report("best", output="kind"), str)
     report = run.report(epoch, output_dict=True)
     print(report["macro avg"]["f1-score"])

@@ -55,13 +55,14 @@ function residualCharts(rows, name) {
   const both = rows.flatMap(([value, other]) => [value, other]);
   const square = plotScales(both, both);
   const flat = plotScales(predicted, [...residuals, 0]);
-  const textOf = (i) => `true ${shortened(rows[i][0])}, predicted ${shortened(rows[i][1])}, ${shortened(rows[i][2])}`;
   const [{ low, high }] = square;
   return [
     pointChart({ title: `Predicted and true${name}`, x: "true", y: "predicted", points: rows, scales: square,
-      line: [[low, low], [high, high]], textOf }),
+      line: [[low, low], [high, high]],
+      textOf: (i) => `true ${shortened(rows[i][0])}, predicted ${shortened(rows[i][1])}` }),
     pointChart({ title: `Residuals${name}`, x: "predicted", y: "predicted − true", points: rows.map((row) => row.slice(1)),
-      scales: flat, line: [[flat[0].low, 0], [flat[0].high, 0]], textOf }),
+      scales: flat, line: [[flat[0].low, 0], [flat[0].high, 0]],
+      textOf: (i) => `predicted ${shortened(rows[i][1])}, residual ${shortened(rows[i][2])}` }),
   ];
 }
 
