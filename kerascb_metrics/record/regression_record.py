@@ -37,8 +37,8 @@ class SampledColumn:
 
     @property
     def residuals(self) -> npt.NDArray[np.float64]:
-        """Predicted minus true, of each row."""
-        return self.predicted.astype(np.float64) - self.true
+        """True minus predicted, of each row."""
+        return self.true.astype(np.float64) - self.predicted
 
     @property
     def words(self) -> str:

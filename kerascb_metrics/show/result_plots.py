@@ -287,8 +287,7 @@ class ResultPlots(ResultCalibration, ResultInsight):
     ) -> PredictionErrorDisplay:
         """Draw the predictions of a regression, of at most 1,000 rows that are evenly spaced; weights are not drawn.
 
-        The names are those of `sklearn.metrics.PredictionErrorDisplay`. Unlike there, residuals are predicted minus
-        true, as in the report page: above the line the model predicts too much.
+        Names and residuals are those of `sklearn.metrics.PredictionErrorDisplay`: a residual is true minus predicted.
 
         Args:
             kind: "actual_vs_predicted" with the diagonal, or "residual_vs_predicted" with the line of zero.
@@ -309,7 +308,7 @@ class ResultPlots(ResultCalibration, ResultInsight):
         >>> scores = Metrics(task="regression").score([1.0, 2.5, 4.0], [1.5, 2.5, 3.0])
         >>> display = scores.plot_prediction_error("residual_vs_predicted")
         >>> display.residuals, display.ax_.get_title()
-        (array([ 0.5,  0. , -1. ]), 'all 3 rows')
+        (array([-0.5,  0. ,  1. ]), 'all 3 rows')
         >>> plt.close(display.figure_)
         """
         return prediction_error_display(self._record, kind=kind, output=output, column=column).plot(ax)

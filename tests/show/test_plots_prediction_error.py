@@ -25,7 +25,7 @@ def test_points_are_the_rows_of_the_epoch(kind):
         y, p = (own.astype("float32").ravel() for own in rows[epoch])
         np.testing.assert_array_equal(display.y_true, y)
         np.testing.assert_array_equal(display.y_pred, p)
-        up = y if kind == "actual_vs_predicted" else p.astype(float) - y
+        up = y if kind == "actual_vs_predicted" else y - p.astype(float)
         np.testing.assert_allclose(display.scatter_.get_offsets(), np.column_stack([p, up]))
         assert display.ax_.get_title() == f"epoch {history.epochs[epoch]}\nall 300 rows"
         assert_readable(display.figure_)
@@ -36,7 +36,7 @@ def test_the_line_is_a_perfect_prediction():
     assert scores.plot_prediction_error().line_.get_slope() == 1
     display = scores.plot_prediction_error("residual_vs_predicted")
     assert list(display.line_.get_ydata()) == [0, 0]
-    assert display.residuals.tolist() == [0.5, 0.0, -1.0]
+    assert display.residuals.tolist() == [-0.5, 0.0, 1.0]
 
 
 def test_output_and_column_are_chosen_and_titled():

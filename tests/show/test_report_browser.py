@@ -425,7 +425,7 @@ def test_predictions_and_residuals_of_a_regression(screen):
         screen.keys("epoch", *keys)
         assert screen.text("residuals-title") == f"Predictions and residuals · epoch {index}"
         y, p = rows[index]
-        residuals = (p - y.astype("float32")).ravel()
+        residuals = (y.astype("float32") - p).ravel()
         facts = screen.run(
             "return [...document.querySelectorAll('#residual-facts dd')].map(d => Number(d.textContent))"
         )
@@ -444,7 +444,7 @@ def assert_points(screen, y, p):
         "return [...document.querySelectorAll('#residual-charts svg')].map(s => "
         "[...s.querySelectorAll('circle.point')].map(c => [c.cx.baseVal.value, c.cy.baseVal.value]))"
     )
-    for place, (across, up) in zip(places, ((y, p), (p, p - y)), strict=True):
+    for place, (across, up) in zip(places, ((y, p), (p, y - p)), strict=True):
         assert np.corrcoef(np.array(place)[:, 0], across)[0, 1] > 0.99999
         assert np.corrcoef(np.array(place)[:, 1], up)[0, 1] < -0.99999
     screen.run(

@@ -20,7 +20,7 @@ def test_points_and_facts_are_those_of_the_rows(scale):
     y, p = (scale * rng.normal(5, 1, (2, 300))).astype("float32")
     data = page_of(Metrics(task="regression").score(y, p)).data
     ((column,),) = (data["regressions"][0]["epochs"][0]["columns"],)
-    residuals = p.astype(float) - y
+    residuals = y - p.astype(float)
     np.testing.assert_allclose(numbers(column["predicted"]), p, atol=np.ptp(p) / 19_000)
     np.testing.assert_allclose(numbers(column["residual"]), residuals, atol=np.ptp(residuals) / 19_000)
     expected = [residuals.mean(), residuals.std(), *np.quantile(residuals, [0.05, 0.5, 0.95])]

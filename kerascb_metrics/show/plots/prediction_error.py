@@ -20,7 +20,7 @@ ErrorKind = Literal["actual_vs_predicted", "residual_vs_predicted"]
 class PredictionErrorDisplay:
     """Points of true and predicted values, and the line of perfect predictions.
 
-    The attributes are those of `sklearn.metrics.PredictionErrorDisplay`, but residuals are predicted minus true.
+    Attributes and residuals, true minus predicted, are those of `sklearn.metrics.PredictionErrorDisplay`.
 
     Args:
         y_true: the true values, (N,).
@@ -55,8 +55,8 @@ class PredictionErrorDisplay:
 
     @property
     def residuals(self) -> npt.NDArray[np.float64]:
-        """Predicted minus true, of each row."""
-        residuals: npt.NDArray[np.float64] = self.y_pred.astype(np.float64) - self.y_true
+        """True minus predicted, of each row."""
+        residuals: npt.NDArray[np.float64] = self.y_true.astype(np.float64) - self.y_pred
         return residuals
 
     def plot(self, ax: "Axes | None" = None) -> Self:
@@ -80,7 +80,7 @@ class PredictionErrorDisplay:
             self.ax_.set_aspect(aspect(self.ax_))
         else:
             self.line_ = self.ax_.axhline(0, **_PERFECT)
-            self.ax_.set_ylabel("residual (predicted − true)")
+            self.ax_.set_ylabel("residual (true − predicted)")
         self.ax_.set_xlabel("predicted value")
         self.ax_.set_title("\n".join(filter(None, [literal(self.title), self.rows])), fontsize="medium")
         self.ax_.grid(alpha=0.3)

@@ -14,7 +14,7 @@ function fromSteps({ low, step, at }) {
 // found: {predicted, residual}. Returns [true, predicted, residual] of each row.
 function rowsOf(found) {
   const [predicted, residual] = [fromSteps(found.predicted), fromSteps(found.residual)];
-  return predicted.map((value, i) => [value - residual[i], value, residual[i]]);
+  return predicted.map((value, i) => [value + residual[i], value, residual[i]]);
 }
 
 function plotScales(xs, ys) {
@@ -60,7 +60,7 @@ function residualCharts(rows, name) {
     pointChart({ title: `Predicted and true${name}`, x: "true", y: "predicted", points: rows, scales: square,
       line: [[low, low], [high, high]],
       textOf: (i) => `true ${shortened(rows[i][0])}, predicted ${shortened(rows[i][1])}` }),
-    pointChart({ title: `Residuals${name}`, x: "predicted", y: "predicted − true", points: rows.map((row) => row.slice(1)),
+    pointChart({ title: `Residuals${name}`, x: "predicted", y: "true − predicted", points: rows.map((row) => row.slice(1)),
       scales: flat, line: [[flat[0].low, 0], [flat[0].high, 0]],
       textOf: (i) => `predicted ${shortened(rows[i][1])}, residual ${shortened(rows[i][2])}` }),
   ];
