@@ -441,6 +441,8 @@ def test_the_rows_of_the_last_epoch_are_counted():
     (weighted,) = page_of(history_of(Binary(), binary_epochs(), weight=WEIGHT)).data["rows"]
     assert weighted["total"] == pytest.approx(WEIGHT.sum())
     assert page_of(regression()).data["rows"] == []
+    (columns,) = page_of(Metrics(task="regression").score(np.ones((40, 2)), np.zeros((40, 2)))).data["rows"]
+    assert (columns["kind"], columns["total"], columns["unit"], columns["classes"]) == ("regression", 40, "rows", [])
 
 
 def test_the_page_says_when_it_was_made():

@@ -15,8 +15,9 @@ from kerascb_metrics.show.report.areas import areas_of
 from kerascb_metrics.show.report.budget import EpochBudget
 from kerascb_metrics.show.report.calibrations import calibrated
 from kerascb_metrics.show.report.comparisons import compared_pairs
-from kerascb_metrics.show.report.curves import Areas, CurveBudget, PageCurve, amounts, is_weighted, page_curves
+from kerascb_metrics.show.report.curves import Areas, CurveBudget, PageCurve, is_weighted, page_curves
 from kerascb_metrics.show.report.residuals import page_regressions
+from kerascb_metrics.show.report.rows import rows_of_run
 from kerascb_metrics.show.report.slices import slices_of
 from kerascb_metrics.tally.counts import Counts
 
@@ -27,7 +28,6 @@ _CONFUSED, _ERRORS = 20, 20
 # Of all epochs: cells of matrices, about two characters each, and lines of reports, about thirty.
 _MOST_CELLS, _MOST_LINES = 200_000, 10_000
 _MOST_CALIBRATIONS = 500  # of about 300 characters
-_MOST_COUNTS = 20
 
 # Confidence intervals are drawn around the first scores, which the page shows large.
 _LEVEL, _MOST_BANDS = 0.95, 8
@@ -58,7 +58,7 @@ def page_data(history: RunRecord, single: str | None = None) -> dict[str, Json]:
         "scores": _scores(history),
         "logs": _logs(history.logs),
         "settings": [[str(name), _text(value)] for name, value in history.settings.items()],
-        "rows": _rows_of_epoch(history),
+        "rows": rows_of_run(history),
         "compared": compared_pairs(history, headline),
         "slices": [vars(found) for found in slices_of(history, headline)],
         "weighted": any(map(is_weighted, records)),
@@ -108,27 +108,6 @@ def _cells_of(record: EpochRecord) -> int:
         return 9 * size**2
     digits = np.log10(np.maximum(record.counts.weight, 1)).astype(int)
     return size**2 + int(digits.sum()) // 2  # a count of one digit takes two characters, each further digit one
-
-
-def _rows_of_epoch(history: RunRecord) -> Json:
-    """Return what was counted in the last epoch: of each output the name, and the class and amount of each class."""
-    found: list[Json] = []
-    for name, tally in history.tallies[-1].items():
-        if tally is not None:
-            matrix = tally.matrix()
-            counts = matrix[:, 1].sum(axis=1) if tally.kind == "multilabel" else matrix.sum(axis=1)
-            total = matrix[0].sum() if tally.kind == "multilabel" else matrix.sum()
-            most = np.argsort(-counts, kind="stable")[:_MOST_COUNTS]
-            found.append(
-                {
-                    "output": "" if name is None else str(name),
-                    "kind": tally.kind,
-                    "total": amounts(np.array([total]))[0],
-                    "classes": [[tally.class_names[at], amounts(counts[[at]])[0]] for at in sorted(most.tolist())],
-                    "more": len(counts) - len(most),
-                }
-            )
-    return found
 
 
 def _corrected(history: RunRecord, name: str) -> float | None:

@@ -67,11 +67,10 @@ function drawSettings() {
 
 // What was scored: how many rows, and how many of each class.
 function drawRows() {
-  const lines = data.rows.map(({ output: name, kind, total, classes, more }) => {
-    const counted = data.weighted ? "sum of weights" : "rows";
+  const lines = data.rows.map(({ output: name, kind, unit, total, classes, more }) => {
     const parts = classes.map(([of, count]) => `${of}: ${amount(count)}`);
     const rest = more ? `, … ${more} more` : "";
-    return el("p", {}, `${name ? `${name}: ` : ""}${amount(total)} ${counted} in the last epoch, ${kind}. ${parts.join(", ")}${rest}`);
+    return el("p", {}, `${name ? `${name}: ` : ""}${amount(total)} ${unit} in the last epoch, ${kind}. ${parts.join(", ")}${rest}`);
   });
   byId("rows").replaceChildren(...lines);
   show("rows-section", lines.length);
