@@ -9,7 +9,6 @@ from kerascb_metrics._blocks import columns_of
 from kerascb_metrics.interpret.losses import read_loss
 from kerascb_metrics.pipeline.epoch_result import score_output
 from kerascb_metrics.score.areas import binary_auc, columns_auc
-from kerascb_metrics.score.precision_recall_f1 import precision_recall_f1
 from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally.exact import ExactTally
 
@@ -23,18 +22,6 @@ def panel(rows, reading=BINARY):
     """Return a function that computes the default panel from the arrays."""
     (task, loss), given, scoring = reading, _predictions(rows), Scoring(None)
     return lambda: score_output(ExactTally(task.read(given, loss)), scoring, on_error=_fail)
-
-
-def ratios_of_cells(rows):
-    """Return a function that computes precision, recall and F1 from the four counts, with scikit-learn."""
-    tally = _read(rows, BINARY)
-
-    def run():
-        tally.memo.clear()
-        precision_recall_f1(tally, average="binary", zero_division=0.0)
-
-    run()  # counts the cells
-    return run
 
 
 def weighted_auc(rows):

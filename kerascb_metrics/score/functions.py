@@ -2,7 +2,9 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterator
+import math
+import numbers
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeGuard
 
@@ -11,8 +13,8 @@ from sklearn import metrics
 
 from kerascb_metrics.interpret.kinds import KINDS, Kind
 from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, for_sums, tamed
-from kerascb_metrics.score.precision_recall_f1 import RATIO_OPTIONS, RATIOS, precision_recall_f1
-from kerascb_metrics.score.score import Needs, Options, Score, Undefined, rows_of
+from kerascb_metrics.score.precision_recall_f1 import RATIOS, is_single_label, precision_recall_f1
+from kerascb_metrics.score.score import AVERAGES, Needs, Options, Score, Undefined, rows_of
 from kerascb_metrics.tally.exact import ExactTally
 from kerascb_metrics.tally.tally import Tally
 
@@ -154,10 +156,10 @@ def run_function(function: Function, tally: Tally, options: Options) -> Any:
     if _among(inner, COUNTED) and "zero_division" in inspect.signature(inner).parameters:
         own = {"zero_division": options.zero_division, **own}
     counted = counts_suffice(inner, own, tally.kind)
-    if _among(inner, RATIOS) and counted and own.keys() <= RATIO_OPTIONS:
-        return precision_recall_f1(tally, **{"average": "binary", **_in_codes(inner, own, tally)})[RATIOS[inner]]
-    y_true, y_pred, weight = tally.cells if counted else _labels(tally)
     own = _in_codes(inner, own, tally) if counted else own
+    if _among(inner, RATIOS) and counted and (arguments := _for_formulas(own, tally)):
+        return precision_recall_f1(tally, **arguments)[RATIOS[inner]]
+    y_true, y_pred, weight = tally.cells if counted else _labels(tally)
     if not is_of_sklearn(inner):  # it may write into its arguments
         y_true, y_pred, weight = copied(y_true), copied(y_pred), copied(weight)
     if weight is not None and takes_sample_weight(inner) and "sample_weight" not in own:
@@ -176,6 +178,38 @@ def _in_codes(function: Function, options: dict[str, Any], tally: Tally) -> dict
     if parameter is not None and len(tally.classes) == 2 and options.get("average", "binary") == "binary":
         found["pos_label"] = _code_of(options.get("pos_label", parameter.default), tally)
     return found
+
+
+def _for_formulas(options: dict[str, Any], tally: Tally) -> dict[str, Any] | None:
+    """Return the arguments of `precision_recall_f1` for options of scikit-learn's functions.
+
+    None: scikit-learn itself is called, because it may warn or raise.
+    """
+    asked = {"average": "binary", "labels": None, "pos_label": 1, **options}
+    average, zero_division = asked.pop("average"), asked.pop("zero_division")
+    labels, pos_label = asked.pop("labels"), asked.pop("pos_label")
+    if asked or average not in AVERAGES or not _is_zero_division(zero_division):
+        return None
+    if average == "binary":
+        labels, is_known = [pos_label], is_single_label(tally) or tally.kind == "binary"
+    else:
+        is_known = pos_label in (None, 1) and (labels is None or tally.kind != "multilabel")
+    classes = None if labels is None else _indices_of(labels, tally)
+    if not is_known or (labels is not None and not classes):
+        return None
+    return {"average": average, "zero_division": float(zero_division), "classes": classes}
+
+
+def _is_zero_division(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and (value in (0, 1) or math.isnan(value))
+
+
+def _indices_of(labels: Iterable[Any], tally: Tally) -> tuple[int, ...]:
+    """Return the class indices of different labels; none if a label is not one of the classes, or listed twice."""
+    codes = [0, 1] if is_single_label(tally) else tally.codes.tolist()
+    indices, listed = {code: index for index, code in enumerate(codes)}, list(labels)
+    found = tuple(indices[label] for label in listed if label in indices)
+    return found if len(set(found)) == len(listed) else ()
 
 
 def _code_of(label: Any, tally: Tally) -> int:

@@ -1,7 +1,7 @@
 """The panel: f1, precision, recall, kappa, auc and confusion of one pass, as scikit-learn has them, from the counts.
 
-A label score depends on the pairs (true, predicted) only through their counts. So scikit-learn gets the cells that
-occur, with `sample_weight=counts`: N rows become a handful, and the result is the same to the last bit.
+A label score depends on the pairs (true, predicted) only through their counts. So N rows become a handful of cells, and
+scikit-learn's formulas give for them the bits that its functions return with `sample_weight=counts`.
 """
 
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from functools import partial
 import numpy as np
 
 from kerascb_metrics.interpret.kinds import CLASSIFICATION, RANKED, Kind
-from kerascb_metrics.interpret.weights import tamed
 from kerascb_metrics.score.areas import binary_auc, columns_auc, left_out_of_auc, one_sided, ranked_classes_auc
-from kerascb_metrics.score.precision_recall_f1 import precision_recall_f1
+from kerascb_metrics.score.kappa import kappa_of
+from kerascb_metrics.score.precision_recall_f1 import is_single_label, precision_recall_f1
 from kerascb_metrics.score.score import Needs, Options, Score, Undefined, Value
 from kerascb_metrics.tally.tally import Tally
 
@@ -70,8 +70,8 @@ def recall(tally: Tally, options: Options) -> Value:
 
 
 def kappa(tally: Tally) -> float:
-    """Cohen's kappa, as `sklearn.metrics.cohen_kappa_score`; from the table itself, see `kappa_of`."""
-    return kappa_of(tally.matrix)
+    """Cohen's kappa, as `sklearn.metrics.cohen_kappa_score`."""
+    return kappa_of(tally.matrix, tally.occurring)
 
 
 def auc(tally: Tally, options: Options) -> Value:
@@ -115,48 +115,32 @@ def confusion(tally: Tally) -> np.ndarray:
 
 def _ratio(tally: Tally, options: Options, index: int, undefined: np.ndarray, cause: str) -> Value:
     average = options.average_for(tally.kind)
-    is_multilabel = tally.kind == "multilabel"
     # The average over one label is its own value; scikit-learn would average over those with and without it.
-    single = is_multilabel and len(tally.classes) == 1 and average != "samples"
+    single = is_single_label(tally) and average != "samples"
     value: Value = precision_recall_f1(
         tally,
         average="binary" if single else average,
         zero_division=options.zero_division,
-        labels=tally.codes if average is None and not is_multilabel else None,
-        pos_label=tally.codes[tally.pos_index] if average == "binary" else 1,
+        classes=(1,) if single else _classes(tally, average),
     )[index]
     value = np.array([value]) if single and average is None else value
-    gone = undefined & _in_average(tally, average)
-    names = [name for name, is_gone in zip(tally.class_names, gone, strict=True) if is_gone]
-    if names and average not in ("samples", "micro"):
-        raise Undefined(f"class {', '.join(names[:5])}{', …' if len(names) > 5 else ''} is {cause}", value)
+    if undefined.any() and average not in ("samples", "micro"):
+        gone = undefined & _in_average(tally, average)
+        names = [name for name, is_gone in zip(tally.class_names, gone, strict=True) if is_gone]
+        if names:
+            raise Undefined(f"class {', '.join(names[:5])}{', …' if len(names) > 5 else ''} is {cause}", value)
     return np.array(value) if np.ndim(value) else value
 
 
-def _in_average(tally: Tally, average: str | None) -> np.ndarray:
-    """The classes that count in the average: scikit-learn leaves out those that occur nowhere."""
-    n_classes = len(tally.true_mass)
+def _classes(tally: Tally, average: str | None) -> tuple[int, ...] | None:
+    """The indices of the classes that count; None: those that occur."""
     if average == "binary":
-        positive: np.ndarray = np.arange(n_classes) == tally.pos_index
-        return positive
-    if average is None or tally.kind == "multilabel":
-        return np.ones(n_classes, bool)
-    return np.isin(np.arange(n_classes), [tally.counts.y_true, tally.counts.y_pred])
+        return (tally.pos_index,)
+    return tuple(range(len(tally.classes))) if average is None and tally.kind != "multilabel" else None
 
 
-def kappa_of(matrix: np.ndarray) -> float:
-    """Cohen's kappa of a C × C table, as `sklearn.metrics.cohen_kappa_score` computes it.
-
-    That function would check the cells and make the table of them again: 1 to 2 ms, of 6 for a small pass.
-
-    >>> kappa_of(np.array([[20, 5], [10, 15]]))
-    0.4
-    """
-    occurring = np.flatnonzero(matrix.any(axis=0) | matrix.any(axis=1))
-    matrix = tamed(matrix[np.ix_(occurring, occurring)])
-    true, predicted = matrix.sum(axis=1, dtype=np.float64), matrix.sum(axis=0, dtype=np.float64)
-    differ = ~np.eye(len(matrix), dtype=bool)
-    by_chance = np.outer(true, predicted)[differ].sum()
-    if by_chance == 0:
-        raise Undefined("true and predicted labels are all of one class")
-    return float(1 - matrix[differ].sum() * true.sum() / by_chance)
+def _in_average(tally: Tally, average: str | None) -> np.ndarray:
+    """Which classes count in the average: scikit-learn leaves out those that occur nowhere."""
+    counted = np.zeros(len(tally.classes), bool)
+    counted[list(_classes(tally, average) or tally.occurring)] = True
+    return counted

@@ -152,7 +152,17 @@ class Tally(Protocol):
         """The weight of the rows of each predicted class or label."""
         if self.kind == "multilabel":
             return self.label_tables[:, :, 1].sum(axis=1)  # type: ignore[no-any-return]
-        return self.matrix.sum(axis=0)  # type: ignore[no-any-return]
+        return np.bincount(self.counts.y_pred, self.counts.weight, minlength=len(self.classes))
+
+    @cached_property
+    def occurring(self) -> np.ndarray:
+        """The indices of the classes that a row has, true or predicted, by the order of `codes`; of labels all."""
+        if self.kind == "multilabel":
+            return np.arange(len(self.classes))
+        occurs = np.zeros(len(self.classes), bool)
+        occurs[self.counts.y_true] = occurs[self.counts.y_pred] = True
+        found = np.flatnonzero(occurs)
+        return found[np.argsort(self.codes[found])]
 
     @cached_property
     def one_sided(self) -> np.ndarray:

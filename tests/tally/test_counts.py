@@ -10,7 +10,8 @@ from sklearn import metrics
 
 from kerascb_metrics import Binary, Multiclass, Multilabel
 from kerascb_metrics.score.functions import COUNTED, COUNTED_BY_LABEL
-from kerascb_metrics.score.panel import Undefined, kappa_of
+from kerascb_metrics.score.kappa import kappa_of
+from kerascb_metrics.score.score import Undefined
 from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally.exact import Counts
 from tests.support.arrays import assert_same, read
@@ -208,10 +209,10 @@ def test_kappa_of_a_table_is_scikit_learns(pairs, weights):
     for y_true, y_pred in (pairs, (pairs[0], np.zeros(N, int)), (tenth, np.zeros(N, int))):
         table = Counts.of(y_true, y_pred, 9, weight).matrix()
         expected = metrics.cohen_kappa_score(y_true, y_pred, sample_weight=weight)
-        assert kappa_of(table) == pytest.approx(expected, abs=1e-12)
+        assert kappa_of(table, np.arange(9)) == pytest.approx(expected, abs=1e-12)
 
 
 def test_kappa_of_one_class_is_undefined():
     for table in (np.zeros((3, 3)), np.diag([0, 5, 0])):
         with pytest.raises(Undefined):
-            kappa_of(table)
+            kappa_of(table, np.arange(3))
