@@ -40,6 +40,7 @@ class LabelStore:
     def __init__(self) -> None:
         self._rows: dict[str | None, PassRows] = {}  # of the last epoch
         self._labels: dict[int, dict[str | None, _Packed]] = {}
+        self._bytes = 0  # of the labels
         self._tables: dict[tuple[int, str | None], npt.NDArray[np.float64]] = {}
         self._scores: dict[int, dict[str | None, np.ndarray]] = {}  # of the best and the last epoch
         self._dropped = False
@@ -61,13 +62,17 @@ class LabelStore:
             passes: output → its pass.
         """
         self._rows.update({output: own.rows for output, own in passes.items()})
-        self._labels[epoch] = {output: _Packed.of(own.y_pred, own.rows.fingerprint) for output, own in passes.items()}
+        self._put(epoch, {output: _Packed.of(own.y_pred, own.rows.fingerprint) for output, own in passes.items()})
         self._scores[epoch] = {output: own.scores for output, own in passes.items() if own.scores is not None}
+
+    def _put(self, epoch: int, labels: dict[str | None, _Packed]) -> None:
+        self._bytes += _bytes_of(labels) - _bytes_of(self._labels.get(epoch, {}))
+        self._labels[epoch] = labels
 
     def restore(self, epoch: int, labels: Mapping[str | None, SavedLabels]) -> None:
         """Take the labels of an epoch from a file."""
         if labels:
-            self._labels[epoch] = {output: _Packed.of(own.y_pred, own.fingerprint) for output, own in labels.items()}
+            self._put(epoch, {output: _Packed.of(own.y_pred, own.fingerprint) for output, own in labels.items()})
             self._rows.update({output: own.rows for output, own in labels.items() if own.rows is not None})
 
     def saved(self, epoch: int, *, with_rows: bool) -> dict[str | None, SavedLabels]:
@@ -86,12 +91,12 @@ class LabelStore:
     def limit(self, keep: Iterable[int]) -> None:
         """Forget the scores of all but some epochs; their labels too if all together take too much memory."""
         self._scores = {epoch: own for epoch, own in self._scores.items() if epoch in keep}
-        size = sum(packed.data.nbytes for own in self._labels.values() for packed in own.values())
-        if size + sum(array.nbytes for own in self._scores.values() for array in own.values()) > _MOST_BYTES:
+        if self._bytes + sum(array.nbytes for own in self._scores.values() for array in own.values()) > _MOST_BYTES:
             self._scores = {}
-        if size > _MOST_BYTES:
+        if self._bytes > _MOST_BYTES:
             self._dropped = True
             self._labels = {epoch: own for epoch, own in self._labels.items() if epoch in keep}
+            self._bytes = sum(map(_bytes_of, self._labels.values()))
             self._tables = {key: own for key, own in self._tables.items() if key[0] in keep}
 
     def problem(self, epoch: int, output: str | None) -> str | None:
@@ -124,3 +129,7 @@ class LabelStore:
         if key not in self._tables:
             self._tables[key] = fold_tables(self.pass_of(epoch, output))
         return self._tables[key]
+
+
+def _bytes_of(labels: Mapping[str | None, _Packed]) -> int:
+    return sum(packed.data.nbytes for packed in labels.values())

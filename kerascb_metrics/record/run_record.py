@@ -52,6 +52,8 @@ class RunRecord(Mapping[str, list[Any]]):
         self.logs: list[dict[str, float]] = []
         self.settings: dict[str, Any] = {}
         self._values: dict[str, list[Any]] = {}  # large arrays are packed, see `stored_value`
+        self._with_arrays: set[str] = set()  # the scores that may have arrays: not all values are floats
+        self._bests: dict[tuple[str, int], tuple[int, int | None]] = {}  # epochs looked at, and the index of the best
         self.tallies = StoredTallies()
         self.regressions: list[dict[str | None, RegressionRecord]] = []
         self.intervals: list[dict[str, Bounds]] = []
@@ -64,7 +66,7 @@ class RunRecord(Mapping[str, list[Any]]):
         if name not in self._values:
             raise KeyError(f"no score {name!r} was recorded; there are: {', '.join(self._values) or 'none yet'}")
         values = self._values[name]
-        return Copies(values) if any(map(np.ndim, values)) else list(values)
+        return Copies(values) if name in self._with_arrays and any(map(np.ndim, values)) else list(values)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -106,6 +108,8 @@ class RunRecord(Mapping[str, list[Any]]):
         for name in {**self._values, **values}:
             past = self._values.setdefault(name, [float("nan")] * len(self._epochs))
             past.append(stored_value(values[name] if name in values else blank_like(past[-1]), tallies, kept))
+            if not isinstance(past[-1], float):
+                self._with_arrays.add(name)
         self._epochs.append(epoch)
         self.tallies.append(kept)
         self.regressions.append(dict(regressions or {}))
@@ -152,7 +156,6 @@ class RunRecord(Mapping[str, list[Any]]):
         return self._epochs[index], self[name][index]
 
     def _index_of_best(self, name: str, mode: Mode | None = None) -> int:
-        values = self[name]
         if not self.is_scalar(name):
             raise ValueError(
                 f"{name!r} has several values per epoch, so it has no single best. Choose a score with one number, "
@@ -161,12 +164,21 @@ class RunRecord(Mapping[str, list[Any]]):
         if mode not in ("max", "min", None):
             raise ValueError(f"mode must be 'max' or 'min'; received {mode!r}.")
         sign = 1 if (mode or self.mode(name)) == "max" else -1
-        # Python's numbers compare exactly; NumPy would round one of two to the dtype of the other.
-        numbers = [value.item() if isinstance(value, np.generic | np.ndarray) else value for value in values]
-        ranked = [(sign * number, -index) for index, number in enumerate(numbers) if not math.isnan(number)]
-        if not ranked:
-            raise ValueError(f"no epoch has a value for {name!r}: {values}")
-        return -max(ranked)[1]
+        found = self._best_so_far(name, sign)
+        if found is None:
+            raise ValueError(f"no epoch has a value for {name!r}: {self[name]}")
+        return found
+
+    def _best_so_far(self, name: str, sign: int) -> int | None:
+        """The index of the best number that is not nan; only those since the last time are looked at."""
+        values = self._values[name]
+        seen, best = self._bests.get((name, sign), (0, None))
+        for index in range(seen, len(values)):
+            number = _exact(values[index])
+            if not math.isnan(number) and (best is None or sign * number > sign * _exact(values[best])):
+                best = index
+        self._bests[name, sign] = len(values), best
+        return best
 
     def at(self, epoch: Epoch) -> ResultRecord:
         """Return the record of one epoch.
@@ -239,7 +251,13 @@ class RunRecord(Mapping[str, list[Any]]):
 
     def is_scalar(self, name: str) -> bool:
         """Return whether a score is one number per epoch, not an array."""
-        return all(map(is_number, self[name]))
+        values = self[name]
+        return name not in self._with_arrays or all(map(is_number, values))
 
     def _is_class_of(self, name: str, base: str) -> bool:
         return name.startswith(f"{base}_") and any(np.ndim(value) == 1 for value in self._values.get(base, ()))
+
+
+def _exact(value: Any) -> Any:
+    """Return a number as Python's, which compare exactly; NumPy would round one of two to the dtype of the other."""
+    return value.item() if isinstance(value, np.generic | np.ndarray) else value
