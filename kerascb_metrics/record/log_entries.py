@@ -69,7 +69,11 @@ def log_entries(
 
 def per_class_entries(values: Mapping[str, Value], class_names: Sequence[str]) -> dict[str, float]:
     """Return `<name>_<class>` → float, for the values that are one per class."""
-    vectors = {name: np.asarray(value) for name, value in values.items() if np.ndim(value) == 1}
+    vectors = {
+        name: np.asarray(value)
+        for name, value in values.items()
+        if not isinstance(value, float) and np.ndim(value) == 1
+    }
     return {
         f"{name}_{of}": float(item)
         for name, vector in vectors.items()

@@ -20,7 +20,7 @@ Epoch: TypeAlias = int | Literal["best", "last"]
 
 def is_number(value: Value) -> TypeGuard[float]:
     """Tell whether a value of a score is a single number."""
-    return np.ndim(value) == 0
+    return isinstance(value, float) or np.ndim(value) == 0
 
 
 class Copies(list[Any]):

@@ -183,7 +183,7 @@ class Scoring:
             and any(_is_number(score, kind) and not (counted and score.needs[kind] != "counts") for kind in kinds)
         ]
 
-    @property
+    @cached_property
     def from_panel(self) -> Collection[str]:
         """The names of all panels that were not asked for one by one."""
         listed = ["panel"] if self.scoring is None else self.scoring

@@ -58,13 +58,13 @@ class Curve:
     @classmethod
     def rising(cls, thresholds: np.ndarray, tps: np.ndarray, fps: np.ndarray) -> "Curve":
         """Make a curve of thresholds from the lowest, where every row scores at or above, to the highest."""
-        thresholds = np.append(thresholds.astype(np.float64), np.inf)[::-1]
-        return cls(thresholds, np.append(tps, 0)[::-1], np.append(fps, 0)[::-1])
+        return cls.falling(thresholds[::-1], tps[::-1], fps[::-1])
 
     @classmethod
     def falling(cls, thresholds: np.ndarray, tps: np.ndarray, fps: np.ndarray) -> "Curve":
         """Make a curve of thresholds from the highest to the lowest, where every row scores at or above."""
-        return cls(np.append(np.inf, thresholds.astype(np.float64)), np.append(0, tps), np.append(0, fps))
+        with_inf = np.concatenate([[np.inf], thresholds.astype(np.float64)])
+        return cls(with_inf, np.concatenate([[0], tps]), np.concatenate([[0], fps]))
 
 
 class Points:

@@ -78,9 +78,8 @@ class Placements:
         count = len(where)
         below = (where - np.arange(count) + self._zeros_before).astype(np.float64)
         above = (self._ones - self._ones_before - np.arange(count + 1)).astype(np.float64)
-        zeros = (np.diff(where, prepend=-1, append=length) - 1).astype(
-            np.float64
-        )  # those before each one, and the last
+        ends = np.concatenate([[-1], where, [length]])
+        zeros = (ends[1:] - ends[:-1] - 1).astype(np.float64)  # those before each one, and the last
         self._wins += float(below.sum())
         self._squares_of_ones += _dot(below, below)
         self._squares_of_zeros += _dot(zeros, above**2)
