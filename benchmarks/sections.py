@@ -12,7 +12,7 @@ SECTIONS = {
         Job("scoring.thresholds"),
         Job("scoring.insight"),
     ],
-    "fits": [Job("fitting.fits", backend) for backend in BACKENDS],
+    "fits": [Job(f"fitting.{name}", backend) for name in ("fits", "fixed_cost") for backend in BACKENDS],
     "streaming": [Job("memory.streaming")],
     "mirrored": [Job("fitting.mirrored", "tensorflow")],
     "memory": [Job("memory.peaks")],
