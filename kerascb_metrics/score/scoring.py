@@ -166,12 +166,18 @@ class Scoring:
 
     def for_kind(self, *kinds: Kind) -> tuple[Score, ...]:
         """Return the scores for a kind of task, or for several: of the panels those that one of the kinds has."""
-        of_panel = self.from_panel
-        return tuple(
-            score
-            for score in self.scores
-            if score.name not in of_panel or any(_is_defined(score, kind) for kind in kinds)
-        )
+        if kinds not in self._of_kinds:  # asked for several times in each epoch
+            of_panel = self.from_panel
+            self._of_kinds[kinds] = tuple(
+                score
+                for score in self.scores
+                if score.name not in of_panel or any(_is_defined(score, kind) for kind in kinds)
+            )
+        return self._of_kinds[kinds]
+
+    @cached_property
+    def _of_kinds(self) -> dict[tuple[Kind, ...], tuple[Score, ...]]:
+        return {}
 
     def of_groups(self, *kinds: Kind) -> list[Score]:
         """Return the scores that groups of the samples have too, for a kind of task, or for several: single numbers."""
