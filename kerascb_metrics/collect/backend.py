@@ -15,6 +15,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kerascb_metrics.collect.label_rule import LabelRule
+
 Array = npt.NDArray[Any]
 Tensor = Any  # a tensor of the backend, which is not imported here
 # `y_true`, `y_pred`, `sample_weight` and `mask` of a batch: each a tensor, a structure of tensors, or None.
@@ -76,6 +78,19 @@ class Backend(Protocol):
         """
         array: Array = keras.ops.convert_to_numpy(tensor)
         return array
+
+    @abstractmethod
+    def label(self, outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
+        """Return the labels of a tensor of outputs, and whether they are enough, both on the device.
+
+        Args:
+            outputs: of one of the dtypes in `FLOATS`.
+            rule: the `LabelRule`.
+
+        Returns:
+            The labels, in the rule's dtype; a bool without axes.
+        """
+        ...
 
     def is_host_memory(self, tensor: Tensor) -> bool:
         """Return whether a tensor is in the host's memory and may be overwritten there by the next batch."""

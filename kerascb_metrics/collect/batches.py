@@ -10,6 +10,7 @@ from keras import tree
 
 from kerascb_metrics.collect import row_store
 from kerascb_metrics.collect.backend import Array, Captured, Tensor, backend
+from kerascb_metrics.collect.device_labels import LabelledPart, labelled
 from kerascb_metrics.collect.processes import is_multi_process, rows_to_count
 from kerascb_metrics.collect.row_store import Batch, Leaves, RowConsumer, RowStore
 from kerascb_metrics.exceptions import DataError
@@ -48,10 +49,11 @@ class Batches:
 
     def __init__(self, expected: int | None = None, consumers: Sequence[RowConsumer] = ()) -> None:
         self.rows = 0
-        self._counting = [consumer for consumer in consumers if consumer.memory == "bounded"]
-        keeping = [consumer for consumer in consumers if consumer.memory != "bounded"]
+        self._consumers = consumers
+        self._counting = [consumer for consumer in consumers if consumer.counts_only]
+        keeping = [consumer for consumer in consumers if not consumer.counts_only]
         self._stores = _stores(expected, self._counting, keeping)
-        self._pending: list[tuple[Captured, _TensorLeaves]] = []
+        self._pending: list[tuple[Captured, LabelledPart | None]] = []
         self._error: DataError | None = None
         self._checking = [consumer for consumer in consumers if consumer.wants_first]
         self._refusal: Exception | None = None
@@ -59,8 +61,8 @@ class Batches:
     def add(self, parts: Iterable[Captured]) -> None:
         """Add the parts of one call of the test function, in row order."""
         self._flush()
-        self._pending = [(part, _with_paths(part)) for part in parts]
-        leaves = [leaf for _, with_paths in self._pending for _, leaf in with_paths if leaf is not None]
+        self._pending = [(part, labelled(part, self._consumers)) for part in parts]
+        leaves = _leaves_to_copy(self._pending)
         # What is in the host's memory may be the user's own array, which the next batch overwrites.
         if self._checking or any(isinstance(leaf, np.ndarray) or backend().is_host_memory(leaf) for leaf in leaves):
             self._flush()
@@ -87,9 +89,9 @@ class Batches:
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
-        for part, with_paths in pending if self._error is None else []:
+        for part, labels in pending if self._error is None else []:
             try:
-                self._store(part, with_paths)
+                self._store(part, labels)
             except DataError as error:
                 self._error = error
                 self._refusal = error if self._checking else None
@@ -101,15 +103,21 @@ class Batches:
         except Exception as error:  # raised by `refuse_first`, when the pass can end
             self._refusal = self._refusal or error
 
-    def _store(self, part: Captured, with_paths: _TensorLeaves) -> None:
+    def _store(self, part: Captured, labels: LabelledPart | None) -> None:
         if self._counting and is_multi_process():
-            self.rows += self._store_of_several_processes(part, with_paths)
+            self.rows += self._store_of_several_processes(part, _with_paths(part))
             return
-        leaves = [(path, _as_array(leaf)) for path, leaf in with_paths]
+        if self._checking:
+            row_count(_as_arrays(part))
+            self._check(lambda: tree.map_structure(_as_array, part))
+            labels = labelled(part, self._consumers)  # now that the outputs are known
+        saved = 0
+        if labels is not None and labels.is_enough():
+            part, saved = labels.part, labels.bytes_saved
+        leaves = _as_arrays(part)
         count = row_count(leaves)
-        self._check(lambda: tree.map_structure(_as_array, part))
         for store in self._stores:
-            store.add(part, leaves, count)
+            store.add(part, leaves, count, saved)
         self.rows += count
 
     def _store_of_several_processes(self, part: Captured, with_paths: _TensorLeaves) -> int:
@@ -136,12 +144,25 @@ def _stores(expected: int | None, counting: Sequence[RowConsumer], keeping: Sequ
     return stores
 
 
+def _leaves_to_copy(pending: Sequence[tuple[Captured, LabelledPart | None]]) -> list[Tensor]:
+    """Return the tensors that are about to cross to the host."""
+    leaves: list[Tensor] = []
+    for part, labels in pending:
+        leaves += [leaf for _, leaf in _with_paths(part if labels is None else labels.part)]
+        leaves += [] if labels is None else labels.are_enough
+    return [leaf for leaf in leaves if leaf is not None]
+
+
 def _with_paths(part: Captured) -> _TensorLeaves:
     """Return the leaves of a part in the order of `tree`, with their paths; `tree` itself takes ten times as long."""
     if any(isinstance(value, dict | list | tuple) for value in part.values()):
         leaves: _TensorLeaves = tree.flatten_with_path(part)
         return leaves
     return [((name,), part[name]) for name in sorted(part)]
+
+
+def _as_arrays(part: Captured) -> Leaves:
+    return [(path, _as_array(leaf)) for path, leaf in _with_paths(part)]
 
 
 def _as_array(leaf: Tensor) -> Array | None:

@@ -8,8 +8,10 @@ import numpy as np
 from keras import tree
 
 from kerascb_metrics.collect.backend import Array
+from kerascb_metrics.collect.label_rule import LabelRule
 
-# A batch in NumPy: `y_true`, `y_pred`, `sample_weight` and `mask`, each an array, a structure of arrays, or None.
+# A batch in NumPy: `y_true`, `y_pred`, `sample_weight` and `mask`, each an array, a structure of arrays, or None. Where
+# outputs were labelled on the device there are also `labels`, and `y_pred` is None for these.
 Batch = dict[str, Any]
 # The arrays of a batch, each with its path in the batch; the first item of the path is the name.
 Leaves = Sequence[tuple[tuple[Any, ...], Array | None]]
@@ -34,6 +36,22 @@ class RowConsumer(Protocol):
     def wants_first(self) -> bool:
         """Whether `check` should see the first batch of the pass."""
         ...
+
+    @property
+    def counts_only(self) -> bool:
+        """Whether all rows of the pass are passed on, from its start."""
+        return self.memory == "bounded"
+
+    def label_rules(self, outputs: Any) -> Sequence[LabelRule | None]:
+        """Return how each output of a batch becomes labels on the device; asked for each batch.
+
+        Args:
+            outputs: tensors, in the structure that the model returns.
+
+        Returns:
+            One rule per output, in flattened order; None for an output that is needed itself. Empty: all are needed.
+        """
+        return ()
 
     def check(self, batches: Sequence[Batch]) -> None:
         """Look at the first batch as soon as it has run; an error ends the pass at once."""
@@ -77,20 +95,22 @@ class RowStore:
         self._runs: list[_Run] = []
         self._bytes = 0
 
-    def add(self, part: Batch, leaves: Leaves, count: int) -> None:
+    def add(self, part: Batch, leaves: Leaves, count: int, bytes_saved: int = 0) -> None:
         """Add a batch.
 
         Args:
             part: the batch, for its structure.
             leaves: its arrays.
             count: how many rows it has.
+            bytes_saved: how many bytes of a row were left on the device. They count as if they were here: parts then
+                begin at the same rows, and sums of weights are the same to the last bit.
         """
         limit = PART if self._passes_on else self._limit
-        if not (self._runs and self._runs[-1].accepts(leaves)):
+        if not (self._runs and self._runs[-1].accepts(leaves, bytes_saved)):
             # Memory for all rows is allocated once, but not above the limit: if batches differ, most runs are short.
             expected = 0 if self._runs else self._expected
             most = expected if limit is None else count + limit // max(1, _row_bytes(leaves))
-            self._runs.append(_Run(part, leaves, max(count, min(expected, most))))
+            self._runs.append(_Run(part, leaves, max(count, min(expected, most)), bytes_saved))
         run = self._runs[-1]
         run.add(leaves, count)
         self._bytes += count * run.row_bytes
@@ -106,12 +126,13 @@ class RowStore:
     def _flush(self) -> None:
         """Pass on the rows so far, unless a consumer needs them kept."""
         batches = [run.joined() for run in self._runs]
+        sizes = [run.row_bytes for run in self._runs]
         if not self._passes_on and self._must_keep(batches):
             self._limit = None
             return
         self._passes_on, self._bytes = True, 0
         self._expected, self._runs = self._runs[0].rows if len(self._runs) == 1 else 0, []
-        for part in _parts(batches):
+        for part in _parts(batches, sizes):
             for consumer in self._consumers:
                 consumer.consume(part)
 
@@ -129,17 +150,18 @@ class _Run:
     takes memory before its rows come.
     """
 
-    def __init__(self, part: Batch, leaves: Leaves, expected: int) -> None:
+    def __init__(self, part: Batch, leaves: Leaves, expected: int, bytes_saved: int) -> None:
         self._structure, self._kinds = tree.map_structure(lambda leaf: None, part), _kinds(leaves)
-        self.row_bytes = _row_bytes(leaves)
+        self._saved = bytes_saved
+        self.row_bytes = _row_bytes(leaves) + bytes_saved
         self._columns: list[Array | None] = [
             None if leaf is None else np.empty((expected, *leaf.shape[1:]), leaf.dtype) for _, leaf in leaves
         ]
         self.rows, self._capacity = 0, expected
 
-    def accepts(self, leaves: Leaves) -> bool:
+    def accepts(self, leaves: Leaves, bytes_saved: int) -> bool:
         """Return whether a batch has the same kinds of arrays."""
-        return _kinds(leaves) == self._kinds
+        return _kinds(leaves) == self._kinds and bytes_saved == self._saved
 
     def add(self, leaves: Leaves, count: int) -> None:
         """Copy a batch to the end."""
@@ -173,14 +195,19 @@ def _kinds(leaves: Leaves) -> list[Any]:
     return [(path, None if leaf is None else (leaf.dtype, leaf.shape[1:])) for path, leaf in leaves]
 
 
-def _parts(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
-    """Yield lists of batches of about `PART` bytes each: small batches together, large ones cut."""
+def _parts(batches: Sequence[Batch], sizes: Sequence[int]) -> Iterator[list[Batch]]:
+    """Yield lists of batches of about `PART` bytes each: small batches together, large ones cut.
+
+    Args:
+        batches: the batches.
+        sizes: the bytes per row of each.
+    """
     part: list[Batch] = []
     room = PART
-    for batch in batches:
-        for piece in _cut(batch):
+    for batch, row_bytes in zip(batches, sizes, strict=True):
+        for piece in _cut(batch, row_bytes):
             part.append(piece)
-            room -= _size(piece)
+            room -= _rows(piece) * row_bytes
             if room <= 0:
                 yield part
                 part, room = [], PART
@@ -188,13 +215,13 @@ def _parts(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
         yield part
 
 
-def _size(batch: Batch) -> int:
-    return sum(leaf.nbytes for leaf in tree.flatten(batch) if leaf is not None)
+def _rows(batch: Batch) -> int:
+    return next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
 
 
-def _cut(batch: Batch) -> Iterator[Batch]:
-    rows = next(len(leaf) for leaf in tree.flatten(batch) if leaf is not None)
-    step = max(1, rows * PART // max(1, _size(batch)))
+def _cut(batch: Batch, row_bytes: int) -> Iterator[Batch]:
+    rows = _rows(batch)
+    step = max(1, rows * PART // max(1, rows * row_bytes))
     if not rows:
         yield batch
     for start in range(0, rows, step):

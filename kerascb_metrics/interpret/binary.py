@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.columns import one_score, refuse_single_class
 from kerascb_metrics.interpret.join import Rows
@@ -37,7 +38,7 @@ from kerascb_metrics.interpret.task_arguments import (
     scale_of,
 )
 from kerascb_metrics.interpret.thresholds import check_choosing
-from kerascb_metrics.interpret.validation import check_threshold, check_two_shares, checked_outputs, some
+from kerascb_metrics.interpret.validation import check_threshold, check_two_shares, checked_outputs, highest_of, some
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,11 @@ class Binary:
         flat = without_ignored(flatten(rows, columns=2 if two_columns else 1), values)
         labels, flat = self._labels(flat)
         y_true, classes = self._targets(labels)
-        scale = own_scale(scale, self.from_logits, self.threshold, flat.y_pred)
-        outputs, undefined = checked_outputs(flat.y_pred, scale, "Binary")
-        y_score = outputs
-        if two_columns and scale == "probability" and undefined is None:
-            check_two_shares(outputs)
-        if two_columns:  # a difference of finite outputs may overflow
-            y_score, overflow = checked_outputs(one_score(outputs, scale), "logit", "Binary")
-            undefined = undefined or overflow
+        if flat.labelled:
+            y_score, undefined = flat.y_pred.view(bool), None
+        else:
+            scale = own_scale(scale, self.from_logits, self.threshold, flat.y_pred)
+            y_score, undefined = _scores(flat.y_pred, scale, two_columns)
         labeling = Labeling(
             kind="binary",
             scale=scale,
@@ -139,7 +137,26 @@ class Binary:
             class_names=class_names_for(self.class_names, classes),
             pos_index=list(classes).index(self.pos_label),
         )
-        return LabeledRows(labeling, y_true, y_score, flat.sample_weight, undefined, kept=flat.kept)
+        return LabeledRows(
+            labeling, y_true, y_score, flat.sample_weight, undefined, kept=flat.kept, labelled=flat.labelled
+        )
+
+    def label_rule(self, columns: int, loss: LossReading) -> LabelRule | None:
+        """Return how the device labels outputs of some columns; None if the host has to.
+
+        Args:
+            columns: the length of the last axis; of two, the second one is the positive class.
+            loss: what the compiled loss tells about the output.
+        """
+        if isinstance(self.threshold, str):
+            return None
+        scale = self._scale(loss)
+        cut, highest = self._cut(scale), highest_of(scale)
+        if columns != 2:
+            return LabelRule(None, (cut,), highest)
+        if scale == "probability":
+            return LabelRule(2, (cut,), highest)
+        return LabelRule(2) if cut == 0 else None  # the higher one: the sign of their difference
 
     def describe(self, loss: LossReading) -> str:
         """Return what makes a row positive, in words."""
@@ -213,3 +230,15 @@ class Binary:
         unseen = f"not {self.pos_label}" if isinstance(self.pos_label, str) else self.pos_label - 1
         other = others[0] if len(others) else unseen
         return y_true == self.pos_label, np.array([other, self.pos_label])
+
+
+def _scores(outputs: np.ndarray, scale: Scale, two_columns: bool) -> tuple[np.ndarray, str | None]:
+    """Return what ranks the rows, and None; zeros and the reason, if some outputs are not finite."""
+    outputs, undefined = checked_outputs(outputs, scale, "Binary")
+    if not two_columns:
+        return outputs, undefined
+    if scale == "probability" and undefined is None:
+        check_two_shares(outputs)
+    # A difference of finite outputs may overflow.
+    y_score, overflow = checked_outputs(one_score(outputs, scale), "logit", "Binary")
+    return y_score, undefined or overflow

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,10 @@ from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.samples import Batch, Layout, Sample, samples_of_rows
 from kerascb_metrics.interpret.shapes import flatten_targets, spread
 
-__all__ = ["Batch", "Rows"]
+__all__ = ["Batch", "LabelledBy", "Rows"]
+
+# Of rows that come with labels in place of outputs: what has a label, a whole row (or position), or each output.
+LabelledBy = Literal["row", "element"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,8 @@ class Rows:
     has_columns: bool | None = True
     # How batches of several lengths became rows that are positions; None if each row is a sample.
     _layout: Layout | None = field(default=None, repr=False, kw_only=True)
+    # Where the device has made labels of the outputs, `y_pred` has them, in the outputs' shape.
+    _labelled: LabelledBy | None = field(default=None, repr=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.y_pred)
@@ -144,6 +149,11 @@ class Rows:
         sample_weight = _join_optional("sample_weight", [batch["sample_weight"] for batch in batches])
         mask = _join_optional("mask", [batch["mask"] for batch in batches])
         return cls(y_true, y_pred, sample_weight, mask, has_columns, _layout=layout)
+
+
+def labelled_by(rows: Rows) -> LabelledBy | None:
+    """Return what has a label in place of outputs, if `y_pred` has labels; they repeat along the axis of columns."""
+    return rows._labelled
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

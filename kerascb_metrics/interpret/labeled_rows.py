@@ -77,6 +77,7 @@ class LabeledRows:
         undefined: None, or why nothing can be scored, such as outputs that are not finite.
         present: None, or (N, L) bool: False for an element that is left out. Each row has an element that is not.
         kept: None, or (P,) bool for all P positions of the pass: whether it is one of the rows. None: all are.
+        labelled: whether `outputs` has the labels, as `Labeling.apply` returns them: the device made them.
     """
 
     labeling: Labeling
@@ -86,9 +87,15 @@ class LabeledRows:
     undefined: str | None = None
     present: npt.NDArray[np.bool_] | None = None
     kept: npt.NDArray[np.bool_] | None = None
+    labelled: bool = False
 
     def __len__(self) -> int:
         return len(self.y_true)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of the rows, see `Labeling.apply`."""
+        return self.outputs if self.labelled else self.labeling.apply(self.outputs)
 
     @property
     def by_element(self) -> bool:

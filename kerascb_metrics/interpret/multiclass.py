@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.columns import kept_columns, select_columns
 from kerascb_metrics.interpret.join import Rows
@@ -33,7 +34,10 @@ from kerascb_metrics.interpret.task_arguments import (
     copy_arguments,
     scale_of,
 )
-from kerascb_metrics.interpret.validation import checked_outputs
+from kerascb_metrics.interpret.validation import checked_outputs, highest_of
+
+# Half precision may change an ignored value by less than this, and so make a class of it.
+_HALF = 0.01
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,11 @@ class Multiclass:
         names = class_names_for(self.class_names, classes)
         columns = kept_columns(classes, values)
         y_true, flat = self._indices(without_ignored(flat, values), classes, values, kind)
-        outputs, undefined = checked_outputs(flat.y_pred, scale, name, self._kept)
+        outputs, undefined = flat.y_pred, None
+        if not flat.labelled:
+            outputs, undefined = checked_outputs(outputs, scale, name, self._kept)
         if len(columns) < n_classes:
+            assert not flat.labelled  # see `label_rule`
             new_index = np.zeros(n_classes, np.min_scalar_type(n_classes))
             new_index[columns] = np.arange(len(columns))
             y_true, outputs = new_index[y_true], select_columns(outputs, columns, scale)
@@ -128,7 +135,23 @@ class Multiclass:
             classes=classes[columns],
             class_names=tuple(names[column] for column in columns),
         )
-        return LabeledRows(labeling, y_true, outputs, flat.sample_weight, undefined, kept=flat.kept)
+        return LabeledRows(
+            labeling, y_true, outputs, flat.sample_weight, undefined, kept=flat.kept, labelled=flat.labelled
+        )
+
+    def label_rule(self, columns: int, loss: LossReading) -> LabelRule | None:
+        """Return how the device labels outputs of some columns; None if a class is ignored, or the columns do not fit.
+
+        Args:
+            columns: the length of the last axis.
+            loss: what the compiled loss tells about the output.
+        """
+        if columns < 2 or (self.labels is not None and len(self.labels) != columns):
+            return None
+        classes, ignored = self._classes(columns), ignored_values(self.ignore_class, loss)
+        if any(_may_be(value, classes) for value in ignored):
+            return None
+        return LabelRule(columns, highest=highest_of(scale_of("Multiclass", self.from_logits, loss)))
 
     def describe(self, loss: LossReading) -> str:
         """Return how a row gets its label, in words."""
@@ -164,3 +187,10 @@ class Multiclass:
                 "Pass one label per column, in column order."
             )
         return np.asarray(self.labels)
+
+
+def _may_be(value: float | str, classes: np.ndarray) -> bool:
+    """Return whether an ignored value may be a class, also in half precision."""
+    if isinstance(value, str) or classes.dtype.kind not in "iuf":
+        return str(value) in classes.astype(str)
+    return bool((abs(classes - value) <= _HALF * abs(value)).any())

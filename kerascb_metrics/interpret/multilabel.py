@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.elements import Elements
 from kerascb_metrics.interpret.join import Rows
@@ -27,7 +28,7 @@ from kerascb_metrics.interpret.task_arguments import (
     scale_of,
 )
 from kerascb_metrics.interpret.thresholds import check_choosing, compared_in, cuts_of
-from kerascb_metrics.interpret.validation import check_threshold, checked_outputs
+from kerascb_metrics.interpret.validation import check_threshold, checked_outputs, highest_of
 from kerascb_metrics.interpret.weights import check_sum
 
 
@@ -111,9 +112,12 @@ class Multilabel:
             elements = elements.without_weightless(_are_labels)
             y_true, _ = binary_targets(elements.y_true, "multilabel")
         y_true = y_true if elements.present is None else y_true & elements.present
-        scale = own_scale(scale, self.from_logits, self.threshold, elements.y_pred)
-        outputs, undefined = checked_outputs(elements.y_pred, scale, "Multilabel")
+        outputs, undefined = elements.y_pred, None
+        if not flat.labelled:
+            scale = own_scale(scale, self.from_logits, self.threshold, outputs)
+            outputs, undefined = checked_outputs(outputs, scale, "Multilabel")
         threshold = self._cuts(scale, n_labels, compared_in(outputs))
+        outputs = outputs.view(bool) if flat.labelled else outputs
         classes = np.arange(n_labels)
         labeling = Labeling(
             kind="multilabel",
@@ -124,7 +128,20 @@ class Multilabel:
             class_names=class_names_for(self.class_names, classes),
         )
         weight, present, kept = elements.sample_weight, elements.present, elements.kept
-        return LabeledRows(labeling, y_true, outputs, weight, undefined, present, kept)
+        return LabeledRows(labeling, y_true, outputs, weight, undefined, present, kept, flat.labelled)
+
+    def label_rule(self, columns: int, loss: LossReading) -> LabelRule | None:
+        """Return how the device labels outputs of some columns; None if the host has to.
+
+        Args:
+            columns: how many labels there are.
+            loss: what the compiled loss tells about the output.
+        """
+        if isinstance(self.threshold, str):
+            return None
+        scale = self._scale(loss)
+        cuts = self._cuts(scale, columns, np.dtype(np.float64))
+        return LabelRule(None, tuple(cuts.tolist()), highest_of(scale))
 
     def describe(self, loss: LossReading) -> str:
         """Return when a label is given, in words."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.columns import kept_columns
 from kerascb_metrics.interpret.join import Rows
@@ -111,6 +112,16 @@ class Ordinal:
         labels = None if self.labels is None else self._grades
         task = Multiclass(self.from_logits, labels, self.class_names, self.ignore_class, self.soft_targets)
         return task.read_as(self.kind, rows, loss)
+
+    def label_rule(self, columns: int, loss: LossReading) -> LabelRule | None:
+        """Return how the device labels outputs of some columns; None for a single one, or if a grade is ignored.
+
+        Args:
+            columns: the length of the last axis.
+            loss: what the compiled loss tells about the output.
+        """
+        labels = None if self.labels is None else self._grades
+        return Multiclass(self.from_logits, labels, ignore_class=self.ignore_class).label_rule(columns, loss)
 
     def describe(self, loss: LossReading) -> str:
         """Return how a row gets its label, in words."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerascb_metrics.exceptions import DataError
-from kerascb_metrics.interpret.join import Rows
+from kerascb_metrics.interpret.join import Rows, labelled_by
 from kerascb_metrics.interpret.shapes import flatten_targets, spread
 from kerascb_metrics.interpret.weights import check_sum
 
@@ -15,20 +15,23 @@ from kerascb_metrics.interpret.weights import check_sum
 class Flat:
     """One row per position: `y_true` and `y_pred` (P,) or (P, C), weights (P,) or (P, C) float64 or None.
 
-    `kept` is None, or a bool for each position of the pass: whether it is one of these rows.
+    `kept` is None, or a bool for each position of the pass: whether it is one of these rows. If `labelled`,
+    `y_pred` has labels that the device made of finite outputs: (P,), or one for each output.
     """
 
     y_true: np.ndarray
     y_pred: np.ndarray
     sample_weight: npt.NDArray[np.float64] | None
     kept: npt.NDArray[np.bool_] | None = None
+    labelled: bool = False
 
     def keep(self, selected: npt.NDArray[np.bool_]) -> "Flat":
         """Return the rows that a boolean array selects."""
         if selected.all():
             return self
         weight = None if self.sample_weight is None else self.sample_weight[selected]
-        return Flat(self.y_true[selected], self.y_pred[selected], weight, kept_of(self.kept, selected))
+        kept = kept_of(self.kept, selected)
+        return Flat(self.y_true[selected], self.y_pred[selected], weight, kept, self.labelled)
 
 
 def kept_of(kept: npt.NDArray[np.bool_] | None, selected: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -68,12 +71,16 @@ def flatten(rows: Rows, columns: int, *, element_weights: bool = False) -> Flat:
     outputs = _to_native(rows.y_pred)
     has_axis = columns > 1 or (outputs.ndim > 1 and outputs.shape[-1] == 1)
     shape = outputs.shape[:-1] if has_axis else outputs.shape
-    y_pred = outputs.reshape(-1, columns) if columns > 1 else outputs.reshape(-1)
+    labelled = labelled_by(rows)
+    if labelled == "row":
+        outputs = outputs[..., 0]
+    y_pred = outputs.reshape(-1, columns) if columns > 1 and labelled != "row" else outputs.reshape(-1)
     y_true = flatten_targets(_to_native(rows.y_true), shape, columns)
     per_element = element_weights and has_element_weights(rows)
     weight = spread(rows.sample_weight, (*shape, columns) if per_element else shape, "sample weights")
     weight = weight.reshape(-1, columns) if per_element and weight is not None else weight
-    flat = Flat(y_true, y_pred, None if weight is None else weight.astype(np.float64))
+    own_weight = None if weight is None else weight.astype(np.float64)
+    flat = Flat(y_true, y_pred, own_weight, labelled=labelled is not None)
     mask = spread(rows.mask, shape, "the mask")
     flat = flat if mask is None else flat.keep(mask.astype(bool, copy=False))
     if flat.sample_weight is not None:

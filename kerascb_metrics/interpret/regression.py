@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.elements import Elements
 from kerascb_metrics.interpret.join import Rows
@@ -82,6 +83,10 @@ class Regression:
             y_true, y_pred = y_true[:, 0], y_pred[:, 0]
         labeling = Labeling(kind="regression")
         return LabeledRows(labeling, y_true, y_pred, elements.sample_weight, undefined, elements.present, elements.kept)
+
+    def label_rule(self, columns: int, loss: LossReading) -> LabelRule | None:
+        """Return None: a regression has no labels."""
+        return None
 
     def describe(self, loss: LossReading) -> str:
         """Return what is compared, in words."""

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Literal, Protocol
 
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.interpret.binary import Binary
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import Kind
@@ -20,6 +21,9 @@ class Task(Protocol):
 
     def read(self, rows: Rows, loss: LossReading) -> LabeledRows:
         """Return the rows as `LabeledRows`; raise `DataError` if they do not fit the task."""
+
+    def label_rule(self, columns: int, loss: LossReading) -> LabelRule | None:
+        """Return how the device labels outputs whose last axis has some length; None if the host has to."""
 
     def describe(self, loss: LossReading) -> str:
         """Return how a row gets its label, in words."""

@@ -13,6 +13,11 @@ SLACK = 1e-6
 BFLOAT16_SLACK = 0.02
 
 
+def highest_of(scale: Scale) -> float | None:
+    """Return the most that outputs may be; None: any number. Probabilities must not be negative either."""
+    return 1 + SLACK if scale == "probability" else None
+
+
 def checked_outputs(outputs: np.ndarray, scale: Scale, task: str, kept: str = "") -> tuple[np.ndarray, str | None]:
     """Return the outputs and None; if some are not finite, zeros instead and the reason why nothing can be scored.
 
@@ -31,7 +36,7 @@ def checked_outputs(outputs: np.ndarray, scale: Scale, task: str, kept: str = ""
     lowest, highest = range_of(outputs)
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         return check_finite(outputs)
-    if scale == "probability" and (lowest < 0 or highest > 1 + SLACK):
+    if scale == "probability" and (lowest < 0 or highest > 1 + SLACK):  # as in `highest_of`
         raise DataError(
             f"Metrics: the outputs should be probabilities, but range from {lowest:.4g} to {highest:.4g}."
             f"{_own_units(task)} If they are logits, pass task={task}({kept}from_logits=True)."

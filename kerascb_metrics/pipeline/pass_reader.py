@@ -5,9 +5,13 @@ Rows that are kept are read when the pass has ended. Others are read part by par
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
+from keras import tree
+
 from kerascb_metrics.collect import row_store
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.collect.model_facts import ModelFacts
 from kerascb_metrics.collect.processes import is_multi_process, number_of_process
 from kerascb_metrics.collect.row_store import RowConsumer
@@ -19,6 +23,7 @@ from kerascb_metrics.interpret.advice import read_rows
 from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.outputs import Outputs
+from kerascb_metrics.pipeline.label_rules import LabelRules, are_labelled
 from kerascb_metrics.pipeline.last_axis import LastAxes, known_columns
 from kerascb_metrics.pipeline.mean_probability import MeanProbability
 from kerascb_metrics.pipeline.rows_at_hand import RowReading, RowsAtHand
@@ -87,6 +92,9 @@ class Reader(RowConsumer):
         self._plan, self._use_sample_weight = plan, use_sample_weight
         self._describe_output, self._warn = describe_output, warn
         self._plans: Plans = {}  # of the outputs that are scored, settled by the first rows of the fit
+        self._certain: dict[str | None, Any] = {}  # the tasks that were known before any pass has ended
+        self._labels = LabelRules()
+        self._exceeded = False  # whether the rows of a pass took more than memory="auto" keeps
         self._last_axes = LastAxes()
         self._means = MeanProbability(warn) if mean_probability else None
         self.begin(0, ModelFacts())
@@ -129,10 +137,41 @@ class Reader(RowConsumer):
             parts = self._parts_of(batches)
             assert self._outputs is not None
             facts = self._facts
-            Trial(self._plan, self._outputs, facts.structure, self._use_sample_weight, facts.is_fit_pass).check(parts)
+            trial = Trial(self._plan, self._outputs, facts.structure, self._use_sample_weight, facts.is_fit_pass)
+            self._certain = trial.check(parts)
         except Exception:
             self.end()
             raise
+
+    # Labels made on the device, where nothing needs the outputs.
+
+    @property
+    def counts_only(self) -> bool:
+        """Whether no row of the pass is kept: with "auto", once they were too many, if labels suffice."""
+        if self.memory != "auto" or not self._exceeded or is_multi_process():
+            return self.memory == "bounded"
+        return all(self._labels_suffice(plan.task, plan.scoring) for plan in self._plans.values())
+
+    def label_rules(self, outputs: Any) -> Sequence[LabelRule | None]:
+        """Return how each output of a batch becomes labels on the device, as far as tasks are known."""
+        if self._error is not None or not (self._plans or self._certain):
+            return ()
+        known, leaves = self._outputs_of({"y_pred": outputs}), tree.flatten(outputs)
+        if len(leaves) != len(known.keys):  # reading the rows will raise it
+            return ()
+        return [self._label_rule(output, leaf) for output, leaf in zip(known.keys, leaves, strict=True)]
+
+    def _label_rule(self, output: str | None, tensor: Any) -> LabelRule | None:
+        assert self._outputs is not None
+        scoring = self._plan.scoring_of(output, self.output_names)
+        task = self._plans[output].task if output in self._plans else self._certain.get(output)
+        if task is None or scoring is None or not self._labels_suffice(task, scoring):
+            return None
+        axes = self._outputs.axes_of(output, self._facts.structure)
+        return self._labels.of(output, task, self._outputs.loss_of(output), tensor, axes)
+
+    def _labels_suffice(self, task: Any, scoring: Scoring) -> bool:
+        return not (scoring.ranks(task.kind) or scoring.chooses or scoring.needing_rows(task.kind))
 
     # As a `RowConsumer`. An error waits for the end of the pass, and so does a warning, which may be an error.
 
@@ -147,6 +186,7 @@ class Reader(RowConsumer):
 
     def notify_kept(self, kept: bool) -> None:
         """Note whether the rows are kept, for the warning at the end of the pass."""
+        self._exceeded = not kept
         begun = f"epoch {self._epoch}: the validation rows take more than memory='auto' keeps"
         if not kept:
             self._warning = (
@@ -169,18 +209,22 @@ class Reader(RowConsumer):
         if self._error is not None:
             return
         try:
-            rows = self._rows_of(batches, counted=True)
-            for output, plan in self._plans_of(rows).items():
-                if output not in self._counted:
-                    self._counted[output] = self._accumulator(plan)
-                own = self._weighed(rows[output])
-                part = self._counted[output].add(self._labeled(output, own), own.y_pred.dtype.name, own)
-                if part is not None and not is_multi_process():
-                    self._right.setdefault(output, RightOrWrong()).add(part)
-                if part is not None and self._plan.slices:
-                    self._sliced.setdefault(output, SlicedCounts(self._plan.slices)).add(part)
+            for _, alike in groupby(batches, key=are_labelled):
+                self._count(list(alike))
         except Exception as error:
             self._error = error
+
+    def _count(self, batches: Sequence[Captured]) -> None:
+        rows = self._rows_of(batches, counted=True)
+        for output, plan in self._plans_of(rows).items():
+            if output not in self._counted:
+                self._counted[output] = self._accumulator(plan)
+            own = self._weighed(rows[output])
+            part = self._counted[output].add(self._labeled(output, own), own.y_pred.dtype.name, own)
+            if part is not None and not is_multi_process():
+                self._right.setdefault(output, RightOrWrong()).add(part)
+            if part is not None and self._plan.slices:
+                self._sliced.setdefault(output, SlicedCounts(self._plan.slices)).add(part)
 
     # When the pass has ended.
 
@@ -245,7 +289,13 @@ class Reader(RowConsumer):
     # Rows of each output.
 
     def _rows_of(self, batches: Sequence[Captured], counted: bool = False) -> Rows:
-        return {name: self._joined(name, own, counted) for name, own in self._parts_of(batches).items()}
+        rows = {name: self._joined(name, own, counted) for name, own in self._parts_of(batches).items()}
+        assert self._outputs is not None
+        labelled = dict(zip(self._outputs.keys, are_labelled(batches[0]), strict=False))
+        return {
+            name: replace(own, _labelled=self._labels.labelled_by(name)) if labelled.get(name) else own
+            for name, own in rows.items()
+        }
 
     def _parts_of(self, batches: Sequence[Captured]) -> dict[str | None, list[Batch]]:
         if not batches:
@@ -253,7 +303,7 @@ class Reader(RowConsumer):
                 "Metrics: the validation pass had no batch, so there is nothing to score. Check that it has data."
             )
         outputs = self._outputs_of(batches[0])
-        parts = outputs.split(batches, self._plan.only)
+        parts = outputs.split([self._labels.unpacked(batch, outputs.keys) for batch in batches], self._plan.only)
         if not self._plans:
             refuse_untargeted(self._plan, outputs, parts)
             for output, own in parts.items():

@@ -60,7 +60,7 @@ class ExactTally(Tally):
     @cached_property
     def y_pred(self) -> np.ndarray:
         """The labels of the rows, see `Labeling.apply`."""
-        return self.labeling.apply(self.labeled.outputs) if self.given_labels is None else self.given_labels
+        return self.labeled.labels if self.given_labels is None else self.given_labels
 
     @property
     def outputs(self) -> np.ndarray:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
 from kerascb_metrics.collect.keras_internals import jax_state_setter, sync_jax_state, unstacked_batches
+from kerascb_metrics.collect.label_rule import SHARES_WITHIN, Bits, LabelRule, compared_as
 from kerascb_metrics.collect.restore import replaced
 from kerascb_metrics.collect.step_spy import StepSpy
 
@@ -73,6 +75,11 @@ class JaxBackend(Backend):
     def to_numpy(self, tensor: Tensor) -> Array:
         """Return the values of an array; if several processes share it, each of them gets all values."""
         return np.asarray(tensor) if _is_here(tensor) else process_allgather(tensor, tiled=True)
+
+    def label(self, outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
+        """Return the labels of an array of outputs, and whether they are enough."""
+        labels, are_enough = _labels(outputs, rule)
+        return labels, are_enough
 
     def start_copy(self, tensor: Tensor) -> None:
         """Start to copy to the host, without waiting; the values on other processes come with `to_numpy`."""
@@ -211,6 +218,28 @@ def _restoring_state(model: Any, function: Callable[..., Any]) -> Callable[..., 
             raise
 
     return guarded
+
+
+# Labels.
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _labels(outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
+    floats = outputs.astype(compared_as(outputs.dtype.name))
+    own = Bits.of(rule, floats.dtype.name)
+    bits = jax.lax.bitcast_convert_type(floats, own.dtype)
+    if rule.highest is None:
+        magnitudes = bits & own.magnitude
+        are_enough = (magnitudes <= own.most).all()
+        bits = jnp.where(bits < 0, -magnitudes, bits)
+    else:
+        are_enough = ((bits >= 0) & (bits <= own.most)).all()
+    if rule.columns is None:
+        return (bits > own.cuts).astype(rule.dtype), are_enough
+    if rule.cuts:
+        are_enough &= (abs(floats.sum(axis=-1) - 1) <= SHARES_WITHIN).all()
+        return (bits[..., 1:] > own.cuts).astype(rule.dtype), are_enough
+    return jnp.argmax(bits, axis=-1, keepdims=True).astype(rule.dtype), are_enough  # the first of several
 
 
 # Where the rows of an array are.

@@ -10,6 +10,7 @@ import torch
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
 from kerascb_metrics.collect.keras_internals import joins_torch_processes, models_in_fit
+from kerascb_metrics.collect.label_rule import SHARES_WITHIN, LabelRule
 from kerascb_metrics.collect.step_spy import StepSpy
 from kerascb_metrics.exceptions import CaptureError
 
@@ -60,6 +61,20 @@ class TorchBackend(Backend):
         array: Array = tensor.numpy(force=True)
         return array
 
+    def label(self, outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
+        """Return the labels of a tensor of outputs, and whether they are enough."""
+        if not outputs.numel():
+            return _labels(outputs, rule), torch.tensor(True)
+        lowest, highest = torch.aminmax(outputs)  # NaN if one is
+        least, most = (torch.finfo(outputs.dtype).min, torch.finfo(outputs.dtype).max)
+        if rule.highest is not None:
+            least, most = 0.0, rule.highest
+        are_enough = (lowest >= least) & (highest <= most)
+        if rule.columns and rule.cuts:
+            sums = outputs.sum(dim=-1, dtype=torch.float64 if outputs.dtype == torch.float64 else torch.float32)
+            are_enough &= ((sums - 1).abs() <= SHARES_WITHIN).all()
+        return _labels(outputs, rule), are_enough
+
     def is_host_memory(self, tensor: Tensor) -> bool:
         """Return whether the tensor is on the CPU."""
         on_cpu: bool = tensor.device.type == "cpu"
@@ -96,6 +111,15 @@ class TorchBackend(Backend):
             return 1
         count: int = torch.distributed.get_world_size()
         return count
+
+
+def _labels(outputs: Tensor, rule: LabelRule) -> Tensor:
+    dtype = getattr(torch, rule.dtype)
+    if not rule.cuts:
+        return outputs.max(dim=-1, keepdim=True).indices.to(dtype)  # the first of several
+    floats = outputs if outputs.dtype == torch.float64 else outputs.float()
+    cuts = torch.tensor(rule.cuts, dtype=floats.dtype, device=floats.device)
+    return ((floats if rule.columns is None else floats[..., 1:]) > cuts).to(dtype)
 
 
 def _copy(leaf: Any) -> Any:
