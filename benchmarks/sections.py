@@ -13,6 +13,7 @@ SECTIONS = {
         Job("scoring.insight"),
     ],
     "fits": [Job(f"fitting.{name}", backend) for name in ("fits", "fixed_cost") for backend in BACKENDS],
+    "pixels": [Job("fitting.pixels", backend) for backend in BACKENDS],
     "streaming": [Job("memory.streaming")],
     "mirrored": [Job("fitting.mirrored", "tensorflow")],
     "memory": [Job("memory.peaks")],

@@ -76,8 +76,8 @@ def _rule_of(task: Any, loss: LossReading, tensor: Any, axes: _Axes) -> LabelRul
     if dtype not in FLOATS or not shape:
         return None
     columns = shape[-1] if len(shape) > 1 else 1
-    if task.kind == "binary" and columns == 2 and (dtype == "float64" or not _are_columns(axes)):
-        return None  # a difference of float64 may overflow
+    if task.kind == "binary" and columns == 2 and not _are_columns(axes):
+        return None
     try:
         rule: LabelRule | None = task.label_rule(columns, loss)
     except DataError:  # reading the rows will raise it

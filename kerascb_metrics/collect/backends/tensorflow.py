@@ -10,7 +10,7 @@ from keras import tree
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
 from kerascb_metrics.collect.keras_internals import first_validation_batch
-from kerascb_metrics.collect.label_rule import SHARES_WITHIN, Bits, LabelRule, compared_as
+from kerascb_metrics.collect.label_rule import MAGNITUDE, MOST_COLUMNS, SHARES_WITHIN, LabelRule, ordered_bits
 from kerascb_metrics.collect.step_spy import StepSpy
 from kerascb_metrics.exceptions import CaptureError
 
@@ -115,24 +115,32 @@ def _labeller(rule: LabelRule) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
 
 
 def _labels(rule: LabelRule, outputs: Tensor) -> tuple[Tensor, Tensor]:
-    floats = tf.cast(outputs, compared_as(outputs.dtype.name))
-    own = Bits.of(rule, floats.dtype.name)
-    bits = tf.bitcast(floats, own.dtype)
+    floats = tf.cast(outputs, "float32")
+    bits = tf.bitcast(floats, "int32")
+    bits = tf.where(bits < 0, -tf.bitwise.bitwise_and(bits, MAGNITUDE), bits)
     if rule.highest is None:
-        magnitudes = tf.bitwise.bitwise_and(bits, tf.constant(own.magnitude, own.dtype))
-        are_enough = tf.reduce_all(magnitudes <= own.most)
-        bits = tf.where(bits < 0, -magnitudes, bits)
+        are_enough = tf.math.is_finite(tf.reduce_sum(floats))
     else:
-        are_enough = tf.reduce_all((bits >= 0) & (bits <= own.most))
+        are_enough = tf.reduce_sum(tf.where((bits < 0) | (bits > ordered_bits(rule.highest)), 1.0, 0.0)) == 0
     if rule.columns is None:
-        return tf.cast(bits > own.cuts, rule.dtype), are_enough
-    if rule.cuts:
+        labels = bits > ordered_bits(rule.cuts)
+    elif rule.cuts:
+        labels = bits[..., 1:] > ordered_bits(rule.cuts)
         are_enough &= tf.reduce_all(abs(tf.reduce_sum(floats, axis=-1) - 1) <= SHARES_WITHIN)
-        return tf.cast(bits[..., 1:] > own.cuts, rule.dtype), are_enough
-    # TensorFlow does not say which of several maxima its argmax returns.
-    is_highest = bits == tf.reduce_max(bits, axis=-1, keepdims=True)
-    columns = tf.where(is_highest, tf.range(rule.columns), rule.columns)
-    return tf.cast(tf.reduce_min(columns, axis=-1, keepdims=True), rule.dtype), are_enough
+    else:
+        labels = _first_highest(bits, rule.columns)
+    return tf.cast(labels, rule.dtype), are_enough
+
+
+def _first_highest(values: Tensor, columns: int) -> Tensor:
+    """Return the number of the highest column; TensorFlow does not say which of several its argmax returns.
+
+    The numbers are the low bits of what is compared, so that no two are equal.
+    """
+    last = MOST_COLUMNS - 1
+    shifted = tf.cast(values, "int64") * MOST_COLUMNS
+    highest = tf.reduce_max(shifted + (last - tf.range(columns, dtype="int64")), axis=-1, keepdims=True)
+    return last - tf.bitwise.bitwise_and(highest, tf.constant(last, "int64"))
 
 
 def _refuse_several_workers(strategy: Any) -> None:

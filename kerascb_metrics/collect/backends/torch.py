@@ -66,12 +66,11 @@ class TorchBackend(Backend):
         if not outputs.numel():
             return _labels(outputs, rule), torch.tensor(True)
         lowest, highest = torch.aminmax(outputs)  # NaN if one is
-        least, most = (torch.finfo(outputs.dtype).min, torch.finfo(outputs.dtype).max)
-        if rule.highest is not None:
-            least, most = 0.0, rule.highest
+        limits = torch.finfo(outputs.dtype)
+        least, most = (limits.min, limits.max) if rule.highest is None else (0.0, rule.highest)
         are_enough = (lowest >= least) & (highest <= most)
         if rule.columns and rule.cuts:
-            sums = outputs.sum(dim=-1, dtype=torch.float64 if outputs.dtype == torch.float64 else torch.float32)
+            sums = outputs.sum(dim=-1, dtype=torch.float32)
             are_enough &= ((sums - 1).abs() <= SHARES_WITHIN).all()
         return _labels(outputs, rule), are_enough
 
@@ -117,9 +116,8 @@ def _labels(outputs: Tensor, rule: LabelRule) -> Tensor:
     dtype = getattr(torch, rule.dtype)
     if not rule.cuts:
         return outputs.max(dim=-1, keepdim=True).indices.to(dtype)  # the first of several
-    floats = outputs if outputs.dtype == torch.float64 else outputs.float()
-    cuts = torch.tensor(rule.cuts, dtype=floats.dtype, device=floats.device)
-    return ((floats if rule.columns is None else floats[..., 1:]) > cuts).to(dtype)
+    floats = (outputs if rule.columns is None else outputs[..., 1:]).float()
+    return (floats > torch.tensor(rule.cuts, dtype=torch.float32, device=floats.device)).to(dtype)
 
 
 def _copy(leaf: Any) -> Any:
