@@ -49,9 +49,9 @@ class Batches:
 
     def __init__(self, expected: int | None = None, consumers: Sequence[RowConsumer] = ()) -> None:
         self.rows = 0
-        self._consumers = consumers
         self._counting = [consumer for consumer in consumers if consumer.counts_only]
         keeping = [consumer for consumer in consumers if not consumer.counts_only]
+        self._labelling = [] if keeping else self._counting
         self._stores = _stores(expected, self._counting, keeping)
         self._pending: list[tuple[Captured, LabelledPart | None]] = []
         self._error: DataError | None = None
@@ -61,7 +61,7 @@ class Batches:
     def add(self, parts: Iterable[Captured]) -> None:
         """Add the parts of one call of the test function, in row order."""
         self._flush()
-        self._pending = [(part, labelled(part, self._consumers)) for part in parts]
+        self._pending = [(part, labelled(part, self._labelling)) for part in parts]
         leaves = _leaves_to_copy(self._pending)
         # What is in the host's memory may be the user's own array, which the next batch overwrites.
         if self._checking or any(isinstance(leaf, np.ndarray) or backend().is_host_memory(leaf) for leaf in leaves):
@@ -110,7 +110,7 @@ class Batches:
         if self._checking:
             row_count(_as_arrays(part))
             self._check(lambda: tree.map_structure(_as_array, part))
-            labels = labelled(part, self._consumers)  # now that the outputs are known
+            labels = labelled(part, self._labelling)  # now that the outputs are known
         saved = 0
         if labels is not None and labels.is_enough():
             part, saved = labels.part, labels.bytes_saved

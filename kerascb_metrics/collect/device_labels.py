@@ -42,7 +42,7 @@ def labelled(part: Captured, consumers: Sequence[RowConsumer]) -> LabelledPart |
 
     Args:
         part: the captured tensors.
-        consumers: all who get the rows.
+        consumers: all who get the rows; none of them keeps any.
     """
     rules = _common_rules(part["y_pred"], consumers)
     if not any(rules):
@@ -60,10 +60,10 @@ def labelled(part: Captured, consumers: Sequence[RowConsumer]) -> LabelledPart |
 
 def _common_rules(outputs: Any, consumers: Sequence[RowConsumer]) -> Sequence[LabelRule | None]:
     """Return the rule of each output that all consumers have in common; an empty sequence if there is none."""
-    if not consumers or not all(consumer.counts_only for consumer in consumers) or is_multi_process():
+    if is_multi_process():
         return ()
     asked = [consumer.label_rules(outputs) for consumer in consumers]
-    if not all(map(any, asked)):
+    if not asked or not all(map(any, asked)):
         return ()
     leaves = tree.flatten(outputs)
     return [

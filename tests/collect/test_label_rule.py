@@ -9,8 +9,8 @@ from kerascb_metrics.collect.label_rule import LabelRule
 
 RNG = np.random.default_rng(0)
 TINY = np.float32(1e-40)  # a denormal number, which many devices take for zero
-# Few different values, so that most rows have ties; zeros of both signs, denormal numbers, the largest float.
-VALUES = np.array([-3.0, -1.0, -TINY, -0.0, 0.0, TINY, 2 * TINY, 0.5, 1.0, np.finfo("float32").max / 2], "float32")
+# Few different values, so that most rows have ties; zeros of both signs, denormal numbers.
+VALUES = np.array([-3.0, -1.0, -TINY, -0.0, 0.0, TINY, 2 * TINY, 0.5, 1.0], "float32")
 SHARES = np.array([0.0, TINY, 2 * TINY, 0.25, 0.5, 0.75, 1.0], "float32")
 
 
@@ -26,7 +26,7 @@ def label(outputs, rule, dtype="float32"):
 @pytest.mark.parametrize("shape", [(300, 2), (300, 20), (5, 6, 7, 20), (40, 300)])
 @pytest.mark.parametrize("highest", [None, 1 + 1e-6])
 def test_the_first_of_the_highest(shape, highest):
-    outputs = RNG.choice(VALUES[:-1] if highest is None else SHARES, shape)
+    outputs = RNG.choice(VALUES if highest is None else SHARES, shape)
     labels, enough = label(outputs, LabelRule(shape[-1], highest=highest))
     assert enough
     assert labels.dtype == ("uint8" if shape[-1] <= 256 else "uint16")
@@ -36,7 +36,7 @@ def test_the_first_of_the_highest(shape, highest):
 @pytest.mark.parametrize("cuts", [(0.0,), (0.5,), (-1.0,), (0.0, 0.5, -np.inf), (1e-40,)])
 @pytest.mark.parametrize("shape", [(300, 3), (4, 5, 3)])
 def test_above_a_cut(shape, cuts):
-    outputs = RNG.choice(VALUES[:-1], shape)
+    outputs = RNG.choice(VALUES, shape)
     labels, enough = label(outputs, LabelRule(None, cuts))
     assert enough
     np.testing.assert_array_equal(labels, outputs > np.array(cuts, "float32"))
