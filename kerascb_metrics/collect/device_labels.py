@@ -54,7 +54,7 @@ def labelled(part: Captured, consumers: Sequence[RowConsumer]) -> LabelledPart |
     labels = [None if pair is None else pair[0] for pair in made]
     packed = {"y_pred": tree.pack_sequence_as(structure, kept), "labels": tree.pack_sequence_as(structure, labels)}
     pairs = [(own, *pair) for own, pair in zip(outputs, made, strict=True) if pair is not None]
-    saved = sum(_row_bytes(own) - _row_bytes(labels) for own, labels, _ in pairs)
+    saved = sum(bytes_of_row(own) - bytes_of_row(labels) for own, labels, _ in pairs)
     return LabelledPart({**part, **packed}, [enough for _, _, enough in pairs], saved)
 
 
@@ -72,7 +72,8 @@ def _common_rules(outputs: Any, consumers: Sequence[RowConsumer]) -> Sequence[La
     ]
 
 
-def _row_bytes(tensor: Tensor) -> int:
+def bytes_of_row(tensor: Tensor) -> int:
+    """Return how many bytes a row of a tensor takes."""
     bits = int("".join(filter(str.isdigit, dtype_of(tensor))))  # NumPy does not know "bfloat16"
     values: int = math.prod(tensor.shape[1:])
     return values * bits // 8

@@ -213,7 +213,12 @@ def _concatenate(name: str, arrays: list[np.ndarray]) -> np.ndarray:
             f"Metrics: {name} has different shapes in different validation batches: {shapes}. Give all batches one "
             "shape."
         )
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    if len(arrays) == 1:
+        return arrays[0]
+    if all(array.ndim > 1 and array.strides[-1] == 0 for array in arrays):  # labels, repeated along the columns
+        joined = np.concatenate([array[..., :1] for array in arrays])
+        return np.broadcast_to(joined, (*joined.shape[:-1], arrays[0].shape[-1]))
+    return np.concatenate(arrays)
 
 
 def _with_fewest_axes(arrays: list[np.ndarray]) -> list[np.ndarray]:

@@ -64,6 +64,8 @@ def _own_units(task: str) -> str:
 
 def range_of(values: np.ndarray) -> tuple[float, float]:
     """Return the lowest and the highest value, read in one pass; nan if there is a nan."""
+    if values.size and not any(values.strides):  # one value everywhere, as in a trial reading
+        values = values.reshape(-1)[:1]
     found = [(values[block].min(), values[block].max()) for block in blocks(values)]
     return (np.min(found), np.max(found)) if found else (0, 0)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import tree
 
-from kerascb_metrics.collect.device_labels import dtype_of
+from kerascb_metrics.collect.device_labels import bytes_of_row, dtype_of
 from kerascb_metrics.collect.label_rule import FLOATS, MOST_COLUMNS, LabelRule
 from kerascb_metrics.collect.row_store import Batch
 from kerascb_metrics.exceptions import DataError
@@ -15,6 +15,8 @@ from kerascb_metrics.interpret.losses import LossReading
 
 # For outputs of each new shape a function is compiled, which takes longer than to label a small batch on the host.
 _MOST_SHAPES = 8
+# Of a batch with fewer bytes of outputs, the call of a function on the device takes longer than what it saves.
+LEAST_BYTES = 1 << 14
 _Axes = tuple[int | None, ...] | None
 
 
@@ -36,7 +38,8 @@ class LabelRules:
             axes: its static shape, or None.
         """
         rule, shape = _rule_of(task, loss, tensor, axes), tuple(tensor.shape)
-        if rule is None or rule != self._rules.setdefault(output, rule):
+        is_small = output not in self._rules and bytes_of_row(tensor) * shape[0] < LEAST_BYTES
+        if rule is None or is_small or rule != self._rules.setdefault(output, rule):
             return None
         shapes = self._shapes.setdefault(output, set())
         if len(shapes) < _MOST_SHAPES:
@@ -73,7 +76,7 @@ def are_labelled(batch: Batch) -> tuple[bool, ...]:
 
 def _rule_of(task: Any, loss: LossReading, tensor: Any, axes: _Axes) -> LabelRule | None:
     shape, dtype = tuple(tensor.shape), dtype_of(tensor)
-    if dtype not in FLOATS or not shape:
+    if dtype not in FLOATS:
         return None
     columns = shape[-1] if len(shape) > 1 else 1
     if task.kind == "binary" and columns == 2 and not _are_columns(axes):

@@ -111,6 +111,7 @@ class Reader(RowConsumer):
         self._counted: dict[str | None, Accumulator | FoldedAccumulator] = {}
         self._right: dict[str | None, RightOrWrong] = {}
         self._sliced: dict[str | None, SlicedCounts] = {}
+        self._rules_of: dict[Any, list[LabelRule | None]] = {}  # by what is known of a batch
         self._why_kept = ""
         self._warning: str | None = None
         self._error: Exception | None = None
@@ -156,10 +157,14 @@ class Reader(RowConsumer):
         """Return how each output of a batch becomes labels on the device, as far as tasks are known."""
         if self._error is not None or not (self._plans or self._certain):
             return ()
-        known, leaves = self._outputs_of({"y_pred": outputs}), tree.flatten(outputs)
-        if len(leaves) != len(known.keys):  # reading the rows will raise it
-            return ()
-        return [self._label_rule(output, leaf) for output, leaf in zip(known.keys, leaves, strict=True)]
+        leaves = tree.flatten(outputs)
+        kind = (len(self._plans), *((tuple(leaf.shape), leaf.dtype) for leaf in leaves))
+        if kind not in self._rules_of:
+            keys = self._outputs_of({"y_pred": outputs}).keys
+            fits = len(leaves) == len(keys)  # if not, reading the rows will raise it
+            pairs = zip(keys, leaves, strict=True) if fits else ()
+            self._rules_of[kind] = [self._label_rule(output, leaf) for output, leaf in pairs]
+        return self._rules_of[kind]
 
     def _label_rule(self, output: str | None, tensor: Any) -> LabelRule | None:
         assert self._outputs is not None

@@ -11,6 +11,7 @@ from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, DataError, Metrics, Multiclass, Multilabel, Ordinal
 from kerascb_metrics.collect import row_store
+from kerascb_metrics.pipeline import label_rules
 from kerascb_metrics.pipeline.label_rules import LabelRules
 from tests.support.arrays import assert_same
 from tests.support.models import BACKEND, Batches, echo_model, in_batches
@@ -21,9 +22,10 @@ LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 @pytest.fixture(autouse=True)
-def small_parts(monkeypatch):
-    """Parts of a few batches, as a large set has them."""
+def small(monkeypatch):
+    """Parts of a few batches, as a large set has them; and small batches are labelled on the device, too."""
     monkeypatch.setattr(row_store, "PART", 2000)
+    monkeypatch.setattr(label_rules, "LEAST_BYTES", 0)
 
 
 @pytest.fixture
@@ -297,6 +299,17 @@ def test_outputs_cross_where_something_needs_them(callbacks, crossed):
     fit(echo((4,), LOGITS), own, (x, y))
     assert set(dtypes(crossed)) == {"float32"}
     assert_same(own[0].f1s, [sk.f1_score(y, x.argmax(axis=1), average="macro")])
+
+
+def test_small_batches_are_labelled_on_the_host(crossed, monkeypatch):
+    """Unless the first ones were large: then the last one of a pass, too."""
+    monkeypatch.setattr(label_rules, "LEAST_BYTES", 16 * 4 * 4)
+    x, y = rows()
+    fit(echo((4,), LOGITS), [bounded()], (x, y))
+    assert set(dtypes(crossed)) == {"uint8"}
+    crossed.clear()
+    fit(echo((4,), LOGITS), [bounded()], (x, y), batch_size=15)
+    assert set(dtypes(crossed)) == {"float32"}
 
 
 def test_two_that_want_the_same_labels_share_them_and_others_do_not(crossed):
