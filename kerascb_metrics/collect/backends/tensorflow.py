@@ -118,10 +118,10 @@ def _labels(rule: LabelRule, outputs: Tensor) -> tuple[Tensor, Tensor]:
     floats = tf.cast(outputs, "float32")
     bits = tf.bitcast(floats, "int32")
     bits = tf.where(bits < 0, -tf.bitwise.bitwise_and(bits, MAGNITUDE), bits)
-    if rule.highest is None:
-        are_enough = tf.math.is_finite(tf.reduce_sum(floats))
-    else:
-        are_enough = tf.reduce_sum(tf.where((bits < 0) | (bits > ordered_bits(rule.highest)), 1.0, 0.0)) == 0
+    # A sum takes a tenth of the time of is_finite of all. With XLA min and max may lose a NaN.
+    are_enough = tf.math.is_finite(tf.reduce_sum(floats))
+    if rule.highest is not None:
+        are_enough &= (tf.reduce_min(floats) >= 0) & (tf.reduce_max(floats) <= rule.highest)
     if rule.columns is None:
         labels = bits > ordered_bits(rule.cuts)
     elif rule.cuts:
