@@ -87,6 +87,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             same; ROC AUC and average precision are the middle of an interval that holds the exact value (see
             `history.bounds`); `predictions` raises; scores that need the rows are refused. "auto" keeps up to 4 GiB of
             targets, outputs and weights. Beyond that it switches to counts with a warning, if no score needs the rows.
+            Where counts are kept and no score ranks the rows, labels are made on the device, and outputs stay there.
         log_file: a path such as "scores.jsonl". Each scored epoch is written to it, and is on the disk before the next
             one begins; `ScoreHistory.load` reads it. A fit that begins at a later epoch than 0 (`initial_epoch`,
             `BackupAndRestore`) resumes the file: `history` begins with the earlier epochs in it, and the others are

@@ -44,7 +44,7 @@ def labelled(part: Captured, consumers: Sequence[RowConsumer]) -> LabelledPart |
         part: the captured tensors.
         consumers: all who get the rows; none of them keeps any.
     """
-    rules = _common_rules(part["y_pred"], consumers)
+    rules = _common_rules(part["y_pred"], consumers) if consumers else ()
     if not any(rules):
         return None
     structure = part["y_pred"]
@@ -60,16 +60,13 @@ def labelled(part: Captured, consumers: Sequence[RowConsumer]) -> LabelledPart |
 
 def _common_rules(outputs: Any, consumers: Sequence[RowConsumer]) -> Sequence[LabelRule | None]:
     """Return the rule of each output that all consumers have in common; an empty sequence if there is none."""
-    if is_multi_process():
+    leaves = tree.flatten(outputs)
+    if is_multi_process() or not all(map(keras.ops.is_tensor, leaves)):
         return ()
     asked = [consumer.label_rules(outputs) for consumer in consumers]
-    if not asked or not all(map(any, asked)):
+    if not all(map(any, asked)):
         return ()
-    leaves = tree.flatten(outputs)
-    return [
-        rules[0] if keras.ops.is_tensor(leaf) and all(rule == rules[0] for rule in rules) else None
-        for leaf, *rules in zip(leaves, *asked, strict=True)
-    ]
+    return [rules[0] if all(rule == rules[0] for rule in rules) else None for rules in zip(*asked, strict=True)]
 
 
 def bytes_of_row(tensor: Tensor) -> int:

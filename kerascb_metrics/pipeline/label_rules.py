@@ -38,8 +38,9 @@ class LabelRules:
             axes: its static shape, or None.
         """
         rule, shape = _rule_of(task, loss, tensor, axes), tuple(tensor.shape)
-        is_small = output not in self._rules and bytes_of_row(tensor) * shape[0] < LEAST_BYTES
-        if rule is None or is_small or rule != self._rules.setdefault(output, rule):
+        if rule is None or (output not in self._rules and bytes_of_row(tensor) * shape[0] < LEAST_BYTES):
+            return None
+        if rule != self._rules.setdefault(output, rule):
             return None
         shapes = self._shapes.setdefault(output, set())
         if len(shapes) < _MOST_SHAPES:
@@ -76,7 +77,7 @@ def are_labelled(batch: Batch) -> tuple[bool, ...]:
 
 def _rule_of(task: Any, loss: LossReading, tensor: Any, axes: _Axes) -> LabelRule | None:
     shape, dtype = tuple(tensor.shape), dtype_of(tensor)
-    if dtype not in FLOATS:
+    if dtype not in FLOATS or not shape:
         return None
     columns = shape[-1] if len(shape) > 1 else 1
     if task.kind == "binary" and columns == 2 and not _are_columns(axes):

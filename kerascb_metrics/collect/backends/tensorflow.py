@@ -109,7 +109,9 @@ def _next_step(model: Any, spy: StepSpy) -> Callable[[Any], tuple[Any, list[Capt
 def _labeller(rule: LabelRule) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """Return a compiled function of outputs. With XLA it takes a third of the time; Apple's devices have none."""
     labeller: Callable[[Tensor], tuple[Tensor, Tensor]] = tf.function(
-        _not_converted(functools.partial(_labels, rule)), jit_compile=platform.system() != "Darwin"
+        _not_converted(functools.partial(_labels, rule)),
+        reduce_retracing=True,
+        jit_compile=platform.system() != "Darwin",
     )
     return labeller
 
