@@ -83,8 +83,9 @@ def _cell_weights(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int, sample
 
 
 def _pairs(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> Iterator[tuple[slice, np.ndarray]]:
+    dtype = np.min_scalar_type(n_classes**2)
     for block in blocks(y_true):
-        yield block, y_true[block].astype(np.int64) * n_classes + y_pred[block]
+        yield block, y_true[block].astype(dtype) * dtype.type(n_classes) + y_pred[block].astype(dtype)
 
 
 # Tables of labels.

@@ -1,5 +1,6 @@
 """The four cells of each class, or label, in each sample: what tells how much a score varies between samples."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from kerascb_metrics.tally.exact import ExactTally
 Floats = npt.NDArray[np.float64]
 # More samples than this, or than fit into so many bytes, are joined into groups.
 _MOST_SAMPLES, _MOST_BYTES = 10_000, 64 << 20
+# With more rows than this, each number is counted by itself.
+_MANY_ROWS = 1 << 10
 # With more cells than this, confusion matrices are not counted whole.
 _DENSE_CELLS = 1 << 22
 
@@ -26,7 +29,7 @@ def cells_of_samples(tally: ExactTally, numbers: npt.NDArray[np.integer]) -> Flo
         (S, 4, C): tp, fp, fn, tn.
     """
     there = np.bincount(numbers) > 0  # a sample may have lost all of its rows
-    numbers, samples = (np.cumsum(there) - 1)[numbers], int(there.sum())
+    numbers, samples = numbers if there.all() else (np.cumsum(there) - 1)[numbers], int(there.sum())
     most = _most(len(tally.classes))
     if samples > most:
         numbers, samples = numbers * most // samples, most
@@ -123,12 +126,24 @@ def tables_by_number(
     int64 counts, or float64 sums of weights.
     """
     cells = count * classes**2
+    if weight is None and len(numbers) > _MANY_ROWS * count and (numbers[1:] >= numbers[:-1]).all():
+        return _tables_of_runs(y_true, y_pred, np.searchsorted(numbers, np.arange(count + 1)), classes)
     # Bytes are a quarter of the work where they suffice.
     dtype = np.dtype(np.uint8 if cells <= 256 else np.intp)
     places = numbers.astype(dtype)
     for own in (y_true, y_pred):
         places = places * dtype.type(classes) + own.astype(dtype)
     return np.bincount(places, weight, cells).reshape(count, classes, classes)
+
+
+def _tables_of_runs(
+    y_true: np.ndarray, y_pred: np.ndarray, starts: npt.NDArray[np.integer], classes: int
+) -> npt.NDArray[Any]:
+    """Return the same for numbers whose rows follow each other, from the first row of each: a fifth of the time."""
+    dtype = np.min_scalar_type(classes**2)
+    pairs = y_true.astype(dtype) * dtype.type(classes) + y_pred.astype(dtype)
+    tables = [np.bincount(pairs[own:end], minlength=classes**2) for own, end in pairwise(starts)]
+    return np.stack(tables).reshape(-1, classes, classes)
 
 
 def cells_of_tables(tables: npt.NDArray[Any]) -> Floats:

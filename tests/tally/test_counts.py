@@ -13,6 +13,7 @@ from kerascb_metrics.score.functions import COUNTED, COUNTED_BY_LABEL
 from kerascb_metrics.score.kappa import kappa_of
 from kerascb_metrics.score.score import Undefined
 from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.tally import sample_cells
 from kerascb_metrics.tally.exact import Counts
 from tests.support.arrays import assert_same, read
 
@@ -216,3 +217,16 @@ def test_kappa_of_one_class_is_undefined():
     for table in (np.zeros((3, 3)), np.diag([0, 5, 0])):
         with pytest.raises(Undefined):
             kappa_of(table, np.arange(3))
+
+
+@pytest.mark.parametrize("classes", [2, 20, 300])
+def test_many_rows_of_each_number_are_counted_in_the_same_way(classes, monkeypatch):
+    rng = np.random.default_rng(0)
+    numbers = np.sort(rng.integers(0, 4, 9_000))
+    numbers[numbers == 2] = 3  # one without rows
+    y_true, y_pred = rng.integers(0, classes, (2, 9_000)).astype("uint16")
+    tables = sample_cells.tables_by_number(y_true, y_pred, numbers, 4, classes)
+    monkeypatch.setattr(sample_cells, "_MANY_ROWS", 1 << 40)
+    np.testing.assert_array_equal(tables, sample_cells.tables_by_number(y_true, y_pred, numbers, 4, classes))
+    assert tables.sum() == 9_000
+    assert not tables[2].any()
