@@ -17,7 +17,7 @@ from kerascb_metrics import Metrics
 CLASSES = 20
 IMAGES, SIDE, BATCH, EPOCHS = 64, 128, 8, 5
 QUICK_IMAGES, QUICK_SIDE = 16, 16
-LABEL_SCORES = ["f1", "precision", "recall", "kappa", "confusion"]
+LABEL_SCORES = ["f1", "kappa", "confusion"]
 AT_MOST, AT_MOST_ON_TORCH = 1.15, 1.4  # PyTorch's argmax is slow on the processor
 WHY = "the labels are made on the device and counted on the host; see `label` in collect/backends/"
 
