@@ -144,6 +144,18 @@ def test_best_is_the_first_of_the_best_numbers(values, mode):
     assert made.index_of("best") == index
 
 
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_best_is_the_same_if_it_is_asked_for_after_each_epoch(mode):
+    values, asked, history = [0.5, np.nan, 0.25, 0.75, np.float32(0.75), 0, 0.0], [], ScoreHistory()
+    for epoch, value in enumerate(values):
+        history.append(epoch, {"f1": value})
+        asked.append(history.best("f1", mode=mode)[0])
+    assert asked == ([0, 0, 0, 3, 3, 3, 3] if mode == "max" else [0, 0, 2, 2, 2, 5, 5])
+    history.append(7, {"f1": np.zeros(2)})
+    with pytest.raises(ValueError, match="several values per epoch"):
+        history.best("f1", mode=mode)
+
+
 def test_best_of_an_epoch_that_was_recorded_twice():
     made = ScoreHistory({"f1": True})
     for value in (0.25, 0.5):

@@ -116,7 +116,7 @@ def test_some_small_tables():
 
 @pytest.mark.simulation
 def test_every_small_table():
-    """Both classes of each table, one of the averages in turn, and kappa: about three minutes."""
+    """Both classes of each table, one of the averages in turn, and kappa: some minutes."""
     averages = itertools.cycle(AVERAGES[:-1])
     for matrix in TABLES_2X2:
         for zero_division in ZERO_DIVISIONS if (matrix == 0).any() else ZERO_DIVISIONS[:1]:
