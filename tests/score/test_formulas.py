@@ -116,12 +116,14 @@ def test_some_small_tables():
 
 @pytest.mark.simulation
 def test_every_small_table():
-    """Both classes of each table, one of the averages in turn, and kappa: some minutes."""
+    """Both classes and kappa of each table, and of one in five an average, in turn: a minute."""
     averages = itertools.cycle(AVERAGES[:-1])
-    for matrix in TABLES_2X2:
-        for zero_division in ZERO_DIVISIONS if (matrix == 0).any() else ZERO_DIVISIONS[:1]:
+    for number, matrix in enumerate(TABLES_2X2):
+        divides_by_zero = not (matrix.any(axis=0).all() and matrix.any(axis=1).all())
+        for zero_division in ZERO_DIVISIONS if divides_by_zero else ZERO_DIVISIONS[:1]:
             check_classes(tally_of(matrix), None, zero_division)
-            check_classes(tally_of(matrix), next(averages), zero_division)
+            if divides_by_zero or number % 5 == 0:
+                check_classes(tally_of(matrix), next(averages), zero_division)
         check_kappa(tally_of(matrix))
 
 
