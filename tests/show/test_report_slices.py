@@ -5,6 +5,7 @@ import pytest
 
 from kerascb_metrics import Binary, ScoreHistory
 from kerascb_metrics.show.report import slices
+from kerascb_metrics.show.report.render import report_page
 from kerascb_metrics.show.report.slices import slices_of
 from tests.support.page_histories import binary_epochs, fit_of, history_of
 
@@ -68,3 +69,16 @@ def test_a_loaded_history_has_groups_without_their_samples(tmp_path):
 
 def test_a_run_without_slices_has_no_table():
     assert slices_of(history_of(Binary(), binary_epochs())._run, "f1") == []
+
+
+def test_a_hundred_epochs_of_five_scores_of_a_hundred_groups_stay_under_two_mebibytes():
+    scoring = ["f1", "precision", "recall", "kappa", "auc"]
+    keys = [f"{name}_site_{group}" for name in scoring for group in [*range(100), "min"]]
+    few, rng, history = history_of(Binary(), binary_epochs()), np.random.default_rng(0), ScoreHistory({"f1": True})
+    for epoch in range(100):
+        values = dict(zip([*scoring, *keys], rng.random(len(scoring) + len(keys)).tolist(), strict=True))
+        history.append(epoch, values, {None: few.tally(epoch % 3)})
+    history.settings.update(slices=["site"], scoring=scoring)
+    page = report_page(history._run)
+    assert all(f'"{key}"' in page for key in keys)
+    assert len(page.encode()) < 2**21

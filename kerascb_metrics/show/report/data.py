@@ -139,7 +139,7 @@ def _score(history: RunRecord, name: str, banded: bool) -> Json:
         bands = [None if math.isnan(low) else [float(f"{low:.4g}"), float(f"{high:.4g}")] for low, high in ends]
     return {
         "name": name,
-        "values": [_number(value) for value in history[name]],
+        "values": [_short(value) for value in history[name]],
         "best": _finite_best(history, name),
         "bands": bands if any(bands) else None,
     }
@@ -156,6 +156,11 @@ def _logs(logs: Sequence[Mapping[str, float]]) -> Json:
         }
         for name in names
     ]
+
+
+def _short(value: float) -> float | None:
+    """Return a score with nine digits, more than the page shows: slices and classes may have thousands of values."""
+    return float(f"{value:.9g}") if math.isfinite(value) else None
 
 
 def _number(value: float) -> float | None:
