@@ -21,6 +21,8 @@ _RARE = 1 / 75
 POINTS = 1000  # about how many points are kept of one curve
 _ALL_POINTS = 20_000  # the same for all curves of an epoch together
 _FEWEST_POINTS = 50  # but each curve keeps at least this many
+# Columns of fewer rows are ranked one after the other: their steps are so short that threads wait for each other.
+_LONG = 1 << 19
 # How many bytes of columns are laid out at a time. Each thread needs as much again for its own column.
 _TILE = 32 << 20
 
@@ -115,7 +117,7 @@ def rank_columns(
     for start in range(0, len(columns), at_once):
         some = columns[start : start + at_once]
         pairs = zip(truth_columns(some), columns_of(y_score, some), strict=True)
-        found = in_threads(ranked, pairs, len(some) * len(y_score))
+        found = in_threads(ranked, pairs, len(some) * len(y_score) if len(y_score) >= _LONG else 0)
         rankings.update(zip(map(int, some), found, strict=True))
     return rankings
 

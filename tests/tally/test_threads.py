@@ -8,6 +8,7 @@ import pytest
 
 from kerascb_metrics import Metrics, Multiclass, Multilabel, _blocks, _threads
 from kerascb_metrics._threads import in_threads, thread_count
+from kerascb_metrics.tally import ranking
 
 N, C = 30_000, 12
 RNG = np.random.default_rng(3)
@@ -28,6 +29,7 @@ CASES = {
 def threads(monkeypatch):
     """Set how many threads work; also for arrays that are too small for several."""
     monkeypatch.setattr(_threads, "_FEWEST_VALUES", 0)
+    monkeypatch.setattr(ranking, "_LONG", 0)
     monkeypatch.setattr(_blocks, "BLOCK", 1 << 12)
 
     def use(count):
