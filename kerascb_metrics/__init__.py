@@ -19,8 +19,8 @@ The data flows through these steps, one folder each. A step imports the steps ab
     show/       draws them: tables, plots, the HTML report
 
 `callback.py` (`Metrics`) and the other modules of this folder stand above the steps and connect them, with the help of
-`pipeline/`. `exceptions.py` and `_blocks.py` lie beneath the steps. `batchwise.py` stands alone: metrics that are
-averaged over batches, for comparison.
+`pipeline/`. `exceptions.py`, `_blocks.py` and `_threads.py` lie beneath the steps. `batchwise.py` stands alone: metrics
+that are averaged over batches, for comparison.
 
 Importing the package imports neither Keras nor NumPy nor scikit-learn: each public name is imported when it is first
 used (PEP 562).

@@ -67,6 +67,17 @@ def test_a_loaded_history_has_groups_without_their_samples(tmp_path):
         assert (other.n, other.of, other.intervals) == (None, None, {})
 
 
+def test_a_class_that_looks_like_a_group_is_none(tmp_path):
+    history = ScoreHistory({"f1": True, "recall": True})
+    values = {"f1": 0.5, "f1_site_a": 0.4, "f1_site_b": 0.6, "f1_site_min": 0.4, "recall": 0.5, "recall_site_own": 0.7}
+    history.append(
+        0, {**values, "auc": 0.5, "auc_site_a": 0.5, "auc_site_b": 0.5, "auc_site_min": 0.5, "f1_site_own": 0.1}
+    )
+    history.settings.update(slices=["site"], scoring=["f1", "recall", "auc"])
+    (found,) = slices_of(history._run, "f1")
+    assert (found.groups, list(found.scores)) == (["a", "b"], ["f1", "auc"])
+
+
 def test_a_run_without_slices_has_no_table():
     assert slices_of(history_of(Binary(), binary_epochs())._run, "f1") == []
 

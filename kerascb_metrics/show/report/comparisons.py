@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from kerascb_metrics.record.regression_record import evenly_spaced
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.best import best_index
 
@@ -42,7 +41,7 @@ def compared_pairs(history: RunRecord, name: str | None) -> list[Pair]:
     rows = max((one.n for one in found.values()), default=0)
     room = min(_MOST_EPOCHS, _MOST_ROWS // (rows * count)) if rows else 0
     if room > len(few):
-        more = few.union(np.linspace(0, count - 1, min(room, count)).round().astype(int).tolist())
+        more = few.union(evenly_spaced(count, room).tolist())
         long = count > _MOST_EPOCHS
         pairs = [pair for pair in combinations(sorted(more), 2) if not long or best not in pair or few.issuperset(pair)]
         found = _compared(history, name, best, pairs)

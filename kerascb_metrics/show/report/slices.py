@@ -1,11 +1,13 @@
 """The scores of slices as a table for the page: a line per group, with its rows and what its first score is worth."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from kerascb_metrics.interpret.slices import group_key
+from kerascb_metrics.record.regression_record import evenly_spaced
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.show.best import best_index
 
@@ -54,21 +56,21 @@ def slices_of(history: RunRecord, headline: str | None) -> list[Slice]:
 
 def _slice(history: RunRecord, name: str, names: list[str], headline: str | None) -> Slice | None:
     longer = [other for other in names if other.startswith(f"{name}_")]  # "sex_and_age" is no group of "sex"
-    scoring = map(str, history.settings.get("scoring", ()))
-    scores = {score: found for score in scoring if (found := _keys_of(history, score, name, longer))}
+    found = {str(score): _keys_of(history, score, name, longer) for score in history.settings.get("scoring", ())}
+    worst = {score: "max" if history.directions.get(score) is False else "min" for score in found}
+    # A class may have a name that looks like one of a slice, but it has no worst group.
+    scores = {score: keys for score, keys in found.items() if worst[score] in keys}
     if not scores:
         return None
     counted = _counted(history, name)
-    worst = {score: "max" if history.directions.get(score) is False else "min" for score in scores}
-    first = next(iter(scores))
-    groups = list(counted) or [group for group in scores[first] if group != worst[first]]
+    groups = list(counted) or _groups_of(scores, worst)
     of = headline if headline in scores and counted else None
     return Slice(
         name=name,
         groups=groups,
         n=list(counted.values()) or None,
         scores={score: [keys[group] for group in groups] for score, keys in scores.items()},
-        worst={score: scores[score][end] for score, end in worst.items()},
+        worst={score: keys[worst[score]] for score, keys in scores.items()},
         of=of,
         intervals={} if of is None else _intervals(history, name, of),
     )
@@ -78,6 +80,12 @@ def _keys_of(history: RunRecord, score: str, name: str, longer: list[str]) -> di
     """Return the names of a score of the groups, by what each group is called there, and by "min" or "max"."""
     before, taken = f"{score}_{name}_", tuple(f"{score}_{other}_" for other in longer)
     return {key.removeprefix(before): key for key in history if key.startswith(before) and not key.startswith(taken)}
+
+
+def _groups_of(scores: Mapping[str, Mapping[str, str]], worst: Mapping[str, str]) -> list[str]:
+    """Return the groups that all scores have, as they were recorded; a class that looks like one is not among them."""
+    first, *others = ([group for group in keys if group != worst[score]] for score, keys in scores.items())
+    return [group for group in first if all(group in groups for groups in others)]
 
 
 def _counted(history: RunRecord, name: str) -> dict[str, int]:
@@ -93,7 +101,7 @@ def _intervals(history: RunRecord, name: str, score: str) -> dict[int, GroupInte
     """Return the intervals of the groups in some epochs; none where the labels of an epoch were not kept."""
     count, rows = len(history.epochs), len(history.groupings[name])
     room = min(_MOST_EPOCHS, max(2, _MOST_ROWS // max(rows, 1)), count)
-    chosen = {*np.linspace(0, count - 1, room).round().astype(int).tolist(), count - 1, best_index(history, score)}
+    chosen = {*evenly_spaced(count, room).tolist(), best_index(history, score)}
     found = {}
     for index in sorted(chosen - {None}):
         key = ("groups", name, score, history.epochs[index])
