@@ -14,6 +14,7 @@ SECTIONS = {
     ],
     "fits": [Job(f"fitting.{name}", backend) for name in ("fits", "fixed_cost") for backend in BACKENDS],
     "pixels": [Job("fitting.pixels", backend) for backend in BACKENDS],
+    "accelerator": [Job("fitting.accelerator", backend) for backend in BACKENDS],
     "streaming": [Job("memory.streaming")],
     "mirrored": [Job("fitting.mirrored", "tensorflow")],
     "memory": [Job("memory.peaks")],

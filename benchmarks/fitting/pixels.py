@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from benchmarks.fitting.models import epochs
 from benchmarks.harness.table import as_long
 from benchmarks.harness.timing import interleave
 from kerascb_metrics import Metrics
@@ -29,10 +30,12 @@ def measure(quick):
 
 
 def _labels_only(images, side, activation):
-    data = _data(images, side)
+    rows = data(images, side)
     fits = {
-        "plain": _epochs(side, activation, data, []),
-        "labels": _epochs(side, activation, data, [Metrics(LABEL_SCORES, memory="bounded", verbose=False)]),
+        "plain": epochs(model(side, activation), rows, BATCH, [], EPOCHS),
+        "labels": epochs(
+            model(side, activation), rows, BATCH, [Metrics(LABEL_SCORES, memory="bounded", verbose=False)], EPOCHS
+        ),
     }
     backend, times = keras.backend.backend(), interleave(fits, once=math.inf)
     plain, ours = (times.of(name) / EPOCHS for name in ("plain", "labels"))
@@ -44,22 +47,19 @@ def _labels_only(images, side, activation):
     return as_long(case, images * side * side, ours, "plain fit", plain, target, note=note, why=WHY)
 
 
-def _data(images, side):
+def data(images, side):
     """Return images of noise, and for each pixel a class that depends on its values."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((images, side, side, 3), np.float32)
     return x, (np.abs(x.sum(axis=-1)) * 4).astype("int32").reshape(images, -1) % CLASSES
 
 
-def _epochs(side, activation, data, callbacks):
-    """Return a function that fits a new model for some more epochs at each call."""
-    x, y = data
+def model(side, activation):
+    """Return a compiled model whose outputs are probabilities ("softmax") or logits ("linear") of each pixel."""
     keras.utils.set_random_seed(0)
     hidden = layers.Conv2D(16, 3, padding="same", activation="relu")
     # As (N, pixels, classes): PyTorch cannot train on the softmax of more axes.
     outputs = [layers.Reshape((side * side, 16)), layers.Dense(CLASSES, activation=activation)]
-    model = keras.Sequential([keras.Input((side, side, 3)), hidden, *outputs])
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=activation == "linear"))
-    options = {"validation_data": data, "validation_batch_size": BATCH, "callbacks": callbacks}
-    options |= {"batch_size": BATCH, "epochs": EPOCHS, "shuffle": False, "verbose": 0}
-    return lambda: model.fit(x[:BATCH], y[:BATCH], **options)
+    new = keras.Sequential([keras.Input((side, side, 3)), hidden, *outputs])
+    new.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=activation == "linear"))
+    return new

@@ -96,9 +96,13 @@ class Backend(Protocol):
         """Return whether a tensor is in the host's memory and may be overwritten there by the next batch."""
         return False
 
-    def start_copy(self, tensor: Tensor) -> None:
-        """Start to copy a tensor to the host, without waiting. By default `to_numpy` copies."""
-        return
+    def start_copy(self, tensor: Tensor) -> Tensor:
+        """Start to copy a tensor to the host, without waiting; by default `to_numpy` copies.
+
+        Returns:
+            What `to_numpy` takes in place of the tensor. It waits for this copy alone, not for later work.
+        """
+        return tensor
 
     # The state of the model and of the process.
 

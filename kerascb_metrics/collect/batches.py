@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from kerascb_metrics.collect.backend import Array, Captured, Tensor, backend
 from kerascb_metrics.collect.device_labels import LabelledPart, labelled
 from kerascb_metrics.collect.processes import is_multi_process, rows_to_count
 from kerascb_metrics.collect.row_store import Batch, Leaves, RowConsumer, RowStore
+from kerascb_metrics.collect.step_spy import mapped
 from kerascb_metrics.exceptions import DataError
 
 # The name at the head of a leaf's path, and the leaf's shape.
@@ -67,8 +68,7 @@ class Batches:
         if self._checking or any(isinstance(leaf, np.ndarray) or backend().is_host_memory(leaf) for leaf in leaves):
             self._flush()
         else:
-            for leaf in leaves:
-                backend().start_copy(leaf)
+            self._pending = [_copying(part, labels) for part, labels in self._pending]
         self._checking = self._checking if not self.rows else []
 
     def refuse_first(self) -> None:
@@ -142,6 +142,18 @@ def _stores(expected: int | None, counting: Sequence[RowConsumer], keeping: Sequ
         all_auto = keeping and all(consumer.memory == "auto" for consumer in keeping)
         stores.append(RowStore(expected, keeping, row_store.LIMIT if all_auto else None))
     return stores
+
+
+def _copying(part: Captured, labels: LabelledPart | None) -> tuple[Captured, LabelledPart | None]:
+    """Start to copy what the host needs: a part or, where outputs were labelled, what is left of it."""
+    if labels is None:
+        return {name: mapped(_start_copy, value) for name, value in part.items()}, None
+    own, enough = _copying(labels.part, None)[0], [_start_copy(flag) for flag in labels.are_enough]
+    return part, replace(labels, part=own, are_enough=enough)
+
+
+def _start_copy(leaf: Tensor) -> Tensor:
+    return None if leaf is None else backend().start_copy(leaf)
 
 
 def _leaves_to_copy(pending: Sequence[tuple[Captured, LabelledPart | None]]) -> list[Tensor]:

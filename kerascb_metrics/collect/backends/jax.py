@@ -81,10 +81,11 @@ class JaxBackend(Backend):
         labels, are_enough = _labels(outputs, rule)
         return labels, are_enough
 
-    def start_copy(self, tensor: Tensor) -> None:
+    def start_copy(self, tensor: Tensor) -> Tensor:
         """Start to copy to the host, without waiting; the values on other processes come with `to_numpy`."""
         if not _on_host() and _is_here(tensor):
-            tensor.copy_to_host_async()
+            tensor.copy_to_host_async()  # the array keeps the copy
+        return tensor
 
     def sync_state(self, model: Any) -> None:
         """Bring the variables up to date: during a pass they are empty."""

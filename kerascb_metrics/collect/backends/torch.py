@@ -1,6 +1,7 @@
 """PyTorch."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,23 @@ from kerascb_metrics.exceptions import CaptureError
 # `torch.get_rng_state` holds the generator's mutex while it makes a Python object. If that starts a garbage collection
 # that lets go of the GIL, another thread in it waits for the mutex with the GIL: both wait for ever (PyTorch 2.13).
 _GENERATOR = threading.Lock()
+
+
+class _OnItsWay:
+    """A tensor that is being copied from a GPU to the host.
+
+    To read it waits for the work that was queued on the GPU before the copy, not for the next batch.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._copy = tensor.to("cpu", non_blocking=True)  # PyTorch pins the memory, and uses it again for later copies
+        self._copied = torch.cuda.Event()
+        self._copied.record(torch.cuda.current_stream(tensor.device))
+
+    def arrived(self) -> Tensor:
+        """Return the copy, once it is complete."""
+        self._copied.synchronize()
+        return self._copy
 
 
 class TorchBackend(Backend):
@@ -56,10 +74,16 @@ class TorchBackend(Backend):
 
     def to_numpy(self, tensor: Tensor) -> Array:
         """Return a tensor's values; Keras's own function warns at every call and takes ten times as long."""
+        if isinstance(tensor, _OnItsWay):
+            tensor = tensor.arrived()
         if tensor.dtype == torch.bfloat16:
             return super().to_numpy(tensor)
         array: Array = tensor.numpy(force=True)
         return array
+
+    def start_copy(self, tensor: Tensor) -> Tensor:
+        """Start to copy from a GPU to pinned memory, without waiting. Several processes gather on their devices."""
+        return _OnItsWay(tensor) if tensor.is_cuda and self.separate_processes() == 1 else tensor
 
     def label(self, outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
         """Return the labels of a tensor of outputs, and whether they are enough."""
@@ -117,7 +141,13 @@ def _labels(outputs: Tensor, rule: LabelRule) -> Tensor:
     if not rule.cuts:
         return outputs.max(dim=-1, keepdim=True).indices.to(dtype)  # the first of several
     floats = (outputs if rule.columns is None else outputs[..., 1:]).float()
-    return (floats > torch.tensor(rule.cuts, dtype=torch.float32, device=floats.device)).to(dtype)
+    return (floats > _on_device(rule.cuts, floats.device)).to(dtype)
+
+
+@functools.lru_cache(maxsize=16)
+def _on_device(cuts: tuple[float, ...], device: Any) -> Tensor:
+    """Return thresholds as a tensor; kept, because to copy them to a GPU waits for all work on it."""
+    return torch.tensor(cuts, dtype=torch.float32, device=device)
 
 
 def _copy(leaf: Any) -> Any:
