@@ -1,21 +1,60 @@
-# Two commands do everything on a fresh machine: `make quickstart` and `make test`.
+# Two commands do everything on a fresh machine: `make quickstart` and `make test`. Each backend has its own environment.
 PYTHON ?= python3
-VENV := .venv
+KERAS_BACKEND ?= tensorflow
+export KERAS_BACKEND
+VENV := $(if $(filter tensorflow,$(KERAS_BACKEND)),.venv,.venv-$(KERAS_BACKEND))
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test bench pictures clean
+.PHONY: install quickstart test test-fast lint format dist bench pictures clean
 
 # Not compiled when installed: Python compiles the small part that it imports.
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --editable ".[tensorflow,test]"
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[$(KERAS_BACKEND),test]"
 	touch $@
+
+# The pip of a fresh Python may be older than dependency groups.
+$(VENV)/lint: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --no-compile --group lint
+	touch $@
+
+install: $(VENV)/installed
 
 quickstart: $(VENV)/installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python examples/quickstart.py
 
 test: quickstart
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20
+
+# The core: some files of each step, in under a minute.
+test-fast: $(VENV)/installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile @tests/fast.txt
+
+lint: $(VENV)/lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+
+format: $(VENV)/lint
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# In an environment of its own: what builds a release needs nothing else.
+dist:
+	rm -rf dist
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"
+	.venv-dist/bin/python -m pip install --quiet --no-compile --group dist
+	.venv-dist/bin/python -m build
+	.venv-dist/bin/twine check --strict dist/*
+	.venv-dist/bin/check-wheel-contents dist/*.whl
 
 bench:
 	.ci/bench

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("mypy", reason="mypy is in the extra `dev`")
+pytest.importorskip("mypy", reason="mypy is in the dependency group `lint`")
 
 ROOT = Path(__file__).parents[2]
 
