@@ -75,6 +75,21 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
         kerascb_metrics.Metricz  # noqa: B018
 
 
+def version_of(file, line):
+    """The first version that a file names, by a pattern of its line."""
+    return re.search(line, (ROOT / file).read_text(), flags=re.MULTILINE)[1]
+
+
+def test_the_changelog_and_the_citation_name_this_version():
+    assert version_of("CHANGELOG.md", r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$") == kerascb_metrics.__version__
+    assert version_of("CITATION.cff", r"^version: (.*)$") == kerascb_metrics.__version__
+
+
+def test_the_changelog_and_the_citation_name_the_same_day():
+    released = version_of("CHANGELOG.md", r"^## \[\d.*\] - (.*)$")
+    assert version_of("CITATION.cff", r'^date-released: "(.*)"$') == released
+
+
 def python_blocks():
     return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
 
