@@ -1,4 +1,4 @@
-"""Extrapolates what a pass of any size takes: `python -m benchmarks.memory.planning` prints the table of the README.
+"""Extrapolates what a pass of any size takes: `python -m benchmarks.memory.planning` prints it as in docs/memory.md.
 
 Rows that are kept: memory is N times the bytes per row, those of the captured arrays plus those that scoring adds.
 Rows that are counted: memory is as measured, whatever N is. Time is N divided by the measured rows per second. With 64

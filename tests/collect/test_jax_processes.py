@@ -139,7 +139,7 @@ def test_given_data(found):
 
 
 def test_predict_of_keras_itself_fails(found):
-    """README has a workaround. If this test fails, Keras can do it now."""
+    """docs/keras_limitations.md has a workaround. If this test fails, Keras can do it now."""
     for each in found["given"]:
         assert "non-addressable" in each["by_keras"]
 
