@@ -1,10 +1,11 @@
-"""Two JAX processes with two devices each train one model. Each feeds half of the rows and scores all of them.
+"""Several JAX processes
+========================
 
-On several machines give `keras.distribution.initialize` the address of the first machine; nothing else changes. Only
-the first process writes the log file.
+Two processes with two devices each train one model. Each feeds half of the rows and scores all of them. On several
+machines give `keras.distribution.initialize` the address of the first machine; nothing else changes. Only the first
+process writes the log file.
 
-pip install ".[jax]"
-python examples/distributed_jax.py
+It needs JAX, and starts its processes itself: `python examples/distributed_jax.py`
 """
 
 import os

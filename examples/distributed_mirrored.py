@@ -1,8 +1,10 @@
-"""Digits on several devices: TensorFlow's MirroredStrategy splits each batch, and F1 is still that of the whole set.
+"""TensorFlow's MirroredStrategy
+================================
 
-Uses all GPUs. Without a GPU it divides the processor into two devices, to show that it works.
+It splits each batch of the digits between several devices, and F1 is still that of the whole set. This uses all GPUs.
+Without a GPU it divides the processor into two devices, to show that it works.
 
-KERAS_BACKEND=tensorflow python examples/distributed_mirrored.py
+`KERAS_BACKEND=tensorflow python examples/distributed_mirrored.py`
 """
 
 import keras

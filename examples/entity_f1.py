@@ -1,9 +1,9 @@
-"""Entity F1 of a tagger: a score of whole sentences, in batches of several lengths.
+"""Entity F1 of a tagger
+========================
 
-The sentences are generated. Each word has a BIO tag: B-… begins the name of a person or a place, I-… continues it, O is
-any other word. An entity is right only if all of its words are: F1 of tags is far more generous.
-
-python examples/entity_f1.py
+A score of whole sentences, in batches of several lengths. The sentences are generated. Each word has a BIO tag: B-…
+begins the name of a person or a place, I-… continues it, O is any other word. An entity is right only if all of its
+words are: F1 of tags is far more generous.
 """
 
 import keras
@@ -11,8 +11,9 @@ import numpy as np
 
 from kerascb_metrics import Metrics, Predictions, make_prediction_scorer
 
+# %%
+# Sentences with tagged names; some words are in names of both kinds.
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
-# Some words are in names of both kinds.
 PEOPLE = ["Ada", "Ada Byron", "Paris", "Paris York", "Georgia New", "Sam Lake", "Sam"]
 PLACES = ["Paris", "New York", "Lake Georgia", "York", "Georgia", "New Lake City"]
 FRAMES = ["PER met PER in LOC", "in LOC it rained", "PER lives in LOC near LOC", "we saw PER", "from LOC to LOC"]
@@ -30,6 +31,8 @@ def sentence(rng: np.random.Generator) -> tuple[list[str], list[int]]:
     return words, tags
 
 
+# %%
+# Batches of sentences of about the same length. Padding is 0, which the embedding masks.
 class Sentences(keras.utils.PyDataset):
     """Batches of sentences of about the same length, padded with 0 to 8, 16 or 24 words."""
 
@@ -55,6 +58,8 @@ class Sentences(keras.utils.PyDataset):
         return x, y
 
 
+# %%
+# The score: a function of the whole predictions, which knows where each sentence ends.
 def spans(tags: np.ndarray) -> set[tuple[str, int, int]]:
     """Return the entities of a sentence: kind, first word, word after the last."""
     found, kind, start = set(), "", 0
@@ -78,6 +83,8 @@ def entity_f1(predictions: Predictions) -> float:
     return 2 * right / total if total else 0.0
 
 
+# %%
+# The tagger, trained until the F1 of entities does not rise any more.
 WORDS = sorted({word for text in [*PEOPLE, *PLACES, *FRAMES, "then"] for word in text.split()})
 VOCABULARY = {word: number for number, word in enumerate(WORDS, start=1)}
 
@@ -97,6 +104,8 @@ model.fit(
     Sentences(640, seed=1), validation_data=Sentences(320, seed=2), epochs=6, verbose=0, callbacks=[metrics, best]
 )
 
+# %%
+# F1 of tags looks better than what a reader of names would get.
 history = metrics.history
 print("epoch   F1 of tags   F1 of entities")
 for epoch, tag_f1, f1 in zip(history.epochs, history["tag_f1"], history["entity_f1"], strict=True):

@@ -1,11 +1,9 @@
-"""For whom does it not work, on which rows, and can it be believed? Planted wrong labels and a bad camera are found.
+"""Groups, wrong labels, calibration
+====================================
 
-A small network reads scikit-learn's digits. 40 of the 900 validation images have a wrong label, and those of "camera C"
-are noisy. Prints the accuracy of each camera with its interval, the hardest rows, and how many of the wrong labels are
-among as many suspects. Saves three pictures in examples/pictures: the cameras, the first suspects, and the calibration
-of one digit.
-
-python examples/groups_and_rows.py      (needs the extras "plot" and "pandas")
+For whom does it not work, on which rows, and can it be believed? A small network reads scikit-learn's digits. 40 of the
+900 validation images have a wrong label, and those of "camera C" are noisy: both are found. Needs the extras `plot` and
+`pandas`.
 """
 
 from pathlib import Path
@@ -18,6 +16,8 @@ from sklearn.metrics import average_precision_score
 
 from kerascb_metrics import Metrics, Predictions
 
+# %%
+# The data, with the noise and the wrong labels.
 WRONG = 40
 
 keras.utils.set_random_seed(0)
@@ -32,6 +32,8 @@ x_val[camera == "C"] += rng.normal(0, 0.35, (np.count_nonzero(camera == "C"), 64
 planted = rng.choice(900, WRONG, replace=False)
 y_val[planted] = (y_val[planted] + rng.integers(1, 10, WRONG)) % 10
 
+# %%
+# `slices` scores each camera in every epoch, `mean_probability` follows each row over the epochs.
 model = keras.Sequential(
     [keras.Input((64,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(10, activation="softmax")]
 )
@@ -40,14 +42,18 @@ metrics = Metrics(["accuracy", "f1", "auc"], slices={"camera": camera}, mean_pro
 model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=15, verbose=0, callbacks=[metrics])
 history = metrics.history
 
-print("\nThe accuracy of the worst camera, epoch by epoch:")
+# %%
+# **Groups.** Each accuracy has its interval, and one test says whether the cameras differ.
+print("The accuracy of the worst camera, epoch by epoch:")
 print(" ".join(f"{value:.3f}" for value in history["accuracy_camera_min"]))
 cameras = history.at("last").by_group("camera", "accuracy")
 print(f"\n{cameras}")
 
+# %%
+# **Rows.** A wrong label keeps a low probability in every epoch, so its mean finds more of them than the last loss.
 rows = metrics.predictions
 assert isinstance(rows, Predictions)  # of a model with several outputs it is a dict
-print("\nThe hardest rows of the last epoch:")
+print("The hardest rows of the last epoch:")
 print(rows.hardest(8, groups={"camera": camera}).round(3))
 frame = rows.to_frame(groups={"camera": camera})
 is_planted = np.isin(frame.index, planted)
@@ -59,11 +65,15 @@ print(
 )
 print(f"  of the loss in the last epoch           {average_precision_score(is_planted, frame['loss']):.3f}")
 
+# %%
+# **Calibration.** Do the probabilities come true?
 scores = history.at("last")
-print(f"\nThe temperature that mends the probabilities best: {scores.temperature():.2f}. The digit 8:")
+print(f"The temperature that mends the probabilities best: {scores.temperature():.2f}. The digit 8:")
 print(scores.calibration("8"))
 
-pictures = Path(__file__).parent / "pictures"
+# %%
+# The three as figures.
+pictures = Path("pictures")  # in the folder that this is run in
 pictures.mkdir(exist_ok=True)
 history.plot_groups("accuracy").figure_.savefig(pictures / "groups.png", dpi=100)
 history.plot_calibration(class_name="8", n_bins=30).figure_.savefig(pictures / "calibration.png", dpi=100)

@@ -1,9 +1,8 @@
-"""Three in a hundred rows are positive: why F1 and not accuracy, and which threshold to use.
+"""Three positives in a hundred
+===============================
 
-While the model learns to find the rare class, accuracy hardly changes and F1 rises. Saves two pictures in
-examples/pictures: scores by epoch, and precision, recall and F1 of the best epoch by threshold.
-
-python examples/imbalanced.py      (needs the extra "plot")
+Why F1 and not accuracy, and which threshold to use. While the model learns to find the rare class, accuracy hardly
+changes and F1 rises. Needs the extra `plot`.
 """
 
 from pathlib import Path
@@ -15,6 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from kerascb_metrics import Binary, Metrics
 
+# %%
+# The data, and a small network.
 keras.utils.set_random_seed(0)
 x, y = make_classification(
     10_000, 20, n_informative=6, n_clusters_per_class=3, weights=[0.97], flip_y=0.01, class_sep=1.2, random_state=3
@@ -27,6 +28,8 @@ model = keras.Sequential(
 )
 model.compile(keras.optimizers.Adam(0.005), "binary_crossentropy")
 
+# %%
+# Scores by name, and names for the two classes.
 metrics = Metrics(
     ["f1", "precision", "recall", "average_precision", "accuracy"], task=Binary(class_names=["usual", "rare"])
 )
@@ -40,6 +43,8 @@ model.fit(
     callbacks=[metrics],
 )
 
+# %%
+# Accuracy begins where a model that never says "rare" would be.
 history = metrics.history
 print(
     f"{y_val.mean():.1%} of {len(y_val)} validation rows are rare: without them accuracy is {1 - y_val.mean():.4f}.\n"
@@ -48,10 +53,14 @@ print("epoch" + "".join(f"{name:>19}" for name in history))
 for index in range(0, len(history.epochs), 2):
     print(f"{history.epochs[index]:5d}" + "".join(f"{values[index]:19.4f}" for values in history.values()))
 
+# %%
+# scikit-learn's report of the best epoch.
 best, f1 = history.best("f1")
 print(f"\nbest F1 {f1:.4f} in epoch {best}:\n\n{history.report(best)}")
 
-pictures = Path(__file__).parent / "pictures"
+# %%
+# The scores by epoch, and those of the best epoch by threshold.
+pictures = Path("pictures")  # in the folder that this is run in
 pictures.mkdir(exist_ok=True)
 history.plot().figure_.savefig(pictures / "scores.png", dpi=90)
 threshold = history.plot_threshold("best")

@@ -1,9 +1,8 @@
-"""Forty epochs, one of them has the best F1: is it better than the others, or only lucky?
+"""Is the best epoch better, or lucky?
+======================================
 
-Finds the digit 8 in scikit-learn's digits with a small network. Prints the intervals, the comparison of two epochs, the
-test of the best one and its corrected score. Saves a picture in examples/pictures: F1 with its 95 % band.
-
-python examples/is_it_better.py      (needs the extra "plot")
+One of forty epochs has the best F1. How certain is it, is it better than others, and what would it score on new rows?
+A small network finds the digit 8 in scikit-learn's digits. Needs the extra `plot`.
 """
 
 from pathlib import Path
@@ -14,6 +13,8 @@ from sklearn.model_selection import train_test_split
 
 from kerascb_metrics import Metrics
 
+# %%
+# Forty epochs.
 keras.utils.set_random_seed(0)
 x, digit = load_digits(return_X_y=True)
 x, y = x / 16, (digit == 8).astype(int)
@@ -28,19 +29,25 @@ model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=40, verbose=0
 history = metrics.history
 print(metrics)
 
+# %%
+# How certain are the scores of the best epoch?
 best, f1 = history.best("f1")
 print(f"\nF1 of epoch {best}, the best: {f1:.3f}. How certain is it? {y_val.sum()} of {len(y_val)} rows are an 8.")
 for name in ("f1", "precision", "recall", "kappa", "auc"):
     low, high = history.at("best").confidence_interval(name)
     print(f"  {name:>9} {history.at('best')[name]:.3f}, 95 % interval {low:.3f} to {high:.3f}")
 
+# %%
+# Two epochs are compared row by row. The best one was chosen, which the test takes into account.
 print(f"\nIs epoch 39 better than epoch 5?\n  {history.compare(39, 5, 'f1')}")
 print(f"\nIs the best epoch better than the last? It was chosen among 40:\n  {history.compare('best', 'last', 'f1')}")
 alone = history.compare(best, "last", "f1")
 print(f"  As if it had not been chosen, p would be {alone.pvalue:.2g}.")
 print(f"\nWhat to expect of it on new rows: F1 {history.corrected_best('f1').value:.3f}, not {f1:.3f}.")
 
-pictures = Path(__file__).parent / "pictures"
+# %%
+# F1 with its 95 % band: after a few epochs the differences are smaller than what is known about them.
+pictures = Path("pictures")  # in the folder that this is run in
 pictures.mkdir(exist_ok=True)
 history.plot("f1", confidence_level=0.95).figure_.savefig(pictures / "is_it_better.png", dpi=100)
 print(f"picture: {pictures}/is_it_better.png")

@@ -1,6 +1,8 @@
-"""Validation every 20 batches: a small callback scores the model in the middle of an epoch and keeps its own history.
+"""Scores in the middle of an epoch
+===================================
 
-python examples/mid_epoch.py
+A small callback scores the model every 20 batches and keeps its own list. The fit itself is unchanged, to the last
+bit.
 """
 
 from typing import Any
@@ -11,6 +13,8 @@ import numpy as np
 from kerascb_metrics import Metrics
 
 
+# %%
+# The callback: `evaluate` of a `Metrics`, with the model that is being trained.
 class EvaluateEvery(keras.callbacks.Callback):
     """Scores given data every `batches` training batches. The fit itself is unchanged, to the last bit."""
 
@@ -35,6 +39,8 @@ class EvaluateEvery(keras.callbacks.Callback):
         self.before_epoch = self.trained
 
 
+# %%
+# The data, and a small network.
 keras.utils.set_random_seed(0)
 rng = np.random.default_rng(0)
 x = rng.normal(size=(3000, 8)).astype("float32")
@@ -48,6 +54,8 @@ model.compile("adam", "binary_crossentropy")
 mid_epoch = EvaluateEvery(20, (x[2000:], y[2000:]), ["f1", "auc"])
 model.fit(x[:2000], y[:2000], epochs=2, verbose=0, callbacks=[mid_epoch])
 
+# %%
+# Two epochs of 63 batches, scored six times.
 print("  batch         f1        auc")
 for scores in mid_epoch.history:
     print(f"{scores['batch']:7d}{scores['f1']:11.4f}{scores['auc']:11.4f}")

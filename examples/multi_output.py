@@ -1,7 +1,11 @@
-"""One model with two outputs: the digit, and whether it is even. Each output has its own task, scores and report.
+"""Two outputs
+==============
 
-python examples/multi_output.py
+One model reads the digit, and whether it is even. Each output has its own task, scores and report. Needs the extra
+`plot`.
 """
+
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,6 +14,8 @@ from sklearn.model_selection import train_test_split
 
 from kerascb_metrics import Binary, Metrics, Multiclass
 
+# %%
+# The data.
 keras.utils.set_random_seed(0)
 x, digits = load_digits(return_X_y=True)
 x_train, x_val, train, val = train_test_split(x / 16, digits, test_size=0.4, stratify=digits, random_state=0)
@@ -20,6 +26,9 @@ def targets(digits: np.ndarray) -> dict[str, np.ndarray]:
     return {"digit": digits, "even": (digits % 2 == 0)[:, None].astype("float32")}
 
 
+# %%
+# The model, its two losses, and what to score of each output. `monitor` gives other callbacks the key of a score and
+# its direction.
 inputs = keras.Input((64,))
 hidden = keras.layers.Dense(32, activation="relu")(inputs)
 model = keras.Model(
@@ -48,6 +57,8 @@ model.fit(
     ],
 )
 
+# %%
+# Every score of every epoch, then the report of the best epoch of each output.
 names = [name for name in metrics.history if name != "digit_confusion"]
 print("epoch" + "".join(f"{name:>16}" for name in names))
 for index, epoch in enumerate(metrics.history.epochs):
@@ -56,3 +67,10 @@ for index, epoch in enumerate(metrics.history.epochs):
 for output in ("digit", "even"):
     best, value = metrics.history.best(f"{output}_f1")
     print(f"\n{output}: best F1 {value:.4f} in epoch {best}\n\n{metrics.history.report(best, output=output)}")
+
+# %%
+# Both in one figure, the best epoch of each score marked.
+pictures = Path("pictures")  # in the folder that this is run in
+pictures.mkdir(exist_ok=True)
+metrics.history.plot().figure_.savefig(pictures / "outputs.png", dpi=90)
+print(f"picture: {pictures}/outputs.png")

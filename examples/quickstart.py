@@ -1,6 +1,7 @@
-"""Breast cancer, real data: F1, kappa and AUC of the whole validation set in every epoch, and early stopping on F1.
+"""Quickstart: breast cancer
+============================
 
-python examples/quickstart.py
+F1, kappa and AUC of the whole validation set in every epoch, and early stopping on F1.
 """
 
 import keras
@@ -10,6 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 from kerascb_metrics import Metrics
 
+# %%
+# The data, and a small network.
 keras.utils.set_random_seed(0)
 x, y = load_breast_cancer(return_X_y=True)
 x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=0.3, stratify=y, random_state=0)
@@ -20,6 +23,8 @@ model = keras.Sequential(
 )
 model.compile("adam", "binary_crossentropy")
 
+# %%
+# `Metrics()` is all that it takes. `EarlyStopping`, like every other callback, finds its scores in `logs`.
 metrics = Metrics()
 model.fit(
     scaler.transform(x_train),
@@ -30,6 +35,8 @@ model.fit(
     callbacks=[keras.callbacks.EarlyStopping("val_f1", patience=5), metrics],
 )
 
+# %%
+# The scores of every epoch, and the confusion matrix of the last one.
 names = ("f1", "precision", "recall", "kappa", "auc")
 best, _ = metrics.history.best("f1")
 print("epoch" + "".join(f"{name:>11}" for name in names))

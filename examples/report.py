@@ -1,10 +1,9 @@
-"""One HTML page of a whole fit: handwritten digits, with a slider for the epoch and one for the threshold.
+"""One page of a whole run
+==========================
 
-python examples/report.py [folder]
+Handwritten digits, as one HTML page with a slider for the epoch and one for the threshold.
 """
 
-import sys
-import tempfile
 from pathlib import Path
 
 import keras
@@ -13,9 +12,8 @@ from sklearn.model_selection import train_test_split
 
 from kerascb_metrics import Metrics
 
-folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp(prefix="kerascb_metrics_"))
-folder.mkdir(parents=True, exist_ok=True)
-
+# %%
+# Twenty epochs.
 keras.utils.set_random_seed(0)
 x, y = load_digits(return_X_y=True)
 x_train, x_val, y_train, y_val = train_test_split(x / 16, y, test_size=0.5, stratify=y, random_state=0)
@@ -27,7 +25,11 @@ model.compile(keras.optimizers.Adam(0.005), loss, metrics=["accuracy"])
 metrics = Metrics()
 model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=20, verbose=0, callbacks=[metrics])
 
-path = folder / "report.html"
+# %%
+# The page. With `Metrics(report_file="report.html")` it is rewritten after each epoch, while the fit goes on.
+pictures = Path("pictures")  # in the folder that this is run in
+pictures.mkdir(exist_ok=True)
+path = pictures / "report.html"
 metrics.history.save_report(path, title="Handwritten digits")
 best, f1 = metrics.history.best("f1")
 print(f"best macro F1 {f1:.4f} in epoch {best} of {len(metrics.f1s)}, counted from 0")

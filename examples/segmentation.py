@@ -1,9 +1,9 @@
-"""Segmentation: one class per pixel; the `ignore_class` of the loss leaves out the pixels on edges.
+"""Segmentation
+===============
 
-The images are small: discs and squares on a noisy background. Each pixel that the loss counts is one row of the
-confusion matrix, which is saved as a picture in examples/pictures.
-
-python examples/segmentation.py      (needs the extra "plot")
+One class per pixel; the `ignore_class` of the loss leaves out the pixels on edges. The images are small: discs and
+squares on a noisy background. Each pixel that the loss counts is one row of the confusion matrix. Needs the extra
+`plot`.
 """
 
 from pathlib import Path
@@ -14,6 +14,8 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from kerascb_metrics import Metrics, Multiclass
 
+# %%
+# The images, and the class of each pixel.
 SIZE, EDGE = 24, 255
 NAMES = ["ground", "disc", "square"]
 
@@ -32,6 +34,8 @@ def draw(images: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]
     return pixels[..., None].astype("float32"), np.where(edges, EDGE, classes)
 
 
+# %%
+# The network. Its loss leaves out the edges, and so do the scores.
 keras.utils.set_random_seed(0)
 x, y = draw(600, np.random.default_rng(0))
 
@@ -51,6 +55,8 @@ model.compile(
 metrics = Metrics({"f1": "f1", "iou": "jaccard_macro", "confusion": "confusion"}, task=Multiclass(class_names=NAMES))
 model.fit(x, y, validation_split=0.25, epochs=12, batch_size=16, verbose=0, callbacks=[metrics])
 
+# %%
+# The scores of all pixels that count.
 history = metrics.history
 print("epoch   macro F1   mean IoU")
 for epoch, f1, iou in zip(history.epochs, history["f1"], history["iou"], strict=True):
@@ -59,7 +65,9 @@ for epoch, f1, iou in zip(history.epochs, history["f1"], history["iou"], strict=
 counted = int(history.at("last")["confusion"].sum())
 print(f"\n{counted} of {y[450:].size} validation pixels count; the others are on edges.\n\n{history.report('best')}")
 
-pictures = Path(__file__).parent / "pictures"
+# %%
+# Which classes are taken for which, as shares of the true ones.
+pictures = Path("pictures")  # in the folder that this is run in
 pictures.mkdir(exist_ok=True)
 history.plot_confusion("best", normalize="true").figure_.savefig(pictures / "segmentation.png", dpi=90)
 print(f"picture: {pictures}/segmentation.png")

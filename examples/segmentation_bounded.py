@@ -1,9 +1,9 @@
-"""Two hundred million pixels are scored without being kept in memory: `memory="bounded"`.
+"""Two hundred million pixels
+=============================
 
-Each validation image is made when it is needed. F1 and the confusion matrix are exact; the exact ROC AUC is within the
-printed interval. Targets and outputs of all pixels would take 1.7 GB of memory, and scoring them more.
-
-python examples/segmentation_bounded.py
+They are scored without being kept in memory: `memory="bounded"`. Each validation image is made when it is needed. F1
+and the confusion matrix are exact; the exact ROC AUC is within the printed interval. Targets and outputs of all pixels
+would take 1.7 GB of memory, and scoring them more.
 """
 
 import resource
@@ -14,6 +14,8 @@ import numpy as np
 
 from kerascb_metrics import Metrics
 
+# %%
+# The images, made on demand.
 SIZE, BATCH, IMAGES = 1024, 4, 200
 
 
@@ -47,6 +49,8 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+# %%
+# A fit over a part of them shows what Keras itself needs.
 keras.utils.set_random_seed(0)
 model = keras.Sequential([keras.Input((SIZE, SIZE, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
 model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy")
@@ -55,6 +59,8 @@ model.fit(few, epochs=25, verbose=0)
 model.fit(few, validation_data=some, epochs=1, verbose=0, callbacks=[Metrics(memory="bounded", verbose=False)])
 before = peak()  # includes Keras, the backend and a pass over some images
 
+# %%
+# Then all of them.
 metrics = Metrics(memory="bounded")
 began = time.perf_counter()
 model.fit(few, validation_data=many, epochs=1, verbose=2, callbacks=[metrics])

@@ -1,10 +1,9 @@
-"""A tumour that is missed costs more than a false alarm: choose the threshold by cost, and take it to the serving side.
+"""Thresholds by cost
+=====================
 
-Trains on scikit-learn's breast cancer data, chooses thresholds by F1, by a limit and by cost on validation data, and
-shows on test data what each is worth. Then the same threshold in FixedThresholdClassifier. Saves a picture
-in examples/pictures.
-
-python examples/thresholds.py      (needs the extra "plot")
+A tumour that is missed costs more than a false alarm. Thresholds are chosen on validation data, by F1, by a limit and
+by cost, and test data show what each is worth. The same threshold then serves in scikit-learn's
+`FixedThresholdClassifier`. Needs the extra `plot`.
 """
 
 from pathlib import Path
@@ -19,6 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 from kerascb_metrics import Binary, Metrics
 
+# %%
+# `threshold="f1"` labels the rows of each epoch by the threshold with the best F1.
 keras.utils.set_random_seed(0)
 x, benign = load_breast_cancer(return_X_y=True)
 y = 1 - benign  # 1: malignant
@@ -33,6 +34,8 @@ metrics = Metrics(task=Binary(threshold="f1", class_names=["benign", "malignant"
 model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=8, verbose=0, callbacks=[metrics])
 print(metrics)
 
+# %%
+# Other wishes, after training. `cross_fitted` is what to expect of rows that did not choose the threshold.
 scores = metrics.history.at("last")
 chosen = {
     "best F1": scores.best_threshold("f1"),
@@ -40,7 +43,7 @@ chosen = {
     "least cost, a missed tumour costs 20 false alarms": scores.best_threshold(cost={"fp": 1, "fn": 20}),
 }
 outputs = model.predict(x_test, verbose=0)[:, 0]
-print("\nOn validation data, and what to expect of others:")
+print("On validation data, and what to expect of others:")
 for wish, best in chosen.items():
     missed = int(((outputs <= best.threshold) & (y_test == 1)).sum())
     alarms = int(((outputs > best.threshold) & (y_test == 0)).sum())
@@ -50,6 +53,8 @@ for wish, best in chosen.items():
     )
 
 
+# %%
+# To the serving side: scikit-learn takes any classifier with probabilities, and the threshold.
 class KerasProbabilities(ClassifierMixin, BaseEstimator):
     """The trained model as scikit-learn calls classifiers."""
 
@@ -66,10 +71,12 @@ class KerasProbabilities(ClassifierMixin, BaseEstimator):
 
 by_cost = chosen["least cost, a missed tumour costs 20 false alarms"].threshold
 serving = FixedThresholdClassifier(KerasProbabilities(), threshold=by_cost).fit(x_val, y_val)
-print("\nFixedThresholdClassifier, confusion matrix of the test rows:")
+print("FixedThresholdClassifier, confusion matrix of the test rows:")
 print(confusion_matrix(y_test, serving.predict(x_test)))
 
-pictures = Path(__file__).parent / "pictures"
+# %%
+# Precision, recall and F1 by threshold, with the chosen one.
+pictures = Path("pictures")  # in the folder that this is run in
 pictures.mkdir(exist_ok=True)
 scores.plot_threshold().figure_.savefig(pictures / "chosen_threshold.png", dpi=100)
 print(f"picture: {pictures}/chosen_threshold.png")

@@ -1,7 +1,7 @@
-"""MLflow's autologging records every score of every epoch, here in a local file.
+"""MLflow
+=========
 
-pip install mlflow
-python examples/tools_mlflow.py
+Autologging records every score of every epoch, here in a local file. Needs `pip install mlflow`.
 """
 
 import tempfile

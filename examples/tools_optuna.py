@@ -1,7 +1,8 @@
-"""Optuna searches for the highest F1 of a rare class and stops trials whose F1 is too low.
+"""Optuna
+=========
 
-pip install optuna optuna-integration
-python examples/tools_optuna.py
+A search for the highest F1 of a rare class, which stops trials whose F1 is too low. Needs
+`pip install optuna optuna-integration`.
 """
 
 import keras

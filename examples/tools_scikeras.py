@@ -1,7 +1,8 @@
-"""scikeras makes a scikit-learn estimator of a Keras model; each fold of a cross-validation has its own `Metrics`.
+"""scikeras
+===========
 
-pip install scikeras
-python examples/tools_scikeras.py
+It makes a scikit-learn estimator of a Keras model; each fold of a cross-validation has its own `Metrics`. Needs
+`pip install scikeras`.
 """
 
 import keras

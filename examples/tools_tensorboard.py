@@ -1,7 +1,8 @@
-"""TensorBoard shows the scores by itself; `ConfusionImages` adds the confusion matrix of each epoch as an image.
+"""TensorBoard
+==============
 
-pip install tensorboard matplotlib
-python examples/tools_tensorboard.py
+It shows the scores by itself; `ConfusionImages` adds the confusion matrix of each epoch as an image. Needs
+`pip install tensorboard matplotlib`.
 """
 
 import tempfile

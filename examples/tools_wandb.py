@@ -1,7 +1,7 @@
-"""Weights & Biases logs every score of every epoch, here offline, without an account.
+"""Weights & Biases
+===================
 
-pip install wandb
-python examples/tools_wandb.py
+It logs every score of every epoch, here offline, without an account. Needs `pip install wandb`.
 """
 
 import tempfile

@@ -1,13 +1,14 @@
-"""KerasTuner searches for the highest F1 of a rare class; the objective is a key of `logs`, like any other.
+"""KerasTuner
+=============
 
+A search for the highest F1 of a rare class; the objective is a key of `logs`, like any other.
 `tuner.search(…, callbacks=[Metrics()])` is enough to rank the trials. KerasTuner copies its callbacks for each trial
-and does not keep the copies, so `HyperModel.fit` makes a new `Metrics` here, to keep the history of each trial.
-
-pip install keras-tuner
-python examples/tuner.py
+and does not keep the copies, so `HyperModel.fit` makes a new `Metrics` here, to keep the history of each trial. Needs
+`pip install keras-tuner`, and the extra `plot`.
 """
 
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,13 +16,17 @@ import keras_tuner
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from kerascb_metrics import Metrics, ScoreHistory
+from kerascb_metrics import Metrics, ScoreHistory, compare_histories
 
+# %%
+# One in ten rows is an eight.
 x, digits = load_digits(return_X_y=True)
-y = (digits == 8).astype(int)  # one in ten rows is an eight
+y = (digits == 8).astype(int)
 x_train, x_val, y_train, y_val = train_test_split(x / 16, y, test_size=0.4, stratify=y, random_state=0)
 
 
+# %%
+# What is searched.
 class EightOrNot(keras_tuner.HyperModel):
     """A small network, and the scores of every trial."""
 
@@ -45,11 +50,13 @@ class EightOrNot(keras_tuner.HyperModel):
     ) -> Any:
         """Train the network and keep its scores."""
         metrics = Metrics(["f1", "auc"])
-        run = model.fit(*args, callbacks=[metrics, *callbacks], **options)
+        fit_result = model.fit(*args, callbacks=[metrics, *callbacks], **options)
         self.trials.append((hp["units"], hp["learning_rate"], metrics.history))
-        return run
+        return fit_result
 
 
+# %%
+# The search.
 hypermodel = EightOrNot()
 tuner = keras_tuner.RandomSearch(
     hypermodel,
@@ -69,6 +76,8 @@ tuner.search(
     callbacks=[keras.callbacks.EarlyStopping("val_f1", patience=4)],
 )
 
+# %%
+# Every trial, with its own history.
 print("units  learning rate  best F1  in epoch  its AUC")
 for units, learning_rate, history in hypermodel.trials:
     epoch, f1 = history.best("f1")
@@ -77,3 +86,11 @@ for units, learning_rate, history in hypermodel.trials:
 
 (best,) = tuner.get_best_hyperparameters()
 print(f"\nbest: {best.values}")
+
+# %%
+# F1 of the trials, epoch by epoch.
+runs = {f"{units} units, learning rate {rate}": history for units, rate, history in hypermodel.trials}
+pictures = Path("pictures")  # in the folder that this is run in
+pictures.mkdir(exist_ok=True)
+compare_histories(runs).plot("f1").figure_.savefig(pictures / "trials.png", dpi=90)
+print(f"picture: {pictures}/trials.png")

@@ -72,7 +72,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         model: what predicts `validation_data`, if not the fitted model itself: a Keras model inside it, such as the
             generator of a GAN or the student of a distiller, or a function x → outputs. A model's own compiled loss
             tells what its outputs are. A function is called with the `x` of each batch, as tensors of the backend.
-        prefix: how the keys in `logs` begin, such as "test_"; None: "val_". It needs `validation_data`.
+        prefix: how the keys in `logs` begin, such as `"test_"`; None: `"val_"`. It needs `validation_data`.
         slices: groups of the validation samples, each with scores of its own: a dict such as {"sex": array} with one
             value per sample, or a DataFrame, whose columns are such arrays; several columns in a dict are combined.
             Each score that is one number is also logged as `val_f1_sex_female`, and the worst of the groups as

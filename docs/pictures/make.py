@@ -1,5 +1,6 @@
 """Make the pictures of the README and of these pages: `make pictures`. A file with the same pixels is left alone."""
 
+import contextlib
 import runpy
 import shutil
 from pathlib import Path
@@ -23,8 +24,9 @@ PICTURES = {
 
 def main() -> None:
     """Run each example once, and take over the pictures that have changed."""
-    for example in dict.fromkeys(PICTURES.values()):
-        runpy.run_path(str(EXAMPLES / example), run_name="__main__")
+    with contextlib.chdir(EXAMPLES):  # they save their pictures in the folder that they are run in
+        for example in dict.fromkeys(PICTURES.values()):
+            runpy.run_path(example, run_name="__main__")
     for name in PICTURES:
         drawn = EXAMPLES / "pictures" / name
         if _is_new(drawn, HERE / name):

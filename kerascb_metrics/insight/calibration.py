@@ -32,8 +32,8 @@ class Calibration:
         high: (B,) the upper end.
         brier: the Brier score, as `sklearn.metrics.brier_score_loss`.
         log_loss: as `sklearn.metrics.log_loss`, of the class against all others.
-        ece: the expected calibration error: the mean of |prob_true − prob_pred| over the rows. It tells something only
-            beside `ece_if_calibrated`.
+        ece: the expected calibration error: the mean of `|prob_true − prob_pred|` over the rows. It tells something
+            only beside `ece_if_calibrated`.
         ece_if_calibrated: what a perfectly calibrated model with these probabilities would get on average: more than
             0, as so many rows differ from their expected share by chance. nan as the band.
         confidence_level: that of the band.
