@@ -5,7 +5,7 @@ export KERAS_BACKEND
 VENV := $(if $(filter tensorflow,$(KERAS_BACKEND)),.venv,.venv-$(KERAS_BACKEND))
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test test-fast lint format dist bench pictures clean
+.PHONY: install quickstart test test-fast lint format dist docs bench pictures clean
 
 # Not compiled when installed: Python compiles the small part that it imports.
 $(VENV)/installed: pyproject.toml
@@ -56,6 +56,17 @@ dist:
 	.venv-dist/bin/twine check --strict dist/*
 	.venv-dist/bin/check-wheel-contents dist/*.whl
 
+# Older pips do not know dependency groups.
+$(VENV)/docs-installed: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --no-compile --group docs
+	touch $@
+
+# An example runs again only if it has changed since; `make clean` forgets that.
+docs: $(VENV)/docs-installed
+	TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	@echo "docs/_build/html/index.html: open it in a browser"
+
 bench:
 	.ci/bench
 
@@ -63,4 +74,4 @@ pictures: $(VENV)/installed
 	TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=Agg $(BIN)/python docs/pictures/make.py
 
 clean:
-	rm -rf .venv* build dist *.egg-info
+	rm -rf .venv* build dist *.egg-info docs/_build docs/gallery

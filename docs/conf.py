@@ -28,6 +28,7 @@ extensions = [
     "command_help",
     "repository_links",
     "short_names",
+    "whole_sentences",
 ]
 
 # The pages. Anchors such as `scores.md#names` are those of code hosts.
@@ -40,7 +41,7 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]  # a list, as the properties have entries of their own
 python_maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 

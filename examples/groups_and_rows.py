@@ -50,7 +50,8 @@ cameras = history.at("last").by_group("camera", "accuracy")
 print(f"\n{cameras}")
 
 # %%
-# **Rows.** A wrong label keeps a low probability in every epoch, so its mean finds more of them than the last loss.
+# **Rows.** Two signs of a wrong label: a low probability of it, on average over all epochs, and a high loss in the last
+# epoch.
 rows = metrics.predictions
 assert isinstance(rows, Predictions)  # of a model with several outputs it is a dict
 print("The hardest rows of the last epoch:")

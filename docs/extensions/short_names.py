@@ -1,4 +1,4 @@
-"""Links names of the reference: in docstrings, where single backticks hold them, and in the types of signatures."""
+"""Links names of the reference, in docstrings, where single backticks hold them, and in signatures; shortens types."""
 
 import re
 from typing import Any
@@ -39,8 +39,18 @@ def public_name(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref,
     )
 
 
+def short_types(
+    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Write an array of any shape and dtype as `ndarray`."""
+    any_array = "~numpy.ndarray[tuple[~typing.Any, ...], ~numpy.dtype[~typing.Any]]"
+    shortened = [text and text.replace(any_array, "~numpy.ndarray") for text in (signature, returned)]
+    return shortened[0], shortened[1]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the role and the resolution."""
+    """Register the role, the resolution and the shortening."""
     app.add_role("name", Name())
+    app.connect("autodoc-process-signature", short_types)
     app.connect("missing-reference", public_name)
     return {"parallel_read_safe": True}
