@@ -5,7 +5,7 @@ Two processes with two devices each train one model. Each feeds half of the rows
 machines give `keras.distribution.initialize` the address of the first machine; nothing else changes. Only the first
 process writes the log file.
 
-It needs JAX, and starts its processes itself: `python examples/distributed_jax.py`
+It needs JAX, and starts its processes itself, so it runs as a script only: `python examples/distributed_jax.py`
 """
 
 import os

@@ -85,3 +85,7 @@ for row, ax in zip(suspects, panels.flat, strict=False):
     ax.axis("off")
 figure.savefig(pictures / "suspects.png", dpi=100)
 print(f"pictures: {pictures}/groups.png, suspects.png, calibration.png")
+
+# %%
+# Camera C does worse, by more than chance. Most of the wrong labels are among the suspects. And the network is too sure
+# of itself: the temperature that mends its probabilities is above 1.

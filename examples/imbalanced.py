@@ -68,3 +68,7 @@ threshold.figure_.savefig(pictures / "threshold.png", dpi=110)
 cut, highest = threshold.best
 print(f"with a threshold of {cut:.3f} instead of 0.5, F1 of that epoch would be {highest:.4f}")
 print(f"pictures: {pictures}/scores.png, threshold.png")
+
+# %%
+# Accuracy says little here. F1 rises, and with a lower threshold than 0.5 it would be higher still.
+# `examples/thresholds.py` chooses one, and says what it is worth on other rows.

@@ -40,8 +40,8 @@ for name in ("f1", "precision", "recall", "kappa", "auc"):
 # %%
 # Two epochs are compared row by row. The best one was chosen, which the test takes into account.
 print(f"\nIs epoch 39 better than epoch 5?\n  {history.compare(39, 5, 'f1')}")
-print(f"\nIs the best epoch better than the last? It was chosen among 40:\n  {history.compare('best', 'last', 'f1')}")
-alone = history.compare(best, "last", "f1")
+print(f"\nIs the best epoch better than epoch 20? It was chosen among 40:\n  {history.compare('best', 20, 'f1')}")
+alone = history.compare(best, 20, "f1")
 print(f"  As if it had not been chosen, p would be {alone.pvalue:.2g}.")
 print(f"\nWhat to expect of it on new rows: F1 {history.corrected_best('f1').value:.3f}, not {f1:.3f}.")
 

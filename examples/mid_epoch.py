@@ -59,3 +59,6 @@ model.fit(x[:2000], y[:2000], epochs=2, verbose=0, callbacks=[mid_epoch])
 print("  batch         f1        auc")
 for scores in mid_epoch.history:
     print(f"{scores['batch']:7d}{scores['f1']:11.4f}{scores['auc']:11.4f}")
+
+# %%
+# Between two evaluations lie 20 batches: `val_f1` in `logs`, once per epoch, would show two values instead of six.

@@ -69,7 +69,7 @@ for output in ("digit", "even"):
     print(f"\n{output}: best F1 {value:.4f} in epoch {best}\n\n{metrics.history.report(best, output=output)}")
 
 # %%
-# Both in one figure, the best epoch of each score marked.
+# All scores in one figure. Each output has a best epoch of its own.
 pictures = Path("pictures")  # in the folder that this is run in
 pictures.mkdir(exist_ok=True)
 metrics.history.plot().figure_.savefig(pictures / "outputs.png", dpi=90)

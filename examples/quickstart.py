@@ -47,3 +47,6 @@ for index, epoch in enumerate(metrics.history.epochs):
 (tn, fp), (fn, tp) = metrics.confusion[-1]
 print(f"\nconfusion matrix after epoch {metrics.history.epochs[-1]}, {len(y_val)} validation rows:")
 print(f"                  predicted 0   predicted 1\n        true 0 {tn:14d}{fp:14d}\n        true 1 {fn:14d}{tp:14d}")
+
+# %%
+# `EarlyStopping` ended the fit, long before epoch 29: the F1 of all rows had not risen for five epochs.

@@ -80,3 +80,6 @@ pictures = Path("pictures")  # in the folder that this is run in
 pictures.mkdir(exist_ok=True)
 scores.plot_threshold().figure_.savefig(pictures / "chosen_threshold.png", dpi=100)
 print(f"picture: {pictures}/chosen_threshold.png")
+
+# %%
+# Each wish has its price. The threshold of the least cost misses the fewest tumours, and raises the most false alarms.

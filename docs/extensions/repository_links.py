@@ -11,7 +11,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
-_PAGES = {"CHANGELOG.md": "changelog", "README.md": "index"}
+_PAGES = {"CHANGELOG.md": "changelog", "README.md": "index", "examples": "gallery/index"}
 _PLACES = ((r"docs/([\w/]+)\.md", r"\1"), (r"examples/(\w+)\.py", r"gallery/\1"))
 
 
