@@ -52,6 +52,29 @@ def _probability(count, total):
     return binom.pmf(count, total, 0.5)
 
 
+@pytest.mark.parametrize("average", ["micro", "macro"])
+@pytest.mark.parametrize("of_elements", [False, True], ids=["weights of rows", "weights of elements"])
+def test_the_share_of_a_row_of_labels_is_how_the_score_moves_with_its_weight(average, of_elements):
+    rng = np.random.default_rng(0)
+    y_true, y_pred, present = (rng.random((40, 3)) < share for share in (0.4, 0.5, 0.8))
+    weight = rng.random((40, 3) if of_elements else 40) + 0.5
+    rows = PassRows("multilabel", ("a", "b", "c"), y_true, weight, present, None, False, 40, 0)
+    shares = Shares.of(LabelledPass(rows, y_pred, ""), KnownScore("f1", average), -1, 0.0)
+
+    def f1(weight):
+        elements = np.where(present, weight.reshape(40, -1), 0.0)
+        if average == "micro":
+            return sk.f1_score(y_true.ravel(), y_pred.ravel(), sample_weight=elements.ravel())
+        columns = zip(y_true.T, y_pred.T, elements.T, strict=True)
+        return np.mean([sk.f1_score(true, predicted, sample_weight=own) for true, predicted, own in columns])
+
+    assert shares.value == pytest.approx(f1(weight), abs=1e-12)
+    for row, share in enumerate(shares.of_rows()):
+        more, less = (np.where(np.arange(40) == row, factor, 1.0) for factor in (1 + 1e-5, 1 - 1e-5))
+        moved = (f1((weight.T * more).T) - f1((weight.T * less).T)) / 2e-5
+        assert share == pytest.approx(moved, abs=1e-7)
+
+
 @pytest.mark.parametrize("name", ["f1", "precision", "kappa", "balanced_accuracy"])
 def test_the_paired_delta_method_is_a_bootstrap_of_rows_without_drawing(name):
     y_true, first, second = two(800)

@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, Metrics, ScoreHistory
 from kerascb_metrics.insight.areas import of_roc_auc
-from kerascb_metrics.insight.shares import wilson
+from kerascb_metrics.insight.shares import exact, wilson
 from kerascb_metrics.scores import Scores
 from kerascb_metrics.tally.delong import Spread
 from kerascb_metrics.tally.ranking import rank
@@ -177,6 +177,21 @@ def test_where_nothing_can_be_said_it_is_nan_and_says_why():
         assert np.isnan(found).all()
         assert reason in found.reason
     assert repr(few.confidence_interval("auc")).startswith("ConfidenceInterval(low=nan, high=nan, reason='the rarer")
+
+
+@pytest.mark.parametrize("interval", [wilson, exact])
+def test_a_share_of_no_row_is_unknown(interval):
+    found = interval(0, 0, 0.95)
+    assert np.isnan(list(found)).all()
+    assert "0/0" in found.reason
+
+
+def test_a_single_sample_cannot_be_resampled():
+    metrics = Metrics({"mean": lambda y_true, y_pred: np.mean(y_true == y_pred)}, task="binary")
+    scores = metrics.score([0, 1, 1], [0.2, 0.7, 0.4])
+    found = scores.confidence_interval("mean", groups=["one", "one", "one"])
+    assert np.isnan(list(found)).all()
+    assert "single sample" in found.reason
 
 
 def test_undefined_scores_and_thresholds_have_none():

@@ -1,12 +1,14 @@
 """Whatever becomes `classes_` is sorted, and its columns with it, whichever label is the positive one."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
 from sklearn import metrics as sk
 from sklearn.metrics import make_scorer
 
-from kerascb_metrics import Binary, Metrics, Multiclass
+from kerascb_metrics import Binary, Metrics, Multiclass, ScoringError
 from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import assert_same, assessed, read
 from tests.support.estimators import classifier
@@ -194,3 +196,31 @@ def test_average_precision_of_two_columns_is_that_of_label_1(labels):
     y = np.asarray(labels)[np.where(rng.random(40) < 0.6, p.argmax(axis=1), rng.integers(0, 2, 40))]
     ours = assessed(Multiclass(labels=labels), y, p, "average_precision").values["average_precision"]
     assert_same(ours, sk.average_precision_score(y == 1, p[:, labels.index(1)]))
+
+
+@pytest.mark.parametrize("labels", [(0, 1), (1, 2), (1, 0), (2, 1)])
+def test_counts_alone_bound_average_precision_of_two_columns(labels):
+    p = np.random.default_rng(0).dirichlet(np.ones(2), 200).astype("float32")
+    y = np.asarray(labels)[np.where(p[:, 1] > 0.3, p.argmax(axis=1), 1)]
+    metrics = Metrics(["average_precision"], task=Multiclass(labels=labels), memory="bounded", verbose=False)
+    scores = metrics.evaluate(echo_model(2), p, y)
+    low, high = scores.bounds["average_precision"]
+    exact = sk.average_precision_score(y == 1, p[:, labels.index(1)])
+    assert low - 1e-12 <= exact <= high + 1e-12
+    assert scores["average_precision"] == pytest.approx(exact, abs=1e-3)
+
+
+@pytest.mark.parametrize("pos_label", [0.25, 0.5])
+def test_labels_that_are_fractions_are_named_as_they_are(pos_label):
+    p = np.random.default_rng(0).dirichlet(np.ones(2), 40)
+    y = np.where(p[:, 1] > 0.3, 0.5, 0.25)
+    f1 = partial(sk.f1_score, pos_label=pos_label)
+    metrics = Metrics({"f1": f1}, task=Multiclass(labels=[0.25, 0.5]), verbose=False)
+    labels = p[:, 1] > 0.5 if pos_label == 0.5 else p[:, 1] <= 0.5
+    assert metrics.score(y, p)["f1"] == sk.f1_score(y == pos_label, labels)
+
+
+def test_a_positive_label_that_is_no_class_is_an_error():
+    metrics = Metrics({"f1": partial(sk.f1_score, pos_label=0.75)}, task=Multiclass(labels=[0.25, 0.5]), verbose=False)
+    with pytest.raises(ScoringError, match=r"0\.75 is not one of the classes 0\.25, 0\.5"):
+        metrics.score([0.25, 0.5], [[0.9, 0.1], [0.2, 0.8]])

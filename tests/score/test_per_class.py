@@ -237,3 +237,14 @@ def test_a_plot_shows_the_averages_and_classes_on_request():
     assert list(metrics.history.plot(["f1", "f1_0", "f1_2"]).scores) == ["f1", "f1_0", "f1_2"]
     assert metrics.history.plot_roc(classes=["1"]).names == [f"class 1, auc {metrics.history['auc_1'][0]:.3f}"]
     plt.close("all")
+
+
+def test_a_column_without_rows_is_nan_and_named():
+    missing = np.where([False, True, False], np.nan, VALUES)
+    metrics = Metrics("r2", task=Regression(ignore_class=float("nan")), per_class=True, verbose=False)
+    with pytest.warns(UndefinedScoreWarning, match="column 1: no row is left to score"):
+        scores = metrics.score(missing, GUESSES)
+    assert np.isnan([scores["r2"], scores["r2_1"]]).all()
+    for column in (0, 2):
+        expected = sk.r2_score(VALUES[:, column], GUESSES[:, column])
+        assert scores[f"r2_{column}"] == pytest.approx(expected, abs=1e-12)

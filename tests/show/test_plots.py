@@ -97,6 +97,16 @@ def test_confusion_is_readable_at_any_size(n_classes):
         assert max(text.get_window_extent().width for text in display.text_.flat) < cell
 
 
+def test_values_that_do_not_fit_into_their_cells_are_left_out_unless_asked_for():
+    matrix = np.full((12, 12), 123_456)
+    for size, include_values, shown in ((8, None, True), (1.5, None, False), (1.5, True, True)):
+        figure, ax = plt.subplots(figsize=(size, size))
+        display = ConfusionDisplay(matrix).plot(ax, include_values=include_values)
+        texts = [text.get_text() for text in display.ax_.texts]
+        assert len(texts) == (144 if shown else 0)
+        assert (len(figure.axes) == 2) == (not shown)  # a colour bar instead
+
+
 def test_long_names_are_cut_so_that_they_stay_distinct():
     names = [f"{'very ' * 8}long name {i}" for i in range(5)]
     history, *_ = multiclass_history(5, class_names=names)

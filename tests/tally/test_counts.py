@@ -230,3 +230,28 @@ def test_many_rows_of_each_number_are_counted_in_the_same_way(classes, monkeypat
     np.testing.assert_array_equal(tables, sample_cells.tables_by_number(y_true, y_pred, numbers, 4, classes))
     assert tables.sum() == 9_000
     assert not tables[2].any()
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_the_cells_of_each_sample_are_scikit_learns_whether_or_not_there_is_memory_for_matrices(weights, monkeypatch):
+    y_true, y_pred = MULTICLASS
+    numbers, weight = np.arange(N) * 7 // N, WEIGHTS[weights]
+    whole = sample_cells.cells_by_number(y_true, y_pred, numbers, 7, 5, weight)
+    monkeypatch.setattr(sample_cells, "_DENSE_CELLS", 0)
+    for found in (whole, sample_cells.cells_by_number(y_true, y_pred, numbers, 7, 5, weight)):
+        for sample, (tp, fp, fn, tn) in enumerate(found):
+            own = numbers == sample
+            expected = metrics.multilabel_confusion_matrix(
+                y_true[own], y_pred[own], labels=range(5), sample_weight=None if weight is None else weight[own]
+            )
+            assert_same(np.stack([tn, fp, fn, tp], axis=1).reshape(5, 2, 2), expected)
+
+
+@pytest.mark.parametrize("samples", [8, 9, 33])
+def test_neighbouring_samples_are_joined_until_there_are_few_enough(samples, monkeypatch):
+    monkeypatch.setattr(sample_cells, "_MOST_SAMPLES", 8)
+    cells = np.random.default_rng(0).integers(0, 9, (samples, 4, 3)).astype(float)
+    joined = sample_cells.joined(cells)
+    assert len(joined) == {8: 8, 9: 5, 33: 5}[samples]
+    np.testing.assert_array_equal(joined.sum(axis=0), cells.sum(axis=0))
+    np.testing.assert_array_equal(joined[0], cells[: {8: 1, 9: 2, 33: 8}[samples]].sum(axis=0))
