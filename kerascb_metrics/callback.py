@@ -124,8 +124,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     >>> model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid")])
     >>> model.compile(loss="binary_crossentropy")
     >>> metrics = Metrics()
-    >>> run = model.fit(x, y, validation_split=0.5, epochs=2, verbose=0, callbacks=[metrics])
-    >>> len(metrics.f1s), metrics.f1s == run.history["val_f1"]
+    >>> fit_result = model.fit(x, y, validation_split=0.5, epochs=2, verbose=0, callbacks=[metrics])
+    >>> len(metrics.f1s), metrics.f1s == fit_result.history["val_f1"]
     (2, True)
     >>> int(metrics.confusion[-1].sum())
     100

@@ -58,7 +58,7 @@ def as_modules(pages, folder):
 
 @pytest.mark.slow
 def test_mypy_accepts_the_blocks_of_all_pages_and_rejects_a_mistake(tmp_path):
-    pytest.importorskip("mypy", reason="mypy is not installed")
+    pytest.importorskip("mypy", reason="mypy is in the dependency group `lint`")
     wrong = tmp_path / "wrong.md"
     wrong.write_text("```python\nfrom kerascb_metrics import Binary\n```\n```python\nBinary(class_names=3)\n```\n")
     output = run_mypy(tmp_path, CONFIG, *as_modules([*ALL_PAGES, wrong], tmp_path))
@@ -66,7 +66,7 @@ def test_mypy_accepts_the_blocks_of_all_pages_and_rejects_a_mistake(tmp_path):
     assert [re.sub(" error: .* ", " ", line) for line in errors] == ["wrong_md.py:4: [arg-type]"], output
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
 def test_what_fit_returns_is_called_fit_result(page):
     assert set(re.findall(r"(\w+) = \w+\.fit\(", page.read_text())) <= {"fit_result"}
 
