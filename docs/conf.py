@@ -31,6 +31,8 @@ extensions = [
     "whole_sentences",
 ]
 
+smartquotes = False  # "auto" is a string of Python
+
 # The pages. Anchors such as `scores.md#names` are those of code hosts.
 myst_heading_anchors = 4
 
