@@ -56,14 +56,13 @@ dist:
 	.venv-dist/bin/twine check --strict dist/*
 	.venv-dist/bin/check-wheel-contents dist/*.whl
 
-# Older pips do not know dependency groups.
-$(VENV)/docs-installed: $(VENV)/installed
+$(VENV)/docs: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --no-compile --group docs
 	touch $@
 
 # An example runs again only if it has changed since; `make clean` forgets that.
-docs: $(VENV)/docs-installed
+docs: $(VENV)/docs
 	TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
 	@echo "docs/_build/html/index.html: open it in a browser"
 
