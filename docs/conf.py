@@ -31,7 +31,7 @@ extensions = [
     "whole_sentences",
 ]
 
-smartquotes = False  # "auto" is a string of Python
+smartquotes_action = "D"  # dashes, but no curly quotes: "auto" is a string of Python
 
 # The pages. Anchors such as `scores.md#names` are those of code hosts.
 myst_heading_anchors = 4
