@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -24,6 +25,7 @@ if BACKEND != "tensorflow":
     collect_ignore += ["collect/test_mirrored.py", "support/mirrored_fits.py"]  # TensorFlow's strategies
 
 
+_SEED = 1000  # other numbers than a file draws when it is imported
 _LONGEST = ("test_mirrored.py", "test_jax_processes.py", "test_jax_distribution.py", "test_fuzz.py")
 
 
@@ -50,8 +52,12 @@ def _never_collected():
 
 
 @pytest.fixture(autouse=True)
-def _seeded():
+def _seeded(request):
+    """Let each test draw the same numbers, whichever ran before it, also from a generator of its file."""
     keras.utils.set_random_seed(0)
+    for own in vars(getattr(request.node, "module", None) or object).values():
+        if isinstance(own, np.random.Generator):
+            own.bit_generator.state = np.random.default_rng(_SEED).bit_generator.state
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from kerascb_metrics.tally.folds import FOLDS, folds_of
 from tests.support.models import shared_echo_model
 
 
-def rows(count=120, prevalence=(0.2,), seed=0):
+def rows(count=70, prevalence=(0.2,), seed=0):
     """Outputs (count, labels) float32, and targets that they predict fairly well."""
     rng = np.random.default_rng(seed)
     y = (rng.random((count, len(prevalence))) < prevalence).astype("float32")

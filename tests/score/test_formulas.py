@@ -110,7 +110,7 @@ def check_whole_table(tally):
 
 
 def test_some_small_tables():
-    for matrix, zero_division in zip(RNG.choice(TABLES_2X2, 150), itertools.cycle(ZERO_DIVISIONS), strict=False):
+    for matrix, zero_division in zip(RNG.choice(TABLES_2X2, 70), itertools.cycle(ZERO_DIVISIONS), strict=False):
         check_binary(matrix, zero_division)
 
 
@@ -171,7 +171,7 @@ def test_tables_of_several_classes(weights, seed, n_classes, zero_division, shuf
 
 def test_cells_of_weight_zero_occur():
     """A class whose rows all have weight zero counts in the macro average, as it does in scikit-learn."""
-    matrix = random_table(RNG, 6, "random")
+    matrix = RNG.uniform(0.1, 10, (6, 6))
     matrix[2], matrix[:, 2] = 0, 0
     tally = tally_of(matrix, every_cell=True)
     for average in AVERAGES:
@@ -204,7 +204,7 @@ def test_a_single_label_is_a_binary_task(table, zero_division):
 @pytest.mark.parametrize("exponent", [-1060, -300, 300, 900])
 def test_weights_of_any_size(exponent):
     """Weights times a power of two have the scores of the weights."""
-    matrix = random_table(RNG, 5, "none").astype(float)
+    matrix = RNG.integers(1, 50, (5, 5)).astype(float)
     scaled = np.ldexp(matrix, exponent)
     for average in AVERAGES:
         assert_same_bits(our_three(tally_of(scaled), average, 0.0), our_three(tally_of(matrix), average, 0.0))
