@@ -8,17 +8,17 @@ from typing import Any
 import keras
 
 from kerascb_metrics.collect import validation_hook
-from kerascb_metrics.collect.batches import Pass
 from kerascb_metrics.collect.callback_order import callbacks_of_fit, move_callback
 from kerascb_metrics.collect.claims import Claim
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
-from kerascb_metrics.collect.processes import broadcast_from_first_process
-from kerascb_metrics.collect.row_store import RowConsumer
+from kerascb_metrics.collect.processes import broadcast_from_first_process, in_all_processes, is_first_process
+from kerascb_metrics.collect.row_store import Pass, RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
 from kerascb_metrics.interpret.slices import slicings_of
 from kerascb_metrics.options import Average, ErrorScore, Memory, Option, Options, Scoring, Task, Verbose
+from kerascb_metrics.pipeline.fit_of_processes import refuse_other_fit
 from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.pipeline.fit_start import (
     check_outputs,
@@ -225,6 +225,9 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reset the lists, check the fit, and install the validation hook."""
+        in_all_processes("the start of training", self._begin_training)
+
+    def _begin_training(self) -> None:
         callbacks = callbacks_of_fit(self)
         refuse_no_model(model_of(self))
         refuse_listed_twice(self, callbacks)
@@ -252,6 +255,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             warn_if_unrelated(predicting, model_of(self), self._warn_once)
             self._index = move_callback(0, self)
         warn_if_not_gathered(self._warn_once)
+        listed = [other.options for other in callbacks if isinstance(other, Metrics)]
+        refuse_other_fit(model_of(self), listed, uses_fit_validation=self.uses_fit_validation)
         self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
         self._loop.begin(self, model_of(self))
 
@@ -291,7 +296,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             self._loop.refuse_unscored(model_of(self))
         self._recorder.note(epoch, {key: value for key, value in logs.items() if key not in self._logged})
         if epoch in self._recorder.run.epochs[-1:]:
-            if self.options.verbose is True:
+            if self.options.verbose is True and is_first_process():
                 self._line = line_of_epoch(self._recorder.run, f"{self._name}: ")
             if self._log is not None:
                 self._log.write(self._recorder.run)
@@ -354,6 +359,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
 
     @property
     def _is_silent(self) -> bool:
+        if not is_first_process():
+            return True
         if self.options.verbose != "auto":
             return not self.options.verbose
         return not (self.params or {}).get("verbose", 1)

@@ -9,8 +9,9 @@ import numpy as np
 from benchmarks.compared import data
 from benchmarks.harness.table import Row, as_long
 from benchmarks.harness.timing import interleave
-from kerascb_metrics.collect.batches import Batches, Pass
+from kerascb_metrics.collect.batches import Batches
 from kerascb_metrics.collect.model_facts import ModelFacts
+from kerascb_metrics.collect.row_store import Pass
 from kerascb_metrics.pipeline.fit_recorder import Recorder
 from kerascb_metrics.score.plan import Plan
 

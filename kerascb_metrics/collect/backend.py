@@ -144,9 +144,35 @@ class Backend(Protocol):
         """Return how many equal parts the rows of a batch are cut into: those of this process, and those of all."""
         return 1, 1
 
+    def captures_own_rows(self) -> bool:
+        """Return whether a captured batch holds the rows that this process feeds, and not those of all processes."""
+        return False
+
+    def owns_captured_rows(self) -> bool:
+        """Return whether the captured rows count here: of processes that feed the same rows, one owns them."""
+        return True
+
+    def predicts_together(self, model: Any) -> bool:
+        """Return whether processes that predict with a model exchange something in each batch."""
+        return True
+
+    def wait_for_processes(self, action: str) -> None:
+        """Wait until all processes call this; raise `CaptureError` if one does not.
+
+        By default the exchange that follows waits.
+
+        Args:
+            action: what the processes are about to do, for the error.
+        """
+        return
+
     def from_processes(self, array: Array) -> Array:
         """Stack the arrays of all processes, which have the same shape and dtype; every process gets all of them."""
         return array[np.newaxis]
+
+    def broadcast(self, array: Array, source: int) -> None:
+        """Fill an array in every process with its values in the process `source`."""
+        return
 
     def own_rows(self, leaves: Sequence[Tensor | Array]) -> list[Array] | None:
         """Return the rows of a batch that are on this process; each row is on exactly one process.

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,29 +11,16 @@ from keras import tree
 from kerascb_metrics.collect import row_store
 from kerascb_metrics.collect.backend import Array, Captured, Tensor, backend
 from kerascb_metrics.collect.device_labels import LabelledPart, labelled
-from kerascb_metrics.collect.processes import is_multi_process, rows_to_count
+from kerascb_metrics.collect.gathering import first_batch_of_all
+from kerascb_metrics.collect.processes import captures_own_rows, is_multi_process, rows_to_count
 from kerascb_metrics.collect.row_store import Batch, Leaves, RowConsumer, RowStore
 from kerascb_metrics.collect.step_spy import mapped
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import CaptureError, DataError
 
 # The name at the head of a leaf's path, and the leaf's shape.
 _Shape = tuple[str, tuple[int, ...]]
 # As `Leaves`, before the tensors are arrays.
 _TensorLeaves = Sequence[tuple[tuple[Any, ...], Tensor]]
-
-
-@dataclass(frozen=True)
-class Pass:
-    """The rows of one pass over the data.
-
-    Attributes:
-        batches: in order, each a dict `y_true, y_pred, sample_weight, mask` of NumPy arrays or None. Batches of the
-            same kind are joined; those that a `RowConsumer` has consumed are not included.
-        complete: False if the pass was cut short.
-    """
-
-    batches: list[Batch]
-    complete: bool = True
 
 
 class Batches:
@@ -55,9 +42,12 @@ class Batches:
         self._labelling = [] if keeping else self._counting
         self._stores = _stores(expected, self._counting, keeping)
         self._pending: list[tuple[Captured, LabelledPart | None]] = []
-        self._error: DataError | None = None
+        self._error: DataError | CaptureError | None = None
         self._checking = [consumer for consumer in consumers if consumer.wants_first]
         self._refusal: Exception | None = None
+        self._of_process = captures_own_rows()
+        # Whether all processes still have to exchange their first batches.
+        self._shares_first = self._of_process and bool(self._checking or self._counting)
 
     def add(self, parts: Iterable[Captured]) -> None:
         """Add the parts of one call of the test function, in row order."""
@@ -65,7 +55,11 @@ class Batches:
         self._pending = [(part, labelled(part, self._labelling)) for part in parts]
         leaves = _leaves_to_copy(self._pending)
         # What is in the host's memory may be the user's own array, which the next batch overwrites.
-        if self._checking or any(isinstance(leaf, np.ndarray) or backend().is_host_memory(leaf) for leaf in leaves):
+        if (
+            self._checking
+            or self._shares_first
+            or any(isinstance(leaf, np.ndarray) or backend().is_host_memory(leaf) for leaf in leaves)
+        ):
             self._flush()
         else:
             self._pending = [_copying(part, labels) for part, labels in self._pending]
@@ -82,6 +76,8 @@ class Batches:
     def finish(self) -> list[Batch]:
         """Return the batches of the `Pass`; raise `DataError` if a part was not a valid batch."""
         self._flush()
+        if self._shares_first and self._error is None:
+            self._store_none()
         error = self._refusal or self._error
         if error is not None:
             raise error
@@ -92,18 +88,24 @@ class Batches:
         for part, labels in pending if self._error is None else []:
             try:
                 self._store(part, labels)
-            except DataError as error:
+            except (DataError, CaptureError) as error:
                 self._error = error
-                self._refusal = error if self._checking else None
+                self._refusal = error if self._checking or self._of_process else None
 
     def _check(self, whole: Callable[[], Batch]) -> None:
+        self._check_all(lambda: [whole()])
+
+    def _check_all(self, batches: Callable[[], Sequence[Batch]]) -> None:
         try:
             for consumer in self._checking:
-                consumer.check([whole()])
+                consumer.check(batches())
         except Exception as error:  # raised by `refuse_first`, when the pass can end
             self._refusal = self._refusal or error
 
     def _store(self, part: Captured, labels: LabelledPart | None) -> None:
+        if self._of_process:
+            self._store_of_this_process(part)
+            return
         if self._counting and is_multi_process():
             self.rows += self._store_of_several_processes(part, _with_paths(part))
             return
@@ -119,6 +121,41 @@ class Batches:
         for store in self._stores:
             store.add(part, leaves, count, saved)
         self.rows += count
+
+    def _store_of_this_process(self, part: Captured) -> None:
+        """Store the rows that this process has captured, which are not those of all."""
+        arrays: Batch = tree.map_structure(_as_array, part)
+        if self._shares_first:
+            self._share_first(lambda: [_checked(arrays)])
+        leaves = _with_paths(arrays)
+        count = row_count(leaves)
+        for store in self._stores:
+            if store.keeps_none and not backend().owns_captured_rows():
+                store.add(*_without_rows(arrays))
+            else:
+                store.add(arrays, leaves, count)
+        self.rows += count
+
+    def _store_none(self) -> None:
+        """Take part in the exchange of first batches if this process has no rows, and count none of them."""
+        try:
+            whole = self._share_first(list)
+        except (DataError, CaptureError) as error:
+            self._refusal = error
+            return
+        for store in self._stores:
+            if store.keeps_none and whole:
+                store.add(*_without_rows(whole[0]))
+
+    def _share_first(self, own: Callable[[], Sequence[Batch]]) -> list[Batch]:
+        """Let all consumers see the first batches of all processes, so that all processes agree on what they are."""
+        self._shares_first = False
+        whole = first_batch_of_all(own)
+        for consumer in self._counting if whole else ():
+            consumer.inspect(whole)
+        if whole:
+            self._check_all(lambda: whole)
+        return whole
 
     def _store_of_several_processes(self, part: Captured, with_paths: _TensorLeaves) -> int:
         """Store the rows of this process if rows are counted, and all rows if they are kept."""
@@ -171,6 +208,17 @@ def _with_paths(part: Captured) -> _TensorLeaves:
         leaves: _TensorLeaves = tree.flatten_with_path(part)
         return leaves
     return [((name,), part[name]) for name in sorted(part)]
+
+
+def _checked(batch: Batch) -> Batch:
+    """Return a batch; raise `DataError` if its arrays have different numbers of rows."""
+    row_count(_with_paths(batch))
+    return batch
+
+
+def _without_rows(batch: Batch) -> tuple[Batch, Leaves, int]:
+    none: Batch = tree.map_structure(lambda leaf: None if leaf is None else leaf[:0], batch)
+    return none, _with_paths(none), 0
 
 
 def _as_arrays(part: Captured) -> Leaves:

@@ -17,7 +17,8 @@ from keras import tree
 
 from kerascb_metrics.collect import shadow
 from kerascb_metrics.collect.backend import Captured, Tensor, backend
-from kerascb_metrics.collect.batches import Batches, Pass
+from kerascb_metrics.collect.batches import Batches
+from kerascb_metrics.collect.gathering import pass_of_all_processes
 from kerascb_metrics.collect.keras_internals import (
     compiled_parts,
     get_data_adapter,
@@ -26,9 +27,9 @@ from kerascb_metrics.collect.keras_internals import (
     state_variables,
     trained_by_another_thread,
 )
-from kerascb_metrics.collect.restore import preserve_random_state, preserve_state_variables
-from kerascb_metrics.collect.row_store import RowConsumer
-from kerascb_metrics.collect.shards import refuse_uneven_batches, rows_of_all_processes
+from kerascb_metrics.collect.restore import preserve_random_state, preserve_state_variables, without_ddp
+from kerascb_metrics.collect.row_store import Pass, RowConsumer
+from kerascb_metrics.collect.shards import refuse_other_batches, refuse_uneven_batches, rows_of_all_processes
 from kerascb_metrics.exceptions import CaptureError, DataError
 
 # A pass longer than this, in seconds, shows Keras's progress bar.
@@ -89,6 +90,8 @@ class GivenData:
             )
         rows = self._rows if self._arrays else None
         refuse_uneven_batches(rows, self._batch_size, self._steps)
+        together = backend().predicts_together(model)
+        refuse_other_batches(self._data, self._batch_size, self._steps, must_equal=together)
 
     def predict(self, model: Any, consumer: RowConsumer, *, show_progress: bool = False) -> Pass:
         """Predict all of the data, once.
@@ -105,6 +108,9 @@ class GivenData:
             CaptureError: as `refuse`, and if rows of the data were left out.
             DataError: if a batch has no targets, its parts do not match, or a generator ended early.
         """
+        return pass_of_all_processes(lambda: self._predict_own(model, consumer, show_progress), [consumer])
+
+    def _predict_own(self, model: Any, consumer: RowConsumer, show_progress: bool) -> Pass:
         self.refuse(model)
         source = _OnePass(self._data, self._steps)
         batches = Batches(self._known_rows, [consumer])
@@ -148,7 +154,8 @@ class GivenData:
                 self._step = _CapturingStep(predicting.predict_step)
             vars(predicting).update(predict_step=self._step, predict_function=self._function)
             if self._function is None:
-                predicting.make_predict_function(force=True)
+                with without_ddp(predicting):
+                    predicting.make_predict_function(force=True)
                 self._function = predicting.predict_function
             yield predicting
 

@@ -37,6 +37,8 @@ _TRAINER = (
 )
 _ANOTHER_KERAS = f"Install one of Keras {TRIED}"
 _FIT_PASS = f"Leave out Metrics(validation_data=…), so that fit's own pass is scored, or install one of Keras {TRIED}"
+# The method that wraps a model in PyTorch's DistributedDataParallel, if the backend has one.
+MAKES_DDP = "_initialize_ddp"
 # The code of Keras's own `fit`, whatever tools wrap around it later.
 _FIT_CODE = getattr(inspect.unwrap(keras.Model.fit), "__code__", None)
 
@@ -276,6 +278,16 @@ def fit_validation_targets(model: Any) -> tuple[Any, Any, int | None] | None:
 def fit_validation_data(model: Any) -> Any:
     """Return the validation data of the innermost `fit` of `model`; None without any, or if no `fit` is seen."""
     return _arguments(model).get("validation_data")
+
+
+def fit_validation_arguments(model: Any) -> dict[str, Any]:
+    """Return the arguments of the innermost `fit` of `model` that decide when and on what it validates, by name.
+
+    Empty if no `fit` is seen.
+    """
+    asked = _arguments(model)
+    names = ("validation_data", "validation_batch_size", "batch_size", "validation_steps", "validation_freq", "epochs")
+    return {name: asked[name] for name in names if name in asked}
 
 
 def _arguments(model: Any) -> dict[str, Any]:

@@ -1,11 +1,15 @@
-"""Processes that train one model together: `keras.distribution` on JAX. On PyTorch this is refused.
+"""Processes that train one model together: `keras.distribution` on JAX and, from Keras 3.16 on, on PyTorch.
 
-Every process feeds its own part of a batch. Each captures the whole batch, so that all get the same scores and make the
-same decisions. On the other backends there is one process.
+Every process feeds its own part of a batch. On JAX each captures the whole batch; on PyTorch each captures its own
+rows, and `gathering.py` joins them. So all get the same scores and make the same decisions. On TensorFlow there is one
+process.
+
+A process that has raised takes no part in the next exchange, and the others would wait for it until a time-out. So all
+processes meet before they exchange anything: each says what it is about to do, and whether it failed.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from keras import tree
@@ -13,10 +17,21 @@ from keras import tree
 from kerascb_metrics.collect.backend import Array, Captured, backend
 from kerascb_metrics.exceptions import CaptureError
 
+_Result = TypeVar("_Result")
+# How many bytes of an action and of an error travel.
+_ACTION, _MESSAGE = 64, 960
+# The attribute of an error that all processes know of: none of them waits for another because of it.
+_KNOWN = "_kerascb_metrics_known"
+
 
 def is_multi_process() -> bool:
     """Return whether several processes train the model together."""
     return backend().spans_processes()
+
+
+def captures_own_rows() -> bool:
+    """Return whether several processes train together, and each captures the rows that it feeds, and no others."""
+    return is_multi_process() and backend().captures_own_rows()
 
 
 def separate_processes() -> int:
@@ -38,12 +53,88 @@ def is_first_process() -> bool:
     return not is_multi_process() or backend().process_index() == 0
 
 
+def meet(action: str, error: Exception | None = None) -> None:
+    """Wait for the other processes, and raise in all of them if one has failed; every process must call this.
+
+    Args:
+        action: what all processes are about to do, or have done.
+        error: why this process failed; it is raised here.
+
+    Raises:
+        CaptureError: if another process failed, or is about to do something else. The message names it.
+    """
+    backend().wait_for_processes(action)
+    message = "" if error is None else f"{type(error).__name__}: {error}"
+    own = [_padded(action, _ACTION), _padded(message, _MESSAGE)]
+    by_process = backend().from_processes(np.concatenate(own))
+    actions = [_text(row[:_ACTION]) for row in by_process]
+    failed = {index: text for index, row in enumerate(by_process) if (text := _text(row[_ACTION:]))}
+    found = error
+    if found is None and failed:
+        names = ", ".join(map(str, failed))
+        found = CaptureError(
+            f"Metrics: {actions[min(failed)]} failed in process {names} of those that train together, so all of them "
+            f"stop. {failed[min(failed)]}"
+        )
+    elif found is None and len(set(actions)) > 1:
+        doing = ", ".join(f"process {index} at {other}" for index, other in enumerate(actions))
+        found = CaptureError(
+            f"Metrics: the processes that train together do different things: {doing}. Call fit, and list Metrics, in "
+            "the same way in each."
+        )
+    if found is not None:
+        setattr(found, _KNOWN, True)
+        raise found
+
+
+def _padded(text: str, length: int) -> Array:
+    return np.frombuffer(text.encode()[:length].ljust(length, b"\0"), np.uint8)
+
+
+def _text(padded: Array) -> str:
+    return padded.tobytes().rstrip(b"\0").decode(errors="ignore")
+
+
+def in_all_processes(action: str, function: Callable[[], _Result]) -> _Result:
+    """Call `function` and return its result; if it raises in one process, all of them raise.
+
+    Args:
+        action: what it does, for the error in the other processes.
+        function: called without arguments. All processes must call this.
+
+    Raises:
+        CaptureError: if `function` succeeded here and raised in another process.
+    """
+    if not is_multi_process():
+        return function()
+    try:
+        result = function()
+    except Exception as error:
+        if not getattr(error, _KNOWN, False):
+            meet(action, error)
+        raise
+    meet(action)
+    return result
+
+
+def numbers_of_processes(action: str, numbers: Sequence[int]) -> Array:
+    """Return the whole numbers of all processes, (processes, numbers); every process must call this."""
+    meet(action)
+    return backend().from_processes(np.array(numbers, np.int64))
+
+
+def bytes_of_processes(action: str, own: bytes) -> list[bytes]:
+    """Return the bytes of all processes, of any length; every process must call this."""
+    lengths = numbers_of_processes(action, [len(own)])[:, 0].tolist()
+    padded = np.frombuffer(own.ljust(max(lengths), b"\0"), np.uint8)
+    return [row[:length].tobytes() for row, length in zip(backend().from_processes(padded), lengths, strict=True)]
+
+
 def broadcast_from_first_process(score: Callable[[], dict[str, float]]) -> dict[str, float]:
     """Call `score` and return what it returned in the first process.
 
     A score may fail in one process, or draw random numbers. Callbacks must not stop one process and not the others, so
-    all use the same values. A process that has raised takes no part in the next exchange, and the others would wait for
-    it until a time-out. So if one raises, all of them raise.
+    all use the same values.
 
     Args:
         score: returns name → float, with the same names in all processes.
@@ -51,27 +142,14 @@ def broadcast_from_first_process(score: Callable[[], dict[str, float]]) -> dict[
     Raises:
         CaptureError: if `score` succeeded here and raised in another process.
     """
+    entries = in_all_processes("scoring this pass", score)
     if not is_multi_process():
-        return score()
-    error: Exception | None = None
-    entries: dict[str, float] = {}
-    try:
-        entries = score()
-    except Exception as caught:
-        error = caught
-    counts = backend().from_processes(np.array([-1 if error else len(entries)], "int64"))
-    if error is not None:
-        raise error
-    failed = np.flatnonzero(counts < 0)
-    if failed.size:
-        raise CaptureError(
-            f"Metrics: scoring this pass failed in process {', '.join(map(str, failed))} of those that train together. "
-            "See the error that was raised there."
-        )
+        return entries
+    counts = backend().from_processes(np.array([len(entries)], np.int64))
     if np.ptp(counts):
         return entries  # a failed score that does not know its classes has fewer
     names = sorted(entries)
-    values = backend().from_processes(np.array([entries[name] for name in names], "float64"))[0].tolist()
+    values = backend().from_processes(np.array([entries[name] for name in names], np.float64))[0].tolist()
     first = dict(zip(names, values, strict=True))
     return {name: first[name] for name in entries}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerascb_metrics.collect.backend import backend
-from kerascb_metrics.collect.keras_internals import state_variables
+from kerascb_metrics.collect.keras_internals import MAKES_DDP, state_variables
 
 
 @contextlib.contextmanager
@@ -28,6 +28,14 @@ def replaced(owner: Any, **attributes: Any) -> Iterator[None]:
                 namespace.pop(name, None)
             else:
                 namespace[name] = value
+
+
+def without_ddp(model: Any) -> contextlib.AbstractContextManager[None]:
+    """Keep Keras from wrapping a model in DistributedDataParallel while it makes a function that only predicts.
+
+    The wrapper would take the memory of all gradients, and end with the function.
+    """
+    return replaced(model, **{MAKES_DDP: lambda: None}) if hasattr(model, MAKES_DDP) else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

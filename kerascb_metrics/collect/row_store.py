@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -15,6 +16,21 @@ from kerascb_metrics.collect.label_rule import LabelRule
 Batch = dict[str, Any]
 # The arrays of a batch, each with its path in the batch; the first item of the path is the name.
 Leaves = Sequence[tuple[tuple[Any, ...], Array | None]]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The rows of one pass over the data.
+
+    Attributes:
+        batches: in order, each a dict `y_true, y_pred, sample_weight, mask` of NumPy arrays or None. Batches of the
+            same kind are joined; those that a `RowConsumer` has consumed are not included.
+        complete: False if the pass was cut short.
+    """
+
+    batches: list[Batch]
+    complete: bool = True
+
 
 # `memory="auto"` keeps at most this many bytes of targets, outputs, weights and masks.
 LIMIT = 4 << 30
@@ -193,6 +209,14 @@ def _row_bytes(leaves: Leaves) -> int:
 def _kinds(leaves: Leaves) -> list[Any]:
     """Return what must be equal for batches to be joined: the structure, the dtypes, the shapes of a row."""
     return [(path, None if leaf is None else (leaf.dtype, leaf.shape[1:])) for path, leaf in leaves]
+
+
+def parts_of(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """Yield lists of batches of about `PART` bytes each."""
+    sizes = [
+        sum(leaf.nbytes // max(1, len(leaf)) for leaf in tree.flatten(batch) if leaf is not None) for batch in batches
+    ]
+    return _parts(batches, sizes)
 
 
 def _parts(batches: Sequence[Batch], sizes: Sequence[int]) -> Iterator[list[Batch]]:

@@ -18,9 +18,10 @@ import keras
 
 from kerascb_metrics.collect import keras_internals, shadow
 from kerascb_metrics.collect.backend import TappedFunction, backend
-from kerascb_metrics.collect.batches import Batches, Pass
-from kerascb_metrics.collect.row_store import RowConsumer
-from kerascb_metrics.collect.shards import refuse_uneven_batches, rows_of_all_processes
+from kerascb_metrics.collect.batches import Batches
+from kerascb_metrics.collect.gathering import pass_of_all_processes
+from kerascb_metrics.collect.row_store import Pass, RowConsumer
+from kerascb_metrics.collect.shards import refuse_other_batches, refuse_uneven_batches, rows_of_all_processes
 from kerascb_metrics.exceptions import CaptureError
 
 # The attribute of Keras's test function that holds the tapped one.
@@ -112,7 +113,7 @@ class ValidationHook:
         consumers = [listener.on_validation_begin() for listener in listeners]
         with BatchTap(model, callbacks, Batches(known, consumers)) as tap:
             result = evaluate(*args, **kwargs)
-        collect = functools.partial(_collect, tap, known)
+        collect = functools.cache(lambda: pass_of_all_processes(lambda: _collect(tap, known), consumers))
         logs = result if isinstance(result, Mapping) else tap.logs  # a custom loop may ask for a list of values
         for listener in listeners:
             logs = {**logs, **listener.on_validation_pass(collect, logs)}
@@ -232,6 +233,8 @@ def _rows_expected(asked: Mapping[str, Any]) -> int | None:
     shapes = [getattr(leaf, "shape", ()) for leaf in keras.tree.flatten(asked.get("y"))]
     rows, steps = int(shapes[0][0]) if shapes and shapes[0] else None, asked.get("steps")
     refuse_uneven_batches(rows, asked.get("batch_size"), steps)
+    x, y = asked.get("x"), asked.get("y")
+    refuse_other_batches(x if y is None else (x, y), asked.get("batch_size"), steps)
     return None if rows is None or steps is not None else rows_of_all_processes(rows)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascb_metrics.collect.batches import Pass
+from kerascb_metrics.collect.row_store import Pass
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.score.plan import Plan
 

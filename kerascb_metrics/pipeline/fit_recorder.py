@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from kerascb_metrics.collect.batches import Pass
 from kerascb_metrics.collect.model_facts import ModelFacts
+from kerascb_metrics.collect.row_store import Pass
 from kerascb_metrics.exceptions import MissingRowsError, ScoringError
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows

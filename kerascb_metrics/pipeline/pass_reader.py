@@ -13,7 +13,7 @@ from keras import tree
 from kerascb_metrics.collect import row_store
 from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.collect.model_facts import ModelFacts
-from kerascb_metrics.collect.processes import is_multi_process, number_of_process
+from kerascb_metrics.collect.processes import captures_own_rows, is_multi_process, number_of_process
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.exceptions import DataError, naming_output
 from kerascb_metrics.insight.binned_thresholds import with_chosen_threshold_of_bins
@@ -247,7 +247,8 @@ class Reader(RowConsumer):
         """
         if self._warning is not None:
             self._warn("memory", self._warning)
-        shared = self.memory == "bounded" and is_multi_process()
+        in_parts = self.memory == "bounded" or (captures_own_rows() and self._exceeded)
+        shared = in_parts and is_multi_process()
         if shared:
             refuse_if_any(self._error)
         elif self._error is not None:

@@ -9,6 +9,7 @@ from kerascb_metrics.collect.given_data import GivenData
 from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import ModelFacts, loss_and_output_names
 from kerascb_metrics.collect.predictor import Predictor, problem_with
+from kerascb_metrics.collect.processes import in_all_processes
 from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.options import Options
@@ -180,7 +181,9 @@ class Results:
         predicting = Predictor(model).keras_model
         recorder = self._recorder_of("Metrics.evaluate", self._plan)
         recorder.begin(0, loss_and_output_names(predicting))
-        recorder.record(lambda: given.predict(predicting, recorder.reader))
+        in_all_processes(
+            "Metrics.evaluate", lambda: recorder.record(lambda: given.predict(predicting, recorder.reader))
+        )
         return recorder.scores_of_last_pass()
 
     def score(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Scores:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from kerascb_metrics.collect.processes import joined_over_processes, sum_over_processes
-from kerascb_metrics.exceptions import CaptureError, DataError
+from kerascb_metrics.collect.processes import joined_over_processes, meet, sum_over_processes
+from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.labeled_rows import Labeling
 from kerascb_metrics.interpret.validation import some
 from kerascb_metrics.tally.counts import Counts
@@ -15,11 +15,7 @@ from kerascb_metrics.tally.streaming import StreamingTally, check_sums
 
 def refuse_if_any(error: Exception | None) -> None:
     """Raise `error`, or `CaptureError` where another process has one; all processes call this before they merge."""
-    (failed,) = sum_over_processes([np.array([error is not None], np.int64)])
-    if error is not None:
-        raise error
-    if failed.any():
-        raise CaptureError("Metrics: counting the rows failed in another process; its own message says why.")
+    meet("counting the rows", error)
 
 
 def merged(tally: StreamingTally) -> StreamingTally:

@@ -10,10 +10,17 @@ import keras
 import torch
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
-from kerascb_metrics.collect.keras_internals import joins_torch_processes, models_in_fit
+from kerascb_metrics.collect.backends.torch_processes import (
+    EXCHANGE,
+    are_joined,
+    local_rows,
+    owns_rows,
+    process_count,
+    refuse_unknown_distribution,
+)
+from kerascb_metrics.collect.keras_internals import models_in_fit
 from kerascb_metrics.collect.label_rule import SHARES_WITHIN, LabelRule
 from kerascb_metrics.collect.step_spy import StepSpy
-from kerascb_metrics.exceptions import CaptureError
 
 # `torch.get_rng_state` holds the generator's mutex while it makes a Python object. If that starts a garbage collection
 # that lets go of the GIL, another thread in it waits for the mutex with the GIL: both wait for ever (PyTorch 2.13).
@@ -55,22 +62,15 @@ class TorchBackend(Backend):
         def tapped(data: Any) -> tuple[Any, list[Captured]]:
             with spy.spying():
                 logs, captured = one_step(data[0])
+            if self.spans_processes():
+                captured = keras.tree.map_structure(local_rows, captured)
             return logs, [captured]
 
         return tapped
 
     def refuse_unsupported(self, model: Any, *, given: bool = False) -> None:
-        """Raise `CaptureError` if Keras trains several processes together: each sees the outputs of its own rows."""
-        count, distribution = self.separate_processes(), keras.distribution.distribution()
-        if count == 1 or (distribution is None and not joins_torch_processes()):
-            return
-        how = f"Keras {keras.__version__} joins them" if distribution is None else type(distribution).__name__
-        raise CaptureError(
-            f"Metrics: {count} processes of torch.distributed train together ({how}). On PyTorch their rows cannot be "
-            "gathered yet, so each process would score its own rows only. Train on JAX, where all rows are scored; or "
-            "leave Metrics out, save the model after training, and call metrics.evaluate(model, data) in a separate "
-            "process."
-        )
+        """Raise `CaptureError` for processes whose rows cannot be gathered."""
+        refuse_unknown_distribution()
 
     def to_numpy(self, tensor: Tensor) -> Array:
         """Return a tensor's values; Keras's own function warns at every call and takes ten times as long."""
@@ -82,8 +82,8 @@ class TorchBackend(Backend):
         return array
 
     def start_copy(self, tensor: Tensor) -> Tensor:
-        """Start to copy from a GPU to pinned memory, without waiting. Several processes gather on their devices."""
-        return _OnItsWay(tensor) if tensor.is_cuda and self.separate_processes() == 1 else tensor
+        """Start to copy from a GPU to pinned memory, without waiting. With several processes it has not been tried."""
+        return _OnItsWay(tensor) if tensor.is_cuda and process_count() == 1 else tensor
 
     def label(self, outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
         """Return the labels of a tensor of outputs, and whether they are enough."""
@@ -128,12 +128,44 @@ class TorchBackend(Backend):
         with _GENERATOR:
             torch.set_rng_state(state)
 
+    # Processes of torch.distributed.
+
+    def spans_processes(self) -> bool:
+        """Return whether Keras trains several processes together."""
+        return are_joined()
+
+    def process_index(self) -> int:
+        """Return the rank of this process."""
+        return int(torch.distributed.get_rank()) if process_count() > 1 else 0
+
     def separate_processes(self) -> int:
-        """Return how many processes torch.distributed has; 1 if it is not initialized."""
-        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-            return 1
-        count: int = torch.distributed.get_world_size()
-        return count
+        """Return how many processes torch.distributed has that Keras does not join; 1 if there are none."""
+        return 1 if are_joined() else process_count()
+
+    def captures_own_rows(self) -> bool:
+        """Return True: each process sees the tensors of the rows that it feeds."""
+        return True
+
+    def owns_captured_rows(self) -> bool:
+        """Return whether the rows count here, and not in another process that feeds the same."""
+        return owns_rows()
+
+    def predicts_together(self, model: Any) -> bool:
+        """Return whether the model itself is cut, or has buffers, which DistributedDataParallel keeps equal."""
+        cut = isinstance(keras.distribution.distribution(), keras.distribution.ModelParallel)
+        return cut or any(True for _ in model.buffers())
+
+    def wait_for_processes(self, action: str) -> None:
+        """Wait until all processes are here."""
+        EXCHANGE.wait(action)
+
+    def from_processes(self, array: Array) -> Array:
+        """Stack the arrays of all processes; every process gets all of them."""
+        return EXCHANGE.all_gather(array)
+
+    def broadcast(self, array: Array, source: int) -> None:
+        """Fill an array in every process with its values in the process `source`."""
+        EXCHANGE.broadcast(array, source)
 
 
 def _labels(outputs: Tensor, rule: LabelRule) -> Tensor:
