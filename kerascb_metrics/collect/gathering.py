@@ -6,6 +6,7 @@ They are in the order of the processes: all rows of the first one, then all of t
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from keras import tree
@@ -80,7 +81,7 @@ def _counts_suffice(batches: Sequence[Batch], consumers: Sequence[RowConsumer]) 
 class _Form:
     """What another process must know of an array to receive it."""
 
-    dtype: str
+    dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
 
@@ -96,7 +97,7 @@ def _by_process(batches: Sequence[Batch]) -> list[list[Batch]]:
 
 
 def _form(leaf: Array | None) -> _Form | None:
-    return None if leaf is None else _Form(leaf.dtype.str, leaf.shape)
+    return None if leaf is None else _Form(leaf.dtype, leaf.shape)
 
 
 def _broadcast(form: Batch, own: Batch | None, source: int) -> Batch:

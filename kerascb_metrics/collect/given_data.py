@@ -27,6 +27,7 @@ from kerascb_metrics.collect.keras_internals import (
     state_variables,
     trained_by_another_thread,
 )
+from kerascb_metrics.collect.processes import captures_own_rows
 from kerascb_metrics.collect.restore import preserve_random_state, preserve_state_variables, without_ddp
 from kerascb_metrics.collect.row_store import Pass, RowConsumer
 from kerascb_metrics.collect.shards import refuse_other_batches, refuse_uneven_batches, rows_of_all_processes
@@ -114,6 +115,8 @@ class GivenData:
         self.refuse(model)
         source = _OnePass(self._data, self._steps)
         batches = Batches(self._known_rows, [consumer])
+        if self._known_rows == 0 and captures_own_rows():  # Keras's `predict` fails without a row
+            return Pass(batches.finish())
         for each in (*models_in_fit(), model):  # in a hook, only the state of fit may hold the weights
             backend().sync_state(each)
         with contextlib.ExitStack() as stack:

@@ -1,0 +1,358 @@
+"""Cases for `torch_worker.py`: fits of several processes. Each takes a `Here`; `test_torch_processes.py` compares."""
+
+import warnings
+
+import keras
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data.distributed import DistributedSampler
+
+from kerascb_metrics import Binary, CaptureError, Metrics, Multiclass
+from kerascb_metrics.collect import row_store
+from tests.support.jax_cases import KINDS, LOGITS, MASKED, TAGS, WEIGHTS, X, Y, masked_model, scored, small_net
+from tests.support.models import Batches, echo_model
+from tests.support.torch_launch import part
+
+BATCH = 16
+NAMES = ["f1", "kappa", "confusion", "auc", "average_precision"]
+
+
+def data_parallel(**options):
+    options = {"auto_shard_dataset": False, **options}
+    keras.distribution.set_distribution(keras.distribution.DataParallel(**options))
+
+
+def own(here, arrays):
+    return keras.tree.map_structure(lambda array: part(array, here.index, here.processes), tuple(arrays))
+
+
+def fit(here, model, metrics, arrays, epochs=1, callbacks=(), **options):
+    """Train on this process's part of `arrays` and validate on the same part."""
+    data = own(here, arrays)
+    options = {"validation_data": data, "batch_size": BATCH, "shuffle": False, "verbose": 0, **options}
+    return model.fit(*data[:2], epochs=epochs, callbacks=[*callbacks, *metrics], **options)
+
+
+def echoed(here, arrays, columns=1, loss="binary_crossentropy", epochs=1, **options):
+    """The scores of a model that returns its input."""
+    metrics = Metrics(verbose=False, **options)
+    run = fit(here, echo_model(columns, loss), [metrics], arrays, epochs)
+    return scored(metrics, run.history)
+
+
+def refusal(attempt):
+    """The message of the `CaptureError` that a call raises; None if it raises none."""
+    try:
+        attempt()
+    except CaptureError as error:
+        return str(error)
+    return None
+
+
+# The rows and scores of fit's own pass.
+
+
+def joined_by_keras(here):
+    """No distribution is set: Keras joins the processes all the same."""
+    return echoed(here, (X, Y), epochs=2)
+
+
+def binary(here):
+    data_parallel()
+    return echoed(here, (X, Y), epochs=2)
+
+
+def weighted(here):
+    data_parallel()
+    return echoed(here, (X, Y, WEIGHTS))
+
+
+def multiclass(here):
+    data_parallel()
+    return echoed(here, (LOGITS, KINDS), 4, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+
+def several_outputs(here):
+    data_parallel()
+    inputs = keras.Input((1,))
+    layers = {name: keras.layers.Dense(1, use_bias=False, kernel_initializer="identity", name=name) for name in "ab"}
+    model = keras.Model(inputs, {name: layer(inputs) for name, layer in layers.items()})
+    model.compile(keras.optimizers.SGD(0.0), dict.fromkeys("ab", "binary_crossentropy"))
+    metrics = Metrics(verbose=False)
+    fit(here, model, [metrics], (X, {"a": Y, "b": 1 - Y}))
+    return scored(metrics)
+
+
+def masked(here):
+    data_parallel()
+    metrics = Metrics(verbose=False)
+    fit(here, masked_model(), [metrics], MASKED)
+    return scored(metrics)
+
+
+def half_precision(here):
+    data_parallel()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        return echoed(here, (X, Y))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def trained(here):
+    """The weights and losses of a fit with Metrics and of one without."""
+    data_parallel()
+    found = []
+    for callbacks in ([Metrics(verbose=False)], []):
+        keras.utils.set_random_seed(0)
+        model = small_net()
+        run = fit(here, model, callbacks, (X, Y), epochs=3)
+        found.append((model.get_weights(), run.history["val_loss"]))
+    return {"with": found[0], "without": found[1]}
+
+
+def monitored(here):
+    """Callbacks that decide by a score of all rows: in which epoch each process stopped, and its learning rate."""
+    data_parallel()
+    metrics = Metrics(verbose=False)
+    watching = metrics.monitor("f1")
+    stops = keras.callbacks.EarlyStopping(patience=3, **watching)
+    slows = keras.callbacks.ReduceLROnPlateau(patience=1, **watching)
+    run = fit(here, small_net(), [metrics], (X, Y), epochs=20, callbacks=[stops, slows])
+    return {**scored(metrics, run.history), "stopped": stops.stopped_epoch, "rates": run.history["learning_rate"]}
+
+
+# Counts.
+
+
+def counted(here, model, arrays, **options):
+    """The scores from counts and from rows, of one fit."""
+    exact = Metrics(NAMES, memory="exact", verbose=False, **options)
+    bounded = Metrics({f"b_{name}": name for name in NAMES}, memory="bounded", verbose=False, **options)
+    fit(here, model, [exact, bounded], arrays, epochs=2)
+    values = {name.removeprefix("b_"): values for name, values in bounded.history.items()}
+    bounds = {name.removeprefix("b_"): pairs for name, pairs in bounded.history.bounds.items()}
+    return {"exact": dict(exact.history), "counted": values, "bounds": bounds}
+
+
+def counts(here):
+    """Weighted rows. All of the first process's are positive, so it learns the other label from another."""
+    data_parallel()
+    order = np.argsort(-Y, kind="stable")
+    arrays = (X[order], np.where(Y == 1, 1, -1).astype("float32")[order], WEIGHTS)
+    return counted(here, echo_model(loss="hinge"), arrays, task=Binary(from_logits=False))
+
+
+def counts_of_classes(here):
+    data_parallel()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return counted(here, echo_model(4, loss), (LOGITS, KINDS))
+
+
+def counts_past_the_limit(here):
+    """memory="auto" with more rows than it keeps, which only all processes together have."""
+    data_parallel()
+    kept = row_store.LIMIT
+    row_store.LIMIT = 12 * len(X) * 3 // 4
+    metrics = Metrics(["f1", "confusion"], verbose=False)
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            fit(here, echo_model(), [metrics], (X, Y), epochs=2)
+    finally:
+        row_store.LIMIT = kept
+    return {"scores": dict(metrics.history), "warned": [str(one.message) for one in warned]}
+
+
+def thresholds(here):
+    """Chosen thresholds, from rows and from counts."""
+    data_parallel()
+    task = Binary(threshold="f1")
+    exact, bounded = (Metrics(["f1"], task=task, memory=memory, verbose=False) for memory in ("exact", "bounded"))
+    fit(here, echo_model(), [exact], (X, Y))
+    fit(here, echo_model(), [bounded], (X, Y))
+    return {"exact": dict(exact.history), "bounded": dict(bounded.history), "labels": exact.predictions.labels}
+
+
+def compared(here):
+    """What needs rows or labels of all processes after the fit."""
+    data_parallel()
+    metrics = Metrics(verbose=False, mean_probability=True)
+    fit(here, small_net(), [metrics], (X, Y), epochs=3)
+    last = metrics.history.at("last")
+    return {
+        **scored(metrics),
+        "interval": tuple(last.confidence_interval("f1")),
+        "compared": repr(metrics.history.compare("last", 0, "f1")),
+        "groups": repr(last.by_group(np.arange(len(Y)) % 2, "f1")),
+    }
+
+
+def slices(here):
+    data_parallel()
+    metrics = Metrics(slices={"half": np.arange(len(own(here, (Y,))[0])) % 2}, verbose=False)
+    try:
+        fit(here, echo_model(), [metrics], (X, Y))
+    except ValueError as error:
+        return {"error": str(error)}
+    return {"error": None}
+
+
+# Other data.
+
+
+def given(here):
+    data_parallel()
+    data = own(here, (X, Y, WEIGHTS))
+    metrics = Metrics(validation_data=data, validation_batch_size=BATCH, prefix="test_", verbose=False)
+    model = echo_model(counted=True)  # with state, which must be restored
+    run = fit(here, model, [metrics], (X, Y), epochs=2, validation_data=None)
+    return {**scored(metrics, run.history), "evaluated": dict(metrics.evaluate(model, data, batch_size=5))}
+
+
+def given_to_one(here):
+    """Only the last process has rows, in several batches, from rows and from counts."""
+    data_parallel()
+    rows = slice(None) if here.index == here.processes - 1 else slice(0)
+    data = X[rows], Y[rows]
+    exact, bounded = Metrics(verbose=False), Metrics(["f1", "confusion"], memory="bounded", verbose=False)
+    model = echo_model()
+    return {"exact": dict(exact.evaluate(model, data)), "bounded": dict(bounded.evaluate(model, data))}
+
+
+def batches_without_rows(here):
+    """The last batch of the last process has no row."""
+    data_parallel()
+    x, y = own(here, (X, Y))
+    ends = [0, 10, 20, len(x)] if here.index < here.processes - 1 else [0, 10, len(x), len(x)]
+    batches = [(x[start:stop], y[start:stop]) for start, stop in zip(ends, ends[1:], strict=False)]
+    metrics = Metrics(verbose=False)
+    fit(here, echo_model(), [metrics], (X, Y), validation_data=Batches(batches))
+    return scored(metrics)
+
+
+def data_loader(here):
+    data_parallel()
+    loader = DataLoader(TensorDataset(*map(torch.as_tensor, own(here, (X, Y)))), batch_size=BATCH)
+    metrics = Metrics(verbose=False)
+    fit(here, echo_model(), [metrics], (X, Y), validation_data=loader)
+    return scored(metrics)
+
+
+def sharded_by_keras(here):
+    """A PyDataset that Keras shares out, one batch after the other."""
+    data_parallel(auto_shard_dataset=True)
+    size = 4 if here.processes == 2 else 5  # as many batches for each process
+    rows = Batches([(X[start : start + size], Y[start : start + size]) for start in range(0, 60, size)][: 6 * 2])
+    metrics = Metrics(verbose=False)
+    echo_model().fit(rows, validation_data=rows, verbose=0, callbacks=[metrics])
+    return {**scored(metrics), "size": size}
+
+
+def sampled_twice(here):
+    """A DistributedSampler repeats rows where the processes cannot have as many each."""
+    data_parallel()
+    rows = TensorDataset(torch.as_tensor(X[:79]), torch.as_tensor(Y[:79]))
+    sampler = DistributedSampler(rows, shuffle=False)
+    loader = DataLoader(rows, batch_size=4, sampler=sampler)
+    metrics = Metrics(verbose=False)
+    return {"error": refusal(lambda: fit(here, echo_model(), [metrics], (X, Y), validation_data=loader))}
+
+
+def same_rows(here):
+    data_parallel()
+    model, metrics = echo_model(), Metrics(verbose=False)
+    return {
+        "fit": refusal(lambda: fit(here, model, [metrics], (X, Y), validation_data=(X, Y))),
+        "evaluate": refusal(lambda: metrics.evaluate(model, (X, Y))),
+        "after": binary(here),
+    }
+
+
+def other_numbers_of_batches(here):
+    data_parallel()
+    rows = slice(40 if here.index == 0 else 8)
+    metrics = Metrics(verbose=False)
+    return {
+        "error": refusal(lambda: fit(here, echo_model(), [metrics], (X, Y), validation_data=(X[rows], Y[rows]))),
+        "after": binary(here),
+    }
+
+
+# The model cut, too.
+
+
+def model_parallel_of(here, shape, batch_axis="batch"):
+    devices = keras.distribution.list_devices()
+    mesh = keras.distribution.DeviceMesh(shape, ("batch", "model"), devices)
+    layout_map = keras.distribution.LayoutMap(mesh)
+    layout_map[".*kernel"] = (None, "model")
+    layout_map[".*bias"] = ("model",)
+    keras.distribution.set_distribution(
+        keras.distribution.ModelParallel(
+            layout_map=layout_map, batch_dim_name=batch_axis, auto_shard_dataset=False
+        )
+    )
+
+
+def wide_net():
+    units = 12  # for two, three and four processes
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(units)])
+    model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def cut(here, feeds):
+    """Rows and counts of a fit of a model that is cut; `feeds` is the part of the rows that this process feeds."""
+    exact = Metrics(["f1", "auc", "confusion"], task=Multiclass(from_logits=True), verbose=False)
+    bounded = Metrics({"counted": "confusion"}, memory="bounded", verbose=False)
+    model = wide_net()
+    data = tuple(array[feeds] for array in (LOGITS, KINDS))
+    options = {"batch_size": BATCH, "shuffle": False, "verbose": 0, "validation_data": data, "epochs": 2}
+    model.fit(*data, callbacks=[exact, bounded], **options)
+    evaluated = Metrics(["confusion"], verbose=False).evaluate(model, data, batch_size=BATCH)
+    return {
+        **scored(exact),
+        "counted": bounded.history["counted"],
+        "evaluated": evaluated["confusion"],
+        "kernel": tuple(map(str, model.layers[-1].kernel.value.placements)),
+    }
+
+
+def model_parallel(here):
+    """The kernels are cut between the processes, which all feed every row."""
+    model_parallel_of(here, (1, here.processes))
+    return cut(here, slice(None))
+
+
+def rows_parallel(here):
+    """The rows are cut, by ModelParallel."""
+    model_parallel_of(here, (here.processes, 1))
+    return cut(here, slice(here.index, 78, here.processes))
+
+
+def masked_and_cut(here):
+    """Masks, targets per position and weights of DTensors."""
+    model_parallel_of(here, (here.processes, 1))
+    metrics = Metrics(["f1"], verbose=False)
+    rows = slice(here.index, 78, here.processes)
+    data = MASKED[0][rows], MASKED[1][rows], WEIGHTS[rows]
+    masked_model().fit(*data[:2], batch_size=BATCH, verbose=0, validation_data=data, callbacks=[metrics])
+    return {**scored(metrics), "tags": TAGS[rows]}
+
+
+# Files and printing.
+
+
+def files(here):
+    """A log file and a report, one name for all; then a fit that resumes the log file."""
+    data_parallel()
+    log_file, report_file = here.folder / "scores.jsonl", here.folder / "report.html"
+    metrics, model = Metrics(log_file=log_file, report_file=report_file, verbose=True), small_net()
+    fit(here, model, [metrics], (X, Y), epochs=2)
+    first = scored(metrics)
+    torch.distributed.barrier()
+    resumed = Metrics(log_file=log_file, verbose=True)
+    fit(here, model, [resumed], (X, Y), epochs=4, initial_epoch=2)
+    return {"first": first, "resumed": scored(resumed)}

@@ -1,0 +1,133 @@
+"""More cases for `torch_worker.py`: one of several processes fails, or does something else than the others."""
+
+import os
+import signal
+import time
+
+import keras
+import numpy as np
+
+from kerascb_metrics import CaptureError, DataError, Metrics, ScoringError
+from tests.support.jax_failures import Ends, FailsInOne
+from tests.support.models import echo_model
+from tests.support.torch_cases import KINDS, LOGITS, X, Y, binary, data_parallel, fit, own
+
+
+def error_of(attempt):
+    """The type and message of the error that a call raises."""
+    try:
+        attempt()
+    except (CaptureError, DataError, ScoringError, ValueError) as error:
+        return type(error).__name__, str(error)
+    return None
+
+
+def score_that_raises(here):
+    data_parallel()
+    model, metrics = echo_model(), Metrics({"own": FailsInOne(here)}, error_score="raise", verbose=False)
+    error = error_of(lambda: fit(here, model, [metrics], (X, Y), epochs=4))
+    return {"error": error, "after": binary(here)}
+
+
+def nan_outputs(here):
+    """An output that is NaN, only in the rows of the second process, as rows and as counts."""
+    data_parallel()
+    x = X.copy()
+    x[70] = np.nan
+    found = {}
+    for memory in ("exact", "bounded"):
+        metrics = Metrics(memory=memory, verbose=False)
+        found[memory] = error_of(lambda metrics=metrics: fit(here, echo_model(), [metrics], (x, Y)))
+    return found
+
+
+def wrong_targets(here):
+    """A target that is not a class, in the first and in a later batch, only in the second process's rows."""
+    data_parallel()
+    found = {}
+    for memory in ("exact", "bounded"):
+        for name, row in (("first", 50), ("later", 79)):
+            kinds = KINDS.copy()
+            kinds[row] = 9
+            metrics = Metrics(memory=memory, verbose=False)
+            model = echo_model(4, lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
+            found[memory, name] = error_of(lambda m=metrics, own=model, k=kinds: fit(here, own, [m], (LOGITS, k)))
+    return found | {"after": binary(here)}
+
+
+def no_validation_data(here):
+    data_parallel()
+    data = own(here, (X, Y)) if here.index == 0 else None
+    return {"error": error_of(lambda: fit(here, echo_model(), [Metrics(verbose=False)], (X, Y), validation_data=data))}
+
+
+def other_arguments(here):
+    data_parallel()
+    average = "macro" if here.index else "auto"
+    two = [Metrics(verbose=False) for _ in range(1 + here.index)]
+    return {
+        "average": error_of(lambda: fit(here, echo_model(), [Metrics(average=average, verbose=False)], (X, Y))),
+        "number": error_of(lambda: fit(here, echo_model(), two, (X, Y))),
+        "after": binary(here),
+    }
+
+
+def start_that_raises(here):
+    """The second process cannot read its log file."""
+    data_parallel()
+    broken = here.folder / f"broken.{here.index}.jsonl"
+    broken.write_text("no log\n" if here.index else "")
+    metrics = Metrics(log_file=broken, verbose=False)
+    return {"error": error_of(lambda: fit(here, echo_model(), [metrics], (X, Y))), "after": binary(here)}
+
+
+def evaluation_that_raises(here):
+    data_parallel()
+    x, y = own(here, (X, Y))
+    data = (x, y) if here.index == 0 else (x, y[:, None].repeat(3, axis=1))
+    return {
+        "error": error_of(lambda: Metrics(verbose=False).evaluate(echo_model(), data)),
+        "after": binary(here),
+    }
+
+
+# Processes that are gone.
+
+
+def _kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _ended(here, index):
+    data_parallel()
+    metrics = Metrics(log_file=here.folder / "scores.jsonl", verbose=False)
+    fit(here, echo_model(), [metrics], (X, Y), epochs=5, callbacks=[Ends(here, index, _kill)])
+
+
+def first_killed(here):
+    _ended(here, 0)
+
+
+def second_killed(here):
+    _ended(here, 1)
+
+
+def killed_while_scoring(here):
+    data_parallel()
+
+    def own(y_true, y_pred):
+        if here.index == 1:
+            _kill()
+        return 0.0
+
+    fit(here, echo_model(), [Metrics({"own": own}, verbose=False)], (X, Y))
+
+
+def without_the_callback(here):
+    """The second process does not list Metrics; its training waits for the others."""
+    data_parallel()
+    began = time.monotonic()
+    try:
+        fit(here, echo_model(), [Metrics(verbose=False)] if here.index == 0 else [], (X, Y))
+    finally:
+        print(f"ended after {time.monotonic() - began:.0f} seconds", flush=True)
