@@ -236,6 +236,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         restore_auto_mode(self._changed_modes)  # of an interrupted fit
         self._reset()
         self._recorder.run.settings["model"] = model_name(predicting)
+        listed = [other.options for other in callbacks if isinstance(other, Metrics)]
+        refuse_other_fit(model_of(self), listed, uses_fit_validation=self.uses_fit_validation)
         check_slices(self._plan.slices, model_of(self), self.options)
         check_outputs(self._plan, self.options.predicting(model_of(self)), self.options)
         others = [other for other in callbacks if isinstance(other, Metrics) and other is not self]
@@ -255,8 +257,6 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             warn_if_unrelated(predicting, model_of(self), self._warn_once)
             self._index = move_callback(0, self)
         warn_if_not_gathered(self._warn_once)
-        listed = [other.options for other in callbacks if isinstance(other, Metrics)]
-        refuse_other_fit(model_of(self), listed, uses_fit_validation=self.uses_fit_validation)
         self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
         self._loop.begin(self, model_of(self))
 

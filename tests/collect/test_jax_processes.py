@@ -121,12 +121,9 @@ def test_each_process_counts_its_own_rows_and_has_the_scores_of_all_rows(found, 
 
 def test_counting_that_fails_in_one_process_raises_in_both(found):
     first, second = found["counts_that_fail"]
-    assert first["error"] == (
-        "CaptureError: Metrics: counting the rows failed in another process; its own message says why."
-    )
-    assert second["error"].startswith(
-        "DataError: Metrics: the model has 4 classes (0, 1, 2, 3), but the targets hold 9."
-    )
+    assert first["error"].startswith("CaptureError: Metrics: counting the rows failed in process 1 of those that train")
+    for each in (first, second):
+        assert "DataError: Metrics: the model has 4 classes (0, 1, 2, 3), but the targets hold 9." in each["error"]
     for each in (first, second):
         assert_binary(each["after"], ORDER)
 

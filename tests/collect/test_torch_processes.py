@@ -1,14 +1,13 @@
-"""PyTorch's processes: training them together is refused, because each would score its own rows only.
+"""PyTorch's processes: every process scores the rows of all, each row once.
 
-Keras 3.16 trains them together, with `keras.distribution` and without. Before, `keras.distribution` can be set but does
-nothing on PyTorch, and the user's own loop may join them: there each process scores the rows it is given, and warns.
+Keras 3.16 joins them, with `keras.distribution` and without. Before, `keras.distribution` can be set but does nothing on
+PyTorch, and the user's own loop may join them: there each process scores the rows it is given, and warns.
 """
 
 import os
-import pickle
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,15 +15,52 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
-from kerascb_metrics import CaptureError, Metrics
-from tests.support.models import binary_rows, echo_model
+from kerascb_metrics import CaptureError, Metrics, ScoreHistory
+from tests.support import jax_cases as cases
+from tests.support.jax_cases import KINDS, LOGITS, WEIGHTS, X, Y
+from tests.support.jax_references import assert_binary, assert_multiclass, assert_panel
+from tests.support.models import echo_model
+from tests.support.torch_launch import results, run
 
-X, Y = binary_rows(102, seed=1)
 JOINED = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 16)
-LIMIT = 300  # seconds
+joined = pytest.mark.skipif(not JOINED, reason="Keras joins PyTorch's processes from 3.16 on")
+ALL = np.arange(len(Y))
+
+CASES = [
+    *["joined_by_keras", "binary", "weighted", "multiclass", "several_outputs", "masked", "half_precision", "trained"],
+    *["monitored", "counts", "counts_of_classes", "counts_past_the_limit", "thresholds", "compared", "slices"],
+    *["given", "given_to_one", "batches_without_rows", "data_loader", "sharded_by_keras", "sampled_twice", "same_rows"],
+    *["other_numbers_of_batches", "model_parallel", "rows_parallel", "masked_and_cut", "weighted_and_cut", "files"],
+]
+FAILURES = [
+    *["score_that_raises", "nan_outputs", "wrong_targets", "no_validation_data", "other_arguments"],
+    *["start_that_raises", "evaluation_that_raises"],
+]
+WITH_THREE = ["binary", "multiclass", "counts", "given_to_one", "same_rows", "score_that_raises"]
 
 
-# Stand-ins for torch.distributed: the same on every Keras.
+def by_case(names, processes, folder):
+    """Case → what the processes found."""
+    by_process = results(names, processes, folder)
+    return {case: [each[case] for each in by_process] for case in names}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("two_processes")
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return by_case([*CASES, *FAILURES], 2, folder)
+
+
+@pytest.fixture(scope="module")
+def found_by_three(tmp_path_factory):
+    return by_case(WITH_THREE, 3, tmp_path_factory.mktemp("three_processes"))
+
+
+# Before Keras 3.16.
 
 
 @pytest.fixture
@@ -33,112 +69,389 @@ def two_processes(monkeypatch):
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda group=None: 2)
 
 
-@pytest.fixture
-def distribution(monkeypatch):
+@pytest.mark.skipif(JOINED, reason="Keras joins the processes")
+@pytest.mark.usefixtures("two_processes")
+def test_a_distribution_that_keras_ignores_is_refused(monkeypatch):
     own = keras.distribution.DataParallel(devices=["cpu:0"])
     monkeypatch.setattr(keras.distribution, "distribution", lambda: own)
-
-
-def refused(action):
-    with pytest.raises(
-        CaptureError, match=r"2 processes of torch\.distributed train together.*own rows only"
-    ) as raised:
-        action()
-    return str(raised.value)
-
-
-@pytest.mark.usefixtures("distribution", "two_processes")
-def test_a_distribution_of_several_processes_is_refused():
     model = echo_model()
-    for metrics, options in (
-        (Metrics(), {"validation_data": (X, Y)}),
-        (Metrics(validation_data=(X, Y)), {}),
+    for attempt in (
+        lambda: model.fit(X, Y, validation_data=(X, Y), verbose=0, callbacks=[Metrics()]),
+        lambda: model.fit(X, Y, verbose=0, callbacks=[Metrics(validation_data=(X, Y))]),
+        lambda: Metrics().evaluate(model, (X, Y)),
     ):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(torch.distributed, "is_initialized", lambda: False)  # for Keras; Metrics asks in its hook
-            both = keras.callbacks.LambdaCallback(
-                on_train_begin=lambda logs, patch=patch: patch.setattr(
-                    torch.distributed, "is_initialized", lambda: True
-                )
-            )
-            message = refused(
-                lambda both=both, metrics=metrics, options=options: model.fit(
-                    X, Y, verbose=0, callbacks=[both, metrics], **options
-                )
-            )
-        assert "(DataParallel)" in message
-    assert "metrics.evaluate(model, data) in a separate process" in refused(lambda: Metrics().evaluate(model, (X, Y)))
+        with pytest.raises(
+            CaptureError, match=r"set to DataParallel.*has 2 processes, but Keras .* does not join them"
+        ):
+            attempt()
 
 
-@pytest.mark.usefixtures("distribution")
-def test_a_distribution_of_one_process_is_scored():
+@pytest.mark.skipif(JOINED, reason="Keras joins the processes")
+@pytest.mark.usefixtures("two_processes")
+def test_processes_side_by_side_score_their_own_rows_and_warn():
+    with pytest.warns(UserWarning, match=r"torch\.distributed has 2 processes.*own validation rows"):
+        metrics = Metrics(verbose=False)
+        echo_model().fit(X, Y, validation_data=(X[:40], Y[:40]), verbose=0, callbacks=[metrics])
+    np.testing.assert_array_equal(metrics.confusion[-1], sk.confusion_matrix(Y[:40], X[:40, 0] > 0.5))
+
+
+def test_a_distribution_of_one_process_is_scored(monkeypatch):
+    own = keras.distribution.DataParallel(devices=["cpu:0"])
+    monkeypatch.setattr(keras.distribution, "distribution", lambda: own)
     found = Metrics(verbose=False).evaluate(echo_model(), (X, Y))
     np.testing.assert_array_equal(found["confusion"], sk.confusion_matrix(Y, X[:, 0] > 0.5))
 
 
-# Two processes.
+# Rows and scores.
 
 
-def run(case, folder):
-    """Run a case of `torch_worker.py` in two processes; return what each found."""
-    root = Path(__file__).parent.parent.parent
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    logs = [folder / f"output.{index}" for index in (0, 1)]
-    started = []
-    try:
-        for index, log in enumerate(logs):
-            command = [sys.executable, "-m", "tests.support.torch_worker", str(index), str(folder), case]
-            with open(log, "w") as output:
-                started.append(
-                    subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
-                )
-        codes = [process.wait(timeout=LIMIT) for process in started]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-    assert codes == [0, 0], "\n".join(log.read_text() for log in logs)
-    return [pickle.loads((folder / f"results.{index}").read_bytes()) for index in (0, 1)]
-
-
-def assert_refused(found):
-    for each in found:
-        for how in ("captured", "given", "evaluate"):
-            assert "2 processes of torch.distributed train together" in each[how]["error"]
-            assert each[how]["batches"] == 0
-
-
+@joined
 @pytest.mark.slow
-def test_two_processes_under_keras_distribution(tmp_path):
-    found = run("distributed", tmp_path)
-    assert_refused(found)
-    assert all("(DataParallel)" in each["captured"]["error"] for each in found)
-    if JOINED:
-        np.testing.assert_array_equal(found[0]["weights"], found[1]["weights"])
-    else:  # Keras trained each by itself, whatever was set
-        assert not np.array_equal(found[0]["weights"], found[1]["weights"])
-    # The workaround: this test runs in a separate process.
-    model = keras.models.load_model(tmp_path / "trained.0.keras")
-    scores = Metrics(verbose=False).evaluate(model, (X, Y))
-    labels = model.predict(X, verbose=0)[:, 0] > 0.5
-    np.testing.assert_array_equal(scores["confusion"], sk.confusion_matrix(Y, labels))
+@pytest.mark.parametrize("case", [case for case in CASES if case != "slices"])
+def test_every_process_ends_with_the_same_to_the_last_bit(found, case):
+    first, second = found[case]
+    np.testing.assert_equal(first, second)
 
 
+@joined
 @pytest.mark.slow
-def test_two_processes_side_by_side(tmp_path):
-    found = run("side_by_side", tmp_path)
-    if JOINED:
-        assert_refused(found)
-        assert all(f"(Keras {keras.__version__} joins them)" in each["captured"]["error"] for each in found)
-        return
-    for index, each in enumerate(found):
-        rows = slice(51 * index, 51 * (index + 1))
-        expected = sk.confusion_matrix(Y[rows], X[rows, 0] > 0.5)
-        for how in ("captured", "given", "evaluate"):
-            assert each[how]["error"] is None
-            np.testing.assert_array_equal(each[how]["scores"], [expected])
-            warned = [one for one in each[how]["warned"] if "torch.distributed has 2 processes" in one]
-            assert len(warned) == (how != "evaluate")
+@pytest.mark.parametrize("case", ["joined_by_keras", "binary"])
+def test_each_process_has_every_row_once_and_in_order(found, case):
+    assert_binary(found[case][0], ALL, epochs=2)
+
+
+@joined
+@pytest.mark.slow
+def test_sample_weights_and_logs(found):
+    first = found["weighted"][0]
+    assert_binary(first, ALL, WEIGHTS)
+    assert first["logs"]["val_f1"] == first["scores"]["f1"]
+
+
+@joined
+@pytest.mark.slow
+def test_multiclass(found):
+    np.testing.assert_array_equal(found["multiclass"][0]["rows"]["y_pred"], LOGITS)
+    assert_multiclass(found["multiclass"][0], ALL)
+
+
+@joined
+@pytest.mark.slow
+def test_several_outputs(found):
+    first = found["several_outputs"][0]
+    for output, targets in {"a": Y, "b": 1 - Y}.items():
+        np.testing.assert_array_equal(first["rows"][output]["y_true"], targets)
+        names = ("f1", "precision", "recall", "kappa", "auc", "confusion")
+        assert_panel({name: first["scores"][f"{output}_{name}"][0] for name in names}, targets, X[:, 0])
+
+
+@joined
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["masked", "masked_and_cut"])
+def test_masks(found, case):
+    kept, first = cases.STEPS[..., 0] != 0, found[case][0]
+    np.testing.assert_array_equal(first["rows"]["mask"], kept)
+    scores = {name: values[0] for name, values in first["scores"].items()}
+    assert_panel(scores, cases.TAGS[kept], cases.STEPS[..., 0][kept].astype("float32"))
+
+
+@joined
+@pytest.mark.slow
+def test_outputs_of_half_precision(found):
+    rows, scores = found["half_precision"][0]["rows"], found["half_precision"][0]["scores"]
+    np.testing.assert_array_equal(rows["y_true"], Y)
+    np.testing.assert_allclose(rows["y_pred"].astype("float32"), X, rtol=2**-7)
+    assert scores["f1"] == [sk.f1_score(Y, rows["y_pred"].astype("float32") > 0.5)]
+
+
+@joined
+@pytest.mark.slow
+def test_weights_and_losses_equal_those_of_a_fit_without_metrics(found):
+    for each in found["trained"]:
+        np.testing.assert_equal(each["with"], each["without"])
+
+
+@joined
+@pytest.mark.slow
+def test_callbacks_decide_by_the_scores_of_all_rows(found):
+    first = found["monitored"][0]
+    assert 0 < first["stopped"] < 19
+    assert first["epochs"] == list(range(first["stopped"] + 1))
+    assert first["rates"][-1] < first["rates"][0]
+
+
+# Counts.
+
+
+@joined
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["counts", "counts_of_classes"])
+def test_counts_of_all_processes_are_added_up(found, case):
+    first = found[case][0]
+    assert first["counted"].keys() == first["exact"].keys()
+    for name, values in first["exact"].items():
+        if name in first["bounds"]:
+            low, high = first["bounds"][name][-1]
+            assert low - 1e-12 <= values[-1] <= high + 1e-12
+            assert high - low < 0.02
+        else:
+            np.testing.assert_allclose(first["counted"][name], values, rtol=1e-12, err_msg=name)
+    total = WEIGHTS.sum(dtype=float) if case == "counts" else len(Y)
+    assert np.sum(first["counted"]["confusion"][-1]) == pytest.approx(total)
+
+
+@joined
+@pytest.mark.slow
+def test_rows_past_the_limit_of_all_processes_are_counted(found):
+    first = found["counts_past_the_limit"][0]
+    assert first["scores"]["f1"] == [sk.f1_score(Y, X[:, 0] > 0.5)] * 2
+    assert np.sum(first["scores"]["confusion"][-1]) == len(Y)
+    assert any("more than memory='auto' keeps, so only counts were kept" in message for message in first["warned"])
+
+
+@joined
+@pytest.mark.slow
+def test_chosen_thresholds(found):
+    first = found["thresholds"][0]
+    assert first["exact"]["f1"] == [sk.f1_score(Y, first["labels"])]
+    assert first["bounded"]["threshold"][0] == pytest.approx(first["exact"]["threshold"][0], abs=1e-3)
+
+
+@joined
+@pytest.mark.slow
+def test_what_is_asked_after_training_uses_all_rows(found):
+    first = found["compared"][0]
+    low, high = first["interval"][:2]
+    assert low < first["scores"]["f1"][-1] < high
+    assert f"n={len(Y)}" in first["compared"]
+    assert re.search(r"n=\{0: 40, 1: 40\}", first["groups"])
+
+
+@joined
+@pytest.mark.slow
+def test_slices_are_refused_before_training(found):
+    assert all("slices= do not work with several processes" in each["error"] for each in found["slices"])
+
+
+# Other data.
+
+
+@joined
+@pytest.mark.slow
+def test_given_data(found):
+    first = found["given"][0]
+    assert_binary(first, ALL, WEIGHTS, epochs=2)
+    assert first["logs"]["test_f1"] == first["scores"]["f1"]
+    assert_panel(first["evaluated"], Y, X[:, 0], WEIGHTS)
+
+
+@joined
+@pytest.mark.slow
+def test_processes_without_rows(found, found_by_three):
+    for first in (found["given_to_one"][0], found_by_three["given_to_one"][0]):
+        assert_panel(first["exact"], Y, X[:, 0])
+        assert first["bounded"]["f1"] == first["exact"]["f1"]
+        np.testing.assert_array_equal(first["bounded"]["confusion"], first["exact"]["confusion"])
+
+
+@joined
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["batches_without_rows", "data_loader"])
+def test_other_sources(found, case):
+    assert_binary(found[case][0], ALL)
+
+
+@joined
+@pytest.mark.slow
+def test_batches_that_keras_shares_out(found):
+    first = found["sharded_by_keras"][0]
+    batches = np.arange(len(first["rows"]["y_true"])).reshape(-1, first["size"])
+    order = np.concatenate([batches[0::2].ravel(), batches[1::2].ravel()])
+    np.testing.assert_array_equal(first["rows"]["y_pred"], X[order])
+    np.testing.assert_array_equal(first["rows"]["y_true"], Y[order])
+
+
+@joined
+@pytest.mark.slow
+def test_rows_that_would_be_counted_twice_are_refused(found, found_by_three):
+    assert "DistributedSampler of the validation data repeats 1 rows" in found["sampled_twice"][0]["error"]
+    for same in (found["same_rows"][0], found_by_three["same_rows"][0]):
+        for how in ("fit", "evaluate"):
+            assert "processes 0 and 1 validate on the same rows" in same[how]
+        assert_binary(same["after"], ALL, epochs=2)
+
+
+@joined
+@pytest.mark.slow
+def test_different_numbers_of_batches_are_refused_before_training(found):
+    first = found["other_numbers_of_batches"][0]
+    assert "here they have 3, 1." in first["error"]
+    assert_binary(first["after"], ALL, epochs=2)
+
+
+# Models that are cut too.
+
+
+@joined
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "rows"), [("model_parallel", 80), ("rows_parallel", 79)])
+def test_model_parallel(found, case, rows):
+    first = found[case][0]
+    assert_cut(first, rows, [0] if case == "model_parallel" else [0, 1])
+
+
+@joined
+@pytest.mark.slow
+def test_rows_and_model_shared_by_four_processes(tmp_path):
+    case = "model_and_rows_parallel"
+    found = by_case([case], 4, tmp_path)[case]
+    assert_cut(found[0], 79, [0, 1])
+    for other in found[1:]:
+        np.testing.assert_equal(other, found[0])
+
+
+def assert_cut(first, rows, starts):
+    """Assert that each row came once, and that rows, counts and given data have the same scores."""
+    targets = np.concatenate([KINDS[:rows][start :: len(starts)] for start in starts])
+    np.testing.assert_array_equal(first["rows"]["y_true"], targets)
+    labels = first["rows"]["y_pred"].argmax(1)
+    assert first["scores"]["f1"][-1] == sk.f1_score(targets, labels, average="macro")
+    expected = sk.confusion_matrix(targets, labels)
+    for matrix in (first["scores"]["confusion"][-1], first["counted"][-1], first["evaluated"]):
+        np.testing.assert_array_equal(matrix, expected)
+    assert first["kernel"] == ("R", "S(1)")
+
+
+# Three processes.
+
+
+@joined
+@pytest.mark.slow
+def test_three_processes(found_by_three):
+    assert_binary(found_by_three["binary"][0], ALL, epochs=2)
+    assert_multiclass(found_by_three["multiclass"][0], ALL)
+    for case in ("binary", "multiclass", "counts", "given_to_one"):
+        for other in found_by_three[case][1:]:
+            np.testing.assert_equal(other, found_by_three[case][0])
+
+
+# Files and printing.
+
+
+@joined
+@pytest.mark.slow
+def test_the_first_process_writes_and_prints(found, folder):
+    assert sorted(path.name for path in folder.glob("scores*")) == ["scores.jsonl"]
+    first = found["files"][0]
+    history = ScoreHistory.load(folder / "scores.jsonl")
+    assert first["resumed"]["epochs"] == history.epochs == [0, 1, 2, 3]
+    assert first["resumed"]["scores"]["f1"] == history["f1"]
+    assert history["f1"][:2] == first["first"]["scores"]["f1"]
+    assert (folder / "report.html").exists()
+    printed = [(folder / f"output.{index}").read_text().partition("case files")[2] for index in (0, 1)]
+    assert printed[0].count("Metrics: epoch") == 4
+    assert "Metrics" not in printed[1].partition("case ")[0]
+
+
+# Failures.
+
+
+@joined
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [2, 3])
+def test_a_score_that_raises_in_one_process_stops_all(found, found_by_three, processes):
+    each = (found if processes == 2 else found_by_three)["score_that_raises"]
+    for index, one in enumerate(each):
+        kind, message = one["error"]
+        assert kind == ("ScoringError" if index == 1 else "CaptureError")
+        assert "ZeroDivisionError: planted" in message
+        assert ("failed in process 1 of those that train together" in message) == (index != 1)
+        assert_binary(one["after"], ALL, epochs=2)
+
+
+@joined
+@pytest.mark.slow
+def test_outputs_that_are_nan_in_one_process_are_nan_in_all(found):
+    for each in found["nan_outputs"]:
+        for memory in ("exact", "bounded"):
+            np.testing.assert_equal(each[memory]["logs"], [[np.nan], [np.nan]])
+            np.testing.assert_equal(each[memory]["scores"], {"f1": [np.nan], "auc": [np.nan]})
+            assert any("NaN or infinite" in message for message in each[memory]["warned"])
+
+
+@joined
+@pytest.mark.slow
+def test_targets_of_one_process_that_cannot_be_scored_stop_all(found):
+    for index, each in enumerate(found["wrong_targets"]):
+        for (memory, batch), (kind, message) in ((key, value) for key, value in each.items() if key != "after"):
+            elsewhere = index == 0 and (memory, batch) == ("bounded", "later")
+            assert kind == ("CaptureError" if elsewhere else "DataError")
+            assert "the targets hold 9" in message
+            assert ("failed in process 1" in message) == elsewhere
+        assert_binary(each["after"], ALL, epochs=2)
+
+
+@joined
+@pytest.mark.slow
+def test_fits_that_differ_between_processes_stop_all_before_training(found):
+    for each in found["no_validation_data"]:
+        assert each["error"][1].endswith("validation data: given in process 0, none in process 1.")
+    for each in found["other_arguments"]:
+        assert each["average"][1].endswith("average of Metrics: 'auto' in process 0, 'macro' in process 1.")
+        assert each["number"][1].endswith("Metrics in callbacks: 1 in process 0, 2 in process 1.")
+        assert_binary(each["after"], ALL, epochs=2)
+
+
+@joined
+@pytest.mark.slow
+def test_a_start_that_fails_in_one_process_stops_all(found):
+    first, second = found["start_that_raises"]
+    assert "the start of training failed in process 1" in first["error"][1]
+    assert "is not a score log" in first["error"][1]
+    assert second["error"][0] == "ValueError"
+    for each in (first, second):
+        assert_binary(each["after"], ALL, epochs=2)
+
+
+@joined
+@pytest.mark.slow
+def test_evaluate_that_fails_stops_all(found):
+    for each in found["evaluation_that_raises"]:
+        assert each["error"][0] == "DataError"
+        assert_binary(each["after"], ALL, epochs=2)
+
+
+# Processes that are gone.
+
+
+@joined
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "killed"), [("first_killed", 0), ("second_killed", 1)])
+def test_a_process_does_not_wait_for_one_that_was_killed(tmp_path, case, killed):
+    codes, outputs = run([case], 2, tmp_path, timeout=60)
+    assert codes[killed] == -9
+    assert codes[1 - killed] not in (0, -9), outputs[1 - killed]
+    assert ScoreHistory.load(tmp_path / "scores.jsonl").epochs == [0, 1]
+
+
+@joined
+@pytest.mark.slow
+def test_the_error_names_a_process_that_was_killed_while_scoring(tmp_path):
+    codes, outputs = run(["killed_while_scoring"], 2, tmp_path, timeout=60)
+    assert codes[1] == -9
+    assert codes[0] not in (0, -9)
+    assert "CaptureError: Metrics: process 0 of 2 waited for the others at scoring this pass" in outputs[0]
+    assert "Ranks 1 failed" in outputs[0]
+
+
+@joined
+@pytest.mark.slow
+def test_a_process_does_not_wait_longer_than_the_timeout_for_one_without_the_callback(tmp_path):
+    codes, outputs = run(["without_the_callback"], 2, tmp_path, timeout=8)
+    assert 0 not in codes
+    assert "waited for the others at the start of training, up to 8 seconds" in outputs[0]
+    assert "Ranks 1 failed" in outputs[0]
+    assert int(re.search(r"ended after (\d+) seconds", outputs[0])[1]) < 60
 
 
 THREADS = """

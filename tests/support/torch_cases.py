@@ -1,5 +1,6 @@
 """Cases for `torch_worker.py`: fits of several processes. Each takes a `Here`; `test_torch_processes.py` compares."""
 
+import itertools
 import warnings
 
 import keras
@@ -10,7 +11,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 from kerascb_metrics import Binary, CaptureError, Metrics, Multiclass
 from kerascb_metrics.collect import row_store
-from tests.support.jax_cases import KINDS, LOGITS, MASKED, TAGS, WEIGHTS, X, Y, masked_model, scored, small_net
+from tests.support.jax_cases import KINDS, LOGITS, MASKED, WEIGHTS, X, Y, masked_model, scored, small_net
 from tests.support.models import Batches, echo_model
 from tests.support.torch_launch import part
 
@@ -226,7 +227,7 @@ def batches_without_rows(here):
     data_parallel()
     x, y = own(here, (X, Y))
     ends = [0, 10, 20, len(x)] if here.index < here.processes - 1 else [0, 10, len(x), len(x)]
-    batches = [(x[start:stop], y[start:stop]) for start, stop in zip(ends, ends[1:], strict=False)]
+    batches = [(x[start:stop], y[start:stop]) for start, stop in itertools.pairwise(ends)]
     metrics = Metrics(verbose=False)
     fit(here, echo_model(), [metrics], (X, Y), validation_data=Batches(batches))
     return scored(metrics)
@@ -283,22 +284,19 @@ def other_numbers_of_batches(here):
 # The model cut, too.
 
 
-def model_parallel_of(here, shape, batch_axis="batch"):
-    devices = keras.distribution.list_devices()
-    mesh = keras.distribution.DeviceMesh(shape, ("batch", "model"), devices)
+def model_parallel_of(shape, *, cut_kernels=True):
+    mesh = keras.distribution.DeviceMesh(shape, ("batch", "model"), keras.distribution.list_devices())
     layout_map = keras.distribution.LayoutMap(mesh)
-    layout_map[".*kernel"] = (None, "model")
-    layout_map[".*bias"] = ("model",)
+    if cut_kernels:
+        layout_map[".*kernel"] = (None, "model")
+        layout_map[".*bias"] = ("model",)
     keras.distribution.set_distribution(
-        keras.distribution.ModelParallel(
-            layout_map=layout_map, batch_dim_name=batch_axis, auto_shard_dataset=False
-        )
+        keras.distribution.ModelParallel(layout_map=layout_map, batch_dim_name="batch", auto_shard_dataset=False)
     )
 
 
 def wide_net():
-    units = 12  # for two, three and four processes
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(units)])
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(4)])
     model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return model
 
@@ -322,24 +320,33 @@ def cut(here, feeds):
 
 def model_parallel(here):
     """The kernels are cut between the processes, which all feed every row."""
-    model_parallel_of(here, (1, here.processes))
+    model_parallel_of((1, here.processes))
     return cut(here, slice(None))
 
 
 def rows_parallel(here):
-    """The rows are cut, by ModelParallel."""
-    model_parallel_of(here, (here.processes, 1))
-    return cut(here, slice(here.index, 78, here.processes))
+    """The rows are cut, by ModelParallel; the last process has fewer."""
+    model_parallel_of((here.processes, 1))
+    return cut(here, slice(here.index, 79, here.processes))
+
+
+def model_and_rows_parallel(here):
+    """Four processes: two halves of the rows, each fed by two processes with a half of each kernel."""
+    model_parallel_of((2, 2))
+    return cut(here, slice(here.index // 2, 79, 2))
 
 
 def masked_and_cut(here):
-    """Masks, targets per position and weights of DTensors."""
-    model_parallel_of(here, (here.processes, 1))
-    metrics = Metrics(["f1"], verbose=False)
-    rows = slice(here.index, 78, here.processes)
-    data = MASKED[0][rows], MASKED[1][rows], WEIGHTS[rows]
-    masked_model().fit(*data[:2], batch_size=BATCH, verbose=0, validation_data=data, callbacks=[metrics])
-    return {**scored(metrics), "tags": TAGS[rows]}
+    """Masks and targets per position as DTensors."""
+    model_parallel_of((here.processes, 1), cut_kernels=False)
+    metrics = Metrics(verbose=False)
+    fit(here, masked_model(), [metrics], MASKED)
+    return scored(metrics)
+
+
+def weighted_and_cut(here):
+    model_parallel_of((here.processes, 1), cut_kernels=False)
+    return echoed(here, (X, Y, WEIGHTS))
 
 
 # Files and printing.

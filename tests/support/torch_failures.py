@@ -3,11 +3,12 @@
 import os
 import signal
 import time
+import warnings
 
 import keras
 import numpy as np
 
-from kerascb_metrics import CaptureError, DataError, Metrics, ScoringError
+from kerascb_metrics import CaptureError, DataError, Metrics, Multiclass, ScoringError, UndefinedScoreWarning
 from tests.support.jax_failures import Ends, FailsInOne
 from tests.support.models import echo_model
 from tests.support.torch_cases import KINDS, LOGITS, X, Y, binary, data_parallel, fit, own
@@ -30,14 +31,18 @@ def score_that_raises(here):
 
 
 def nan_outputs(here):
-    """An output that is NaN, only in the rows of the second process, as rows and as counts."""
+    """An output that is NaN, only in the rows of the last process, as rows and as counts."""
     data_parallel()
     x = X.copy()
-    x[70] = np.nan
+    x[-1] = np.nan
     found = {}
     for memory in ("exact", "bounded"):
-        metrics = Metrics(memory=memory, verbose=False)
-        found[memory] = error_of(lambda metrics=metrics: fit(here, echo_model(), [metrics], (x, Y)))
+        metrics = Metrics(["f1", "auc"], task="binary", memory=memory, verbose=False)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", UndefinedScoreWarning)
+            run = fit(here, echo_model(loss="mse"), [metrics], (X, Y), validation_data=own(here, (x, Y)))
+        found[memory] = {"logs": [run.history["val_f1"], run.history["val_auc"]], "scores": dict(metrics.history)}
+        found[memory]["warned"] = [str(one.message) for one in warned]
     return found
 
 
@@ -49,7 +54,7 @@ def wrong_targets(here):
         for name, row in (("first", 50), ("later", 79)):
             kinds = KINDS.copy()
             kinds[row] = 9
-            metrics = Metrics(memory=memory, verbose=False)
+            metrics = Metrics(task=Multiclass(from_logits=True), memory=memory, verbose=False)
             model = echo_model(4, lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1))
             found[memory, name] = error_of(lambda m=metrics, own=model, k=kinds: fit(here, own, [m], (LOGITS, k)))
     return found | {"after": binary(here)}

@@ -1,7 +1,7 @@
-"""One of several processes of torch.distributed: `python -m tests.support.torch_worker INDEX PROCESSES TIMEOUT FOLDER CASE…`.
+"""One of several processes of torch.distributed.
 
-Runs functions of `torch_cases.py` and `torch_failures.py` by name, one after the other, and writes what they return to
-FOLDER/results.INDEX.
+`python -m tests.support.torch_worker INDEX PROCESSES TIMEOUT FOLDER CASE…` runs functions of `torch_cases.py` and
+`torch_failures.py` by name, one after the other, and writes what they return to FOLDER/results.INDEX.
 """
 
 import datetime
