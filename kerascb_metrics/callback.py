@@ -13,13 +13,13 @@ from kerascb_metrics.collect.claims import Claim
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
-from kerascb_metrics.collect.processes import broadcast_from_first_process, in_all_processes, is_first_process
+from kerascb_metrics.collect.processes import in_all_processes, is_first_process
 from kerascb_metrics.collect.row_store import Pass, RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
 from kerascb_metrics.interpret.slices import slicings_of
 from kerascb_metrics.options import Average, ErrorScore, Memory, Option, Options, Scoring, Task, Verbose
 from kerascb_metrics.pipeline.fit_of_processes import refuse_other_fit
-from kerascb_metrics.pipeline.fit_recorder import Recorder
+from kerascb_metrics.pipeline.fit_recorder import SCORING, Recorder
 from kerascb_metrics.pipeline.fit_start import (
     check_outputs,
     check_slices,
@@ -345,7 +345,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
 
     def _score(self, collect: Callable[[], Pass], used: Collection[str]) -> dict[str, float]:
         """Score and record one pass; return name → float for `logs`, without prefix."""
-        scores = broadcast_from_first_process(lambda: self._recorder.record(collect))
+        scores = in_all_processes(SCORING, lambda: self._recorder.record(collect))
         entries = self._keys.renamed(scores, used, self._warn_once, self._print)
         self._logged = set(self._keys.with_prefix(entries))
         not_ours = self._keys.with_prefix(scores).keys() - self._logged  # of compiled metrics, which Keras knows

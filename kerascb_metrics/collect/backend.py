@@ -167,7 +167,11 @@ class Backend(Protocol):
         return
 
     def from_processes(self, array: Array) -> Array:
-        """Stack the arrays of all processes, which have the same shape and dtype; every process gets all of them."""
+        """Stack the arrays of all processes; every process gets all of them.
+
+        Args:
+            array: of the same shape and dtype in every process, and of a whole number of 32-bit words.
+        """
         return array[np.newaxis]
 
     def broadcast(self, array: Array, source: int) -> None:

@@ -104,7 +104,7 @@ class Batches:
 
     def _store(self, part: Captured, labels: LabelledPart | None) -> None:
         if self._of_process:
-            self._store_of_this_process(part)
+            self._store_of_this_process(part, labels)
             return
         if self._counting and is_multi_process():
             self.rows += self._store_of_several_processes(part, _with_paths(part))
@@ -113,27 +113,26 @@ class Batches:
             row_count(_as_arrays(part))
             self._check(lambda: tree.map_structure(_as_array, part))
             labels = labelled(part, self._labelling)  # now that the outputs are known
-        saved = 0
-        if labels is not None and labels.is_enough():
-            part, saved = labels.part, labels.bytes_saved
+        part, saved = _as_crossing(part, labels)
         leaves = _as_arrays(part)
         count = row_count(leaves)
         for store in self._stores:
             store.add(part, leaves, count, saved)
         self.rows += count
 
-    def _store_of_this_process(self, part: Captured) -> None:
+    def _store_of_this_process(self, part: Captured, labels: LabelledPart | None) -> None:
         """Store the rows that this process has captured, which are not those of all."""
-        arrays: Batch = tree.map_structure(_as_array, part)
         if self._shares_first:
-            self._share_first(lambda: [_checked(arrays)])
-        leaves = _with_paths(arrays)
+            self._share_first(lambda: [_checked(tree.map_structure(_as_array, part))])
+            labels = labelled(part, self._labelling)  # now that the outputs are known
+        part, saved = _as_crossing(part, labels)
+        leaves = _as_arrays(part)
         count = row_count(leaves)
         for store in self._stores:
             if store.keeps_none and not backend().owns_captured_rows():
-                store.add(*_without_rows(arrays))
+                store.add(part, _without_rows(leaves), 0, saved)
             else:
-                store.add(arrays, leaves, count)
+                store.add(part, leaves, count, saved)
         self.rows += count
 
     def _store_none(self) -> None:
@@ -145,7 +144,7 @@ class Batches:
             return
         for store in self._stores:
             if store.keeps_none and whole:
-                store.add(*_without_rows(whole[0]))
+                store.add(whole[0], _without_rows(_with_paths(whole[0])), 0)
 
     def _share_first(self, own: Callable[[], Sequence[Batch]]) -> list[Batch]:
         """Let all consumers see the first batches of all processes, so that all processes agree on what they are."""
@@ -216,9 +215,13 @@ def _checked(batch: Batch) -> Batch:
     return batch
 
 
-def _without_rows(batch: Batch) -> tuple[Batch, Leaves, int]:
-    none: Batch = tree.map_structure(lambda leaf: None if leaf is None else leaf[:0], batch)
-    return none, _with_paths(none), 0
+def _as_crossing(part: Captured, labels: LabelledPart | None) -> tuple[Captured, int]:
+    """Return what of a part must cross to the host, and how many bytes of a row need not."""
+    return (part, 0) if labels is None or not labels.is_enough() else (labels.part, labels.bytes_saved)
+
+
+def _without_rows(leaves: Leaves) -> Leaves:
+    return [(path, None if leaf is None else leaf[:0]) for path, leaf in leaves]
 
 
 def _as_arrays(part: Captured) -> Leaves:

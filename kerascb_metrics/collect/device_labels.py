@@ -14,7 +14,7 @@ from keras import tree
 
 from kerascb_metrics.collect.backend import Captured, Tensor, backend
 from kerascb_metrics.collect.label_rule import LabelRule
-from kerascb_metrics.collect.processes import is_multi_process
+from kerascb_metrics.collect.processes import captures_own_rows, is_multi_process
 from kerascb_metrics.collect.row_store import RowConsumer
 
 
@@ -61,7 +61,7 @@ def labelled(part: Captured, consumers: Sequence[RowConsumer]) -> LabelledPart |
 def _common_rules(outputs: Any, consumers: Sequence[RowConsumer]) -> Sequence[LabelRule | None]:
     """Return the rule of each output that all consumers have in common; an empty sequence if there is none."""
     leaves = tree.flatten(outputs)
-    if is_multi_process() or not all(map(keras.ops.is_tensor, leaves)):
+    if (is_multi_process() and not captures_own_rows()) or not all(map(keras.ops.is_tensor, leaves)):
         return ()
     asked = [consumer.label_rules(outputs) for consumer in consumers]
     if not all(map(any, asked)):

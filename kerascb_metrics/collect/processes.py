@@ -8,6 +8,8 @@ A process that has raised takes no part in the next exchange, and the others wou
 processes meet before they exchange anything: each says what it is about to do, and whether it failed.
 """
 
+import pickle
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -126,32 +128,29 @@ def numbers_of_processes(action: str, numbers: Sequence[int]) -> Array:
 def bytes_of_processes(action: str, own: bytes) -> list[bytes]:
     """Return the bytes of all processes, of any length; every process must call this."""
     lengths = numbers_of_processes(action, [len(own)])[:, 0].tolist()
-    padded = np.frombuffer(own.ljust(max(lengths), b"\0"), np.uint8)
+    padded = np.frombuffer(own.ljust(max(lengths) + -max(lengths) % 4, b"\0"), np.uint8)  # whole 32-bit words
     return [row[:length].tobytes() for row, length in zip(backend().from_processes(padded), lengths, strict=True)]
 
 
-def broadcast_from_first_process(score: Callable[[], dict[str, float]]) -> dict[str, float]:
-    """Call `score` and return what it returned in the first process.
+def of_first_process(action: str, own: _Result) -> _Result:
+    """Return what the first process has, in all of them; every process must call this.
 
-    A score may fail in one process, or draw random numbers. Callbacks must not stop one process and not the others, so
-    all use the same values.
+    A score may draw random numbers, or fail in one process. Callbacks must not stop one process and not the others, and
+    histories must not differ.
 
     Args:
-        score: returns name → float, with the same names in all processes.
-
-    Raises:
-        CaptureError: if `score` succeeded here and raised in another process.
+        action: what was done, for the error if a process is elsewhere.
+        own: what this process has, which can be pickled.
     """
-    entries = in_all_processes("scoring this pass", score)
     if not is_multi_process():
-        return entries
-    counts = backend().from_processes(np.array([len(entries)], np.int64))
-    if np.ptp(counts):
-        return entries  # a failed score that does not know its classes has fewer
-    names = sorted(entries)
-    values = backend().from_processes(np.array([entries[name] for name in names], np.float64))[0].tolist()
-    first = dict(zip(names, values, strict=True))
-    return {name: first[name] for name in entries}
+        return own
+    data = pickle.dumps(own)
+    meet(action)
+    sums = backend().from_processes(np.array([zlib.crc32(data), len(data)], np.int64))
+    if not np.ptp(sums, axis=0).any():
+        return own
+    first: _Result = pickle.loads(bytes_of_processes(action, data if is_first_process() else b"")[0])
+    return first
 
 
 def sum_over_processes(arrays: Sequence[Array]) -> list[Array]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerascb_metrics.collect.model_facts import ModelFacts
+from kerascb_metrics.collect.processes import of_first_process
 from kerascb_metrics.collect.row_store import Pass
 from kerascb_metrics.exceptions import MissingRowsError, ScoringError
 from kerascb_metrics.history import ScoreHistory
@@ -26,6 +27,8 @@ from kerascb_metrics.score.score import Value
 from kerascb_metrics.scores import Scores
 from kerascb_metrics.tally.exact import ExactTally
 
+# What processes that train together do when they score a pass, for the error if one of them fails.
+SCORING = "scoring this pass"
 _ONLY_COUNTS = "counts were kept and no rows. Pass memory='exact' to Metrics to keep the rows of the last pass"
 
 
@@ -121,11 +124,12 @@ class Recorder:
         self._epoch = epoch
         self.reader.begin(epoch, facts)
 
-    def record(self, collect: Callable[[], Pass]) -> dict[str, float]:
+    def record(self, collect: Callable[[], Pass], *, shared: bool = True) -> dict[str, float]:
         """Score and record the pass.
 
         Args:
             collect: called for the `Pass`; may raise.
+            shared: whether all processes that train together score this pass; then all record what the first one has.
 
         Returns:
             What goes to `logs`, name → float, without prefix: the same names in every epoch.
@@ -136,6 +140,8 @@ class Recorder:
             result = self._failed(self._settle(error))
         finally:
             self.reader.end()
+        if shared:
+            result = of_first_process(SCORING, result)
         # A score that failed or is undefined may not know its keys, one per class: they are those of earlier epochs.
         entries = result.entries
         if self._keys:

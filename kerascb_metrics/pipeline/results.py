@@ -14,7 +14,7 @@ from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.options import Options
 from kerascb_metrics.pipeline.arrays_at_hand import data_of, pass_of_arrays, refuse_labels
-from kerascb_metrics.pipeline.fit_recorder import Recorder
+from kerascb_metrics.pipeline.fit_recorder import SCORING, Recorder
 from kerascb_metrics.pipeline.fit_start import known_outputs
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.log_keys import LogKeys
@@ -181,9 +181,7 @@ class Results:
         predicting = Predictor(model).keras_model
         recorder = self._recorder_of("Metrics.evaluate", self._plan)
         recorder.begin(0, loss_and_output_names(predicting))
-        in_all_processes(
-            "Metrics.evaluate", lambda: recorder.record(lambda: given.predict(predicting, recorder.reader))
-        )
+        in_all_processes(SCORING, lambda: recorder.record(lambda: given.predict(predicting, recorder.reader)))
         return recorder.scores_of_last_pass()
 
     def score(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Scores:
@@ -219,7 +217,7 @@ class Results:
         # The rows are there already, so there is nothing that memory="bounded" could save.
         recorder = self._recorder_of("Metrics.score", replace(self._plan, memory="exact"))
         recorder.begin(0, ModelFacts())
-        recorder.record(lambda: seen)
+        recorder.record(lambda: seen, shared=False)
         return recorder.scores_of_last_pass()
 
     def _recorder_of(self, source: str, plan: Plan) -> Recorder:

@@ -1,7 +1,7 @@
 """PyTorch's processes: every process scores the rows of all, each row once.
 
-Keras 3.16 joins them, with `keras.distribution` and without. Before, `keras.distribution` can be set but does nothing on
-PyTorch, and the user's own loop may join them: there each process scores the rows it is given, and warns.
+Keras 3.16 joins them, with `keras.distribution` and without. Before, `keras.distribution` can be set but does nothing
+on PyTorch, and the user's own loop may join them: there each process scores the rows it is given, and warns.
 """
 
 import os
@@ -29,7 +29,17 @@ ALL = np.arange(len(Y))
 CASES = [
     *["joined_by_keras", "binary", "weighted", "multiclass", "several_outputs", "masked", "half_precision", "trained"],
     *["monitored", "counts", "counts_of_classes", "counts_past_the_limit", "thresholds", "compared", "slices"],
-    *["given", "given_to_one", "batches_without_rows", "data_loader", "sharded_by_keras", "sampled_twice", "same_rows"],
+    *[
+        "labels_alone",
+        "drawn_at_random",
+        "given",
+        "given_to_one",
+        "batches_without_rows",
+        "data_loader",
+        "sharded_by_keras",
+        "sampled_twice",
+        "same_rows",
+    ],
     *["other_numbers_of_batches", "model_parallel", "rows_parallel", "masked_and_cut", "weighted_and_cut", "files"],
 ]
 FAILURES = [
@@ -89,9 +99,9 @@ def test_a_distribution_that_keras_ignores_is_refused(monkeypatch):
 @pytest.mark.skipif(JOINED, reason="Keras joins the processes")
 @pytest.mark.usefixtures("two_processes")
 def test_processes_side_by_side_score_their_own_rows_and_warn():
+    metrics, model = Metrics(verbose=False), echo_model()
     with pytest.warns(UserWarning, match=r"torch\.distributed has 2 processes.*own validation rows"):
-        metrics = Metrics(verbose=False)
-        echo_model().fit(X, Y, validation_data=(X[:40], Y[:40]), verbose=0, callbacks=[metrics])
+        model.fit(X, Y, validation_data=(X[:40], Y[:40]), verbose=0, callbacks=[metrics])
     np.testing.assert_array_equal(metrics.confusion[-1], sk.confusion_matrix(Y[:40], X[:40, 0] > 0.5))
 
 
@@ -198,6 +208,23 @@ def test_counts_of_all_processes_are_added_up(found, case):
             np.testing.assert_allclose(first["counted"][name], values, rtol=1e-12, err_msg=name)
     total = WEIGHTS.sum(dtype=float) if case == "counts" else len(Y)
     assert np.sum(first["counted"]["confusion"][-1]) == pytest.approx(total)
+
+
+@joined
+@pytest.mark.slow
+def test_labels_are_made_on_the_device_where_they_suffice(found):
+    first = found["labels_alone"][0]
+    assert first["scores"]["f1"] == [sk.f1_score(Y, X[:, 0] > 0.5)] * 2
+    np.testing.assert_array_equal(first["scores"]["confusion"][-1], sk.confusion_matrix(Y, X[:, 0] > 0.5))
+    assert first["labelled"] == 6  # three batches in each epoch
+
+
+@joined
+@pytest.mark.slow
+def test_a_score_that_is_drawn_at_random_is_that_of_the_first_process(found):
+    rng = np.random.default_rng(0)
+    assert found["drawn_at_random"][1]["scores"]["own"] == [rng.uniform() for _ in range(3)]
+    assert found["drawn_at_random"][1]["logs"] == found["drawn_at_random"][1]["scores"]["own"]
 
 
 @joined

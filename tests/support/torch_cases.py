@@ -11,6 +11,9 @@ from torch.utils.data.distributed import DistributedSampler
 
 from kerascb_metrics import Binary, CaptureError, Metrics, Multiclass
 from kerascb_metrics.collect import row_store
+from kerascb_metrics.collect.backend import backend
+from kerascb_metrics.collect.restore import replaced
+from kerascb_metrics.pipeline import label_rules
 from tests.support.jax_cases import KINDS, LOGITS, MASKED, WEIGHTS, X, Y, masked_model, scored, small_net
 from tests.support.models import Batches, echo_model
 from tests.support.torch_launch import part
@@ -149,6 +152,26 @@ def counts_of_classes(here):
     data_parallel()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return counted(here, echo_model(4, loss), (LOGITS, KINDS))
+
+
+def labels_alone(here):
+    """Scores for which labels suffice: how many batches were labelled on the device."""
+    data_parallel()
+    labelled, label = [], type(backend()).label
+    metrics = Metrics(["f1", "confusion"], memory="bounded", verbose=False)
+    noting = replaced(backend(), label=lambda outputs, rule: labelled.append(rule) or label(backend(), outputs, rule))
+    with noting, replaced(label_rules, LEAST_BYTES=0):  # however few there are
+        fit(here, echo_model(), [metrics], (X, Y), epochs=2)
+    return {"scores": dict(metrics.history), "labelled": len(labelled)}
+
+
+def drawn_at_random(here):
+    """A user's score that differs between processes."""
+    data_parallel()
+    rng = np.random.default_rng(here.index)
+    metrics = Metrics({"own": lambda y_true, y_pred: rng.uniform()}, verbose=False)
+    run = fit(here, echo_model(), [metrics], (X, Y), epochs=3)
+    return {"scores": dict(metrics.history), "logs": run.history["val_own"]}
 
 
 def counts_past_the_limit(here):
