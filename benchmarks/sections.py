@@ -17,6 +17,7 @@ SECTIONS = {
     "accelerator": [Job("fitting.accelerator", backend) for backend in BACKENDS],
     "streaming": [Job("memory.streaming")],
     "mirrored": [Job("fitting.mirrored", "tensorflow")],
+    "processes": [Job("processes.exchange", "torch")],
     "memory": [Job("memory.peaks")],
     "growth": [Job("scoring.growth")],
     "imports": [Job("startup.import_time")],

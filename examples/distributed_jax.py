@@ -2,7 +2,7 @@
 ========================
 
 Two processes with two devices each train one model. Each feeds half of the rows and scores all of them. On several
-machines give `keras.distribution.initialize` the address of the first machine; nothing else changes. Only the first
+machines give `jax.distributed.initialize` the address of the first machine; nothing else changes. Only the first
 process writes the log file.
 
 It needs JAX, and starts its processes itself, so it runs as a script only: `python examples/distributed_jax.py`
@@ -20,13 +20,15 @@ PROCESSES = 2
 
 def train(index: int, address: str, folder: str) -> None:
     """Train as one of the processes and print its scores."""
+    import jax
     import keras
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     from kerascb_metrics import Metrics
 
-    keras.distribution.initialize(address, PROCESSES, index)
+    # keras.distribution.initialize calls this, too, but with JAX's own timeouts, of several minutes.
+    jax.distributed.initialize(address, PROCESSES, index, heartbeat_timeout_seconds=30, shutdown_timeout_seconds=30)
     keras.utils.set_random_seed(0)
     distribution = keras.distribution.DataParallel(auto_shard_dataset=False)  # each process feeds its own part
     keras.distribution.set_distribution(distribution)

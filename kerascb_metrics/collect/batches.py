@@ -124,7 +124,7 @@ class Batches:
         """Store the rows that this process has captured, which are not those of all."""
         if self._shares_first:
             self._share_first(lambda: [_checked(tree.map_structure(_as_array, part))])
-            labels = labelled(part, self._labelling)  # now that the outputs are known
+            labels = labels or labelled(part, self._labelling)  # now that the outputs are known
         part, saved = _as_crossing(part, labels)
         leaves = _as_arrays(part)
         count = row_count(leaves)

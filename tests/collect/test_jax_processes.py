@@ -19,6 +19,7 @@ CASES = [
     *["counts", "counts_of_classes", "counts_of_copies", "counts_that_fail"],
     *["parts_of_other_shardings", "score_that_is_nan", "score_that_raises"],
 ]
+WITH_THREE = ["binary", "several_steps", "weighted", "counts", "score_that_raises"]
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +186,34 @@ def test_both_processes_resume_the_file(found, folder):
         np.testing.assert_array_equal(
             history["confusion"][-1], confusion_matrix(rows["y_true"], rows["y_pred"][:, 0] > 0.5)
         )
+
+
+# Three processes, of one device each.
+
+
+@pytest.fixture(scope="module")
+def found_by_three(tmp_path_factory):
+    return results(WITH_THREE, 3, tmp_path_factory.mktemp("three_processes"))
+
+
+def test_three_processes(found_by_three):
+    rows = order(cases.ROWS, 3)
+    assert sorted(rows) == list(range(78))  # a third each
+    for each in found_by_three:
+        for case in ("binary", "several_steps"):
+            assert_binary(each[case], rows)
+        assert_binary(each["weighted"], rows, cases.WEIGHTS)
+        np.testing.assert_equal(each["counts"]["counted"], found_by_three[0]["counts"]["counted"])
+        assert each["counts"]["own"] == 26
+        assert np.sum(each["counts"]["counted"]["confusion"][0]) == pytest.approx(cases.WEIGHTS[:78].sum(dtype=float))
+
+
+def test_a_score_that_raises_in_one_of_three_processes_raises_in_all(found_by_three):
+    for index, each in enumerate(found_by_three):
+        kind, message = each["score_that_raises"]["error"]
+        assert kind == ("ScoringError" if index == 1 else "CaptureError")
+        assert "planted" in message
+        assert_binary(each["score_that_raises"]["after"], order(cases.ROWS, 3))
 
 
 # Sums and parts.

@@ -39,8 +39,8 @@ def results(cases, processes, folder):
 
 
 def part(array, index, processes):
-    """The rows that a process feeds: a half, or a quarter, of all rows."""
-    return np.array_split(array, processes)[index]
+    """The rows that a process feeds, of as many as all processes can have alike."""
+    return np.split(array[: len(array) // processes * processes], processes)[index]
 
 
 def order(rows, processes):

@@ -39,7 +39,7 @@ def assert_binary(found, order, sample_weight=None, epochs=1):
     assert found["epochs"] == list(range(epochs))
     for epoch in range(epochs):
         scores = {name: values[epoch] for name, values in found["scores"].items()}
-        assert_panel(scores, cases.Y, cases.X[:, 0], sample_weight)
+        assert_panel(scores, cases.Y[order], cases.X[order, 0], None if sample_weight is None else sample_weight[order])
 
 
 def assert_multiclass(found, order):
