@@ -17,7 +17,7 @@ from kerascb_metrics.collect.processes import (
     bytes_of_processes,
     captures_own_rows,
     in_all_processes,
-    numbers_of_processes,
+    meet,
 )
 from kerascb_metrics.collect.row_store import Batch, Leaves, Pass, RowConsumer, RowStore, parts_of
 from kerascb_metrics.exceptions import CaptureError
@@ -38,7 +38,7 @@ def pass_of_all_processes(collect: Callable[[], Pass], consumers: Sequence[RowCo
         return collect()
     own = in_all_processes("capturing the validation rows", collect)
     batches = own.batches if backend().owns_captured_rows() else []
-    figures = numbers_of_processes(_ROWS, [own.complete, sum(map(_bytes_of, batches))])
+    figures = meet(_ROWS, numbers=[own.complete, sum(map(_bytes_of, batches))])
     own = replace(own, complete=bool(figures[:, 0].all()))
     keeping = [consumer for consumer in consumers if not consumer.counts_only]
     exceeded = int(figures[:, 1].sum()) > row_store.LIMIT and all(consumer.memory == "auto" for consumer in keeping)
@@ -68,7 +68,7 @@ def first_batch_of_all(own: Callable[[], Sequence[Batch]]) -> list[Batch]:
 def _counts_suffice(batches: Sequence[Batch], consumers: Sequence[RowConsumer]) -> bool:
     """Return whether the consumers can do without the rows, in every process."""
     suffice = all([consumer.counts_suffice(batches) for consumer in consumers])  # noqa: C419  ask each
-    suffice = bool(numbers_of_processes("deciding whether rows are kept", [suffice]).all())
+    suffice = bool(meet("deciding whether rows are kept", numbers=[suffice]).all())
     for consumer in consumers:
         consumer.notify_kept(not suffice)
     return suffice

@@ -10,7 +10,7 @@ processes meet before they exchange anything: each says what it is about to do, 
 
 import pickle
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,8 +20,8 @@ from kerascb_metrics.collect.backend import Array, Captured, backend
 from kerascb_metrics.exceptions import CaptureError
 
 _Result = TypeVar("_Result")
-# How many bytes of an action and of an error travel.
-_ACTION, _MESSAGE = 64, 960
+# How many bytes of an action and of an error, and how many numbers, travel when processes meet.
+_ACTION, _MESSAGE, _NUMBERS = 64, 960, 4
 # The attribute of an error that all processes know of: none of them waits for another because of it.
 _KNOWN = "_kerascb_metrics_known"
 
@@ -55,38 +55,50 @@ def is_first_process() -> bool:
     return not is_multi_process() or backend().process_index() == 0
 
 
-def meet(action: str, error: Exception | None = None) -> None:
+def meet(action: str, error: Exception | None = None, numbers: Sequence[int] = ()) -> Array:
     """Wait for the other processes, and raise in all of them if one has failed; every process must call this.
 
     Args:
         action: what all processes are about to do, or have done.
         error: why this process failed; it is raised here.
+        numbers: whole numbers to exchange at the same time, at most 4, as many in every process.
+
+    Returns:
+        The numbers of all processes, (processes, numbers).
 
     Raises:
         CaptureError: if another process failed, or is about to do something else. The message names it.
     """
     backend().wait_for_processes(action)
     message = "" if error is None else f"{type(error).__name__}: {error}"
-    own = [_padded(action, _ACTION), _padded(message, _MESSAGE)]
+    fixed = np.array([*numbers, *[0] * (_NUMBERS - len(numbers))], np.int64)
+    own = [_padded(action, _ACTION), _padded(message, _MESSAGE), fixed.view(np.uint8)]
     by_process = backend().from_processes(np.concatenate(own))
     actions = [_text(row[:_ACTION]) for row in by_process]
-    failed = {index: text for index, row in enumerate(by_process) if (text := _text(row[_ACTION:]))}
-    found = error
-    if found is None and failed:
-        names = ", ".join(map(str, failed))
-        found = CaptureError(
-            f"Metrics: {actions[min(failed)]} failed in process {names} of those that train together, so all of them "
-            f"stop. {failed[min(failed)]}"
-        )
-    elif found is None and len(set(actions)) > 1:
-        doing = ", ".join(f"process {index} at {other}" for index, other in enumerate(actions))
-        found = CaptureError(
-            f"Metrics: the processes that train together do different things: {doing}. Call fit, and list Metrics, in "
-            "the same way in each."
-        )
+    messages = [_text(row[_ACTION : _ACTION + _MESSAGE]) for row in by_process]
+    failed = {index: text for index, text in enumerate(messages) if text}
+    found = _what_is_wrong(actions, failed) if error is None else error
     if found is not None:
         setattr(found, _KNOWN, True)
         raise found
+    return by_process[:, _ACTION + _MESSAGE :].copy().view(np.int64)[:, : len(numbers)]
+
+
+def _what_is_wrong(actions: Sequence[str], failed: Mapping[int, str]) -> CaptureError | None:
+    """Return the error for what other processes do; None if all do the same and none has failed."""
+    if failed:
+        first, names = min(failed), ", ".join(map(str, failed))
+        return CaptureError(
+            f"Metrics: {actions[first]} failed in process {names} of those that train together, so all of them stop. "
+            f"{failed[first]}"
+        )
+    if len(set(actions)) > 1:
+        doing = ", ".join(f"process {index} at {other}" for index, other in enumerate(actions))
+        return CaptureError(
+            f"Metrics: the processes that train together do different things: {doing}. Call fit, and list Metrics, in "
+            "the same way in each."
+        )
+    return None
 
 
 def _padded(text: str, length: int) -> Array:
@@ -119,15 +131,9 @@ def in_all_processes(action: str, function: Callable[[], _Result]) -> _Result:
     return result
 
 
-def numbers_of_processes(action: str, numbers: Sequence[int]) -> Array:
-    """Return the whole numbers of all processes, (processes, numbers); every process must call this."""
-    meet(action)
-    return backend().from_processes(np.array(numbers, np.int64))
-
-
 def bytes_of_processes(action: str, own: bytes) -> list[bytes]:
     """Return the bytes of all processes, of any length; every process must call this."""
-    lengths = numbers_of_processes(action, [len(own)])[:, 0].tolist()
+    lengths = meet(action, numbers=[len(own)])[:, 0].tolist()
     padded = np.frombuffer(own.ljust(max(lengths) + -max(lengths) % 4, b"\0"), np.uint8)  # whole 32-bit words
     return [row[:length].tobytes() for row, length in zip(backend().from_processes(padded), lengths, strict=True)]
 
@@ -145,8 +151,7 @@ def of_first_process(action: str, own: _Result) -> _Result:
     if not is_multi_process():
         return own
     data = pickle.dumps(own)
-    meet(action)
-    sums = backend().from_processes(np.array([zlib.crc32(data), len(data)], np.int64))
+    sums = meet(action, numbers=[zlib.crc32(data), len(data)])
     if not np.ptp(sums, axis=0).any():
         return own
     first: _Result = pickle.loads(bytes_of_processes(action, data if is_first_process() else b"")[0])

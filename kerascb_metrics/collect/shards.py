@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerascb_metrics.collect.backend import backend
-from kerascb_metrics.collect.processes import captures_own_rows, is_multi_process, numbers_of_processes
+from kerascb_metrics.collect.processes import captures_own_rows, is_multi_process, meet
 from kerascb_metrics.exceptions import CaptureError
 
 # Keras's own, if `batch_size` is None.
@@ -64,7 +64,7 @@ def refuse_other_batches(data: Any, batch_size: int | None, steps: int | None, *
         return
     repeated = _repeated_rows(data)
     count = _batch_count(data, batch_size, steps) if must_equal else None
-    found = numbers_of_processes("the start of a pass", [-1 if count is None else count, repeated])
+    found = meet("the start of a pass", numbers=[-1 if count is None else count, repeated])
     if found[:, 1].any():
         raise CaptureError(
             f"Metrics: the DistributedSampler of the validation data repeats {found[:, 1].max()} rows, so that each "
@@ -120,7 +120,7 @@ def _repeated_rows(data: Any) -> int:
 
 def _refuse_different(*asked: int | None) -> None:
     """Raise if processes feed different numbers of rows: each would wait for the missing rows of the others."""
-    by_process = numbers_of_processes("the start of a pass", [-1 if each is None else each for each in asked])
+    by_process = meet("the start of a pass", numbers=[-1 if each is None else each for each in asked])
     if np.ptp(by_process, axis=0).any():
         rows, batch_sizes, _ = by_process.T.tolist()
         raise CaptureError(
