@@ -196,7 +196,8 @@ def test_tables_of_labels(n_labels, weights, average, zero_division):
 @pytest.mark.parametrize("table", [[[3, 1], [2, 5]], [[3, 1], [2, 0]], [[4, 0], [0, 0]], [[0.25, 0.1], [0.7, 0.3]]])
 def test_a_single_label_is_a_binary_task(table, zero_division):
     tally = tally_of_labels(np.array([table]))
-    expected = theirs(tally.cells, average="binary", zero_division=zero_division)
+    cells = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.ravel(table)
+    expected = theirs(cells, average="binary", zero_division=zero_division)
     assert_same_bits(our_three(tally, "macro", zero_division), expected)
     assert_same_bits(our_three(tally, None, zero_division), np.array(expected)[:, None])
 

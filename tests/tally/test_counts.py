@@ -14,6 +14,7 @@ from kerascb_metrics.score.kappa import kappa_of
 from kerascb_metrics.score.score import Undefined
 from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally import sample_cells
+from kerascb_metrics.tally.counts import label_tables
 from kerascb_metrics.tally.exact import Counts
 from tests.support.arrays import assert_same, read
 
@@ -199,6 +200,24 @@ def test_counts_without_weights_are_integers():
     assert np.array_equal(
         read(Multilabel(), MULTILABEL[0], PL).label_tables, metrics.multilabel_confusion_matrix(*MULTILABEL)
     )
+
+
+@pytest.mark.parametrize("left_out", [False, True], ids=["all elements", "some left out"])
+@pytest.mark.parametrize("weights", ["none", "of rows", "of elements"])
+def test_tables_of_labels_are_scikit_learns_in_one_block_of_rows_and_in_two(weights, left_out):
+    rng, count = np.random.default_rng(0), 70_000
+    y_true, y_pred = rng.random((2, count, 3)) < 0.4
+    weight = {"none": None, "of rows": rng.random(count), "of elements": rng.random((count, 3))}[weights]
+    present = rng.random((count, 3)) < 0.8 if left_out else None
+    for rows in (slice(200), slice(None)):
+        own = None if weight is None else weight[rows]
+        found = label_tables(y_true[rows], y_pred[rows], own, None if present is None else present[rows])
+        for label in range(3):
+            kept = np.ones(count, bool)[rows] if present is None else present[rows, label]
+            of_label = None if own is None else (own if own.ndim == 1 else own[:, label])[kept]
+            pair = y_true[rows][kept, label], y_pred[rows][kept, label]
+            expected = metrics.confusion_matrix(*pair, labels=[False, True], sample_weight=of_label)
+            np.testing.assert_allclose(found[label], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
