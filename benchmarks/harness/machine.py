@@ -17,6 +17,7 @@ def facts():
     """Return versions, processor and date, as name → text."""
     tensorflow = next(filter(None, map(_version, ("tensorflow", "tensorflow-cpu"))), None)
     versions = {name: _version(name) for name in PACKAGES} | {"tensorflow": tensorflow}
+    versions["keras"] = versions["keras"] or _version("keras-nightly")
     return {
         "date": datetime.date.today().isoformat(),
         "processor": processor(),

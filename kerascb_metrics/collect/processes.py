@@ -69,11 +69,15 @@ def meet(action: str, error: Exception | None = None, numbers: Sequence[int] = (
     Raises:
         CaptureError: if another process failed, or is about to do something else. The message names it.
     """
-    backend().wait_for_processes(action)
     message = "" if error is None else f"{type(error).__name__}: {error}"
     fixed = np.array([*numbers, *[0] * (_NUMBERS - len(numbers))], np.int64)
     own = [_padded(action, _ACTION), _padded(message, _MESSAGE), fixed.view(np.uint8)]
-    by_process = backend().from_processes(np.concatenate(own))
+    try:
+        backend().wait_for_processes(action)
+        by_process = backend().from_processes(np.concatenate(own))
+    except CaptureError as missing:  # nobody waits for this process
+        setattr(missing, _KNOWN, True)
+        raise
     actions = [_text(row[:_ACTION]) for row in by_process]
     messages = [_text(row[_ACTION : _ACTION + _MESSAGE]) for row in by_process]
     failed = {index: text for index, text in enumerate(messages) if text}

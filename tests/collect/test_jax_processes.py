@@ -1,6 +1,7 @@
 """Two JAX processes of two devices each: both score all rows, the first writes the files, and none is left running."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -282,6 +283,13 @@ def test_a_process_does_not_wait_forever_for_one_that_was_killed(tmp_path, case,
     assert codes[killed] == -9
     assert codes[1 - killed] not in (0, -9), outputs[1 - killed]
     assert ScoreHistory.load(tmp_path / "scores.jsonl").epochs == [0, 1]
+
+
+def test_the_error_names_a_process_without_the_callback(tmp_path):
+    codes, outputs = run(["without_the_callback"], 2, tmp_path, heartbeat=10)
+    assert 0 not in codes
+    assert "Metrics: process 0 of 2 waited for the others at the start of a fit, up to 8 seconds" in outputs[0]
+    assert re.search(r"timed out task names:\s*1\b", outputs[0])
 
 
 def test_a_process_does_not_wait_forever_for_one_that_raised(tmp_path):

@@ -476,7 +476,7 @@ def test_the_error_names_a_process_that_was_killed_while_scoring(tmp_path):
 def test_a_process_does_not_wait_longer_than_the_timeout_for_one_without_the_callback(tmp_path):
     codes, outputs = run(["without_the_callback"], 2, tmp_path, timeout=8)
     assert 0 not in codes
-    assert "waited for the others at the start of training, up to 8 seconds" in outputs[0]
+    assert "waited for the others at the start of a fit, up to 8 seconds" in outputs[0]
     assert "Ranks 1 failed" in outputs[0]
     assert int(re.search(r"ended after (\d+) seconds", outputs[0])[1]) < 60
 

@@ -4,25 +4,11 @@ import os
 import signal
 import warnings
 
-import keras
-import numpy as np
-
 from kerascb_metrics import CaptureError, Metrics, ScoringError
+from kerascb_metrics.collect.backends import jax as jax_backend
+from tests.support.failures import Ends, FailsInOne
 from tests.support.jax_cases import X, Y, binary, fit
 from tests.support.models import echo_model
-
-
-class FailsInOne:
-    """A score that fails in process 1 from its second pass on."""
-
-    def __init__(self, here):
-        self.here, self.calls = here, 0
-
-    def __call__(self, y_true, y_pred):
-        self.calls += 1
-        if self.here.index == 1 and self.calls > 1:
-            raise ZeroDivisionError("planted")
-        return float(np.mean(y_true == y_pred))
 
 
 def score_that_raises(here):
@@ -48,18 +34,6 @@ def score_that_is_nan(here):
     }
 
 
-class Ends(keras.callbacks.Callback):
-    """Ends one process when its third epoch begins."""
-
-    def __init__(self, here, index, end):
-        super().__init__()
-        self.mine, self.end = here.index == index, end
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2 and self.mine:
-            self.end()
-
-
 def _kill():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -79,6 +53,12 @@ def first_killed(here):
 
 def second_killed(here):
     _ended(here, 1, _kill)
+
+
+def without_the_callback(here):
+    """Process 1 does not list Metrics; process 0 waits for 8 seconds."""
+    jax_backend.TIMEOUT = 8
+    fit(here, echo_model(), [Metrics(verbose=False)] if here.index == 0 else [], (X, Y), epochs=5)
 
 
 def callback_that_raises(here):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerascb_metrics import CaptureError, DataError, Metrics, Multiclass, ScoringError, UndefinedScoreWarning
-from tests.support.jax_failures import Ends, FailsInOne
+from tests.support.failures import Ends, FailsInOne
 from tests.support.models import echo_model
 from tests.support.torch_cases import KINDS, LOGITS, X, Y, binary, data_parallel, fit, own
 

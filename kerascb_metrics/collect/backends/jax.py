@@ -16,9 +16,16 @@ from kerascb_metrics.collect.keras_internals import jax_state_setter, sync_jax_s
 from kerascb_metrics.collect.label_rule import MAGNITUDE, SHARES_WITHIN, LabelRule, ordered_bits
 from kerascb_metrics.collect.restore import replaced
 from kerascb_metrics.collect.step_spy import StepSpy
+from kerascb_metrics.exceptions import CaptureError
 
 State = Any  # the variables' values, as Keras passes them through its functions
 Result = tuple[tuple[Any, State], list[Captured]]  # ((logs, state), parts)
+
+
+# How many seconds a process waits for the others, the same as torch.distributed.
+TIMEOUT = 1800
+# Each barrier has a name of its own.
+_MEETINGS = itertools.count()
 
 
 class JaxBackend(Backend):
@@ -115,6 +122,24 @@ class JaxBackend(Backend):
         sharding = distribution.get_data_layout(shape).backend_layout
         own = _count_parts(sharding.addressable_devices_indices_map(shape), *shape)
         return own, _count_parts(sharding.devices_indices_map(shape), *shape)
+
+    def wait_for_processes(self, action: str) -> None:
+        """Wait for the other processes at a barrier of JAX's coordination service.
+
+        The exchange itself would end the process, or wait for ever, if another one were about to exchange something
+        else. The barrier has a time-out, and names who is missing.
+        """
+        client = _coordination_client()
+        if client is None:
+            return
+        try:
+            client.wait_at_barrier(f"kerascb_metrics {next(_MEETINGS)}", timeout_in_ms=1000 * TIMEOUT)
+        except RuntimeError as error:
+            raise CaptureError(
+                f"Metrics: process {jax.process_index()} of {jax.process_count()} waited for the others at {action}, "
+                f"up to {TIMEOUT} seconds. A process has ended, is slower, or does not list Metrics; each must call "
+                f"fit, and list Metrics, in the same way. JAX says: {error}"
+            ) from error
 
     def from_processes(self, array: Array) -> Array:
         """Stack the arrays of all processes; every process gets all of them."""
@@ -244,6 +269,16 @@ def _labels(outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
 
 
 # Where the rows of an array are.
+
+
+def _coordination_client() -> Any:
+    """Return the client of `jax.distributed`, for which JAX has no public name; None if it is not found."""
+    try:
+        from jax._src import distributed
+    except ImportError:
+        return None
+    client = getattr(getattr(distributed, "global_state", None), "client", None)
+    return client if hasattr(client, "wait_at_barrier") else None
 
 
 @functools.cache

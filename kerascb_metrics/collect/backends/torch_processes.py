@@ -132,11 +132,13 @@ def _bytes(array: Array) -> Tensor:
 
 def _timeout() -> datetime.timedelta:
     """Return how long torch.distributed waits, as told to `init_process_group`; half an hour if that is not known."""
-    try:
-        found: datetime.timedelta = dist.group.WORLD._get_backend(torch.device("cpu")).options._timeout
-    except (AttributeError, RuntimeError):
-        found = datetime.timedelta(minutes=30)
-    return found
+    for device in ("cpu", "cuda"):  # what gloo and NCCL are for
+        try:
+            found: datetime.timedelta = dist.group.WORLD._get_backend(torch.device(device)).options._timeout
+            return found
+        except (AttributeError, RuntimeError):
+            continue
+    return datetime.timedelta(minutes=30)
 
 
 @contextlib.contextmanager
