@@ -156,7 +156,7 @@ def _score_in(value: Any, tallies: KeptTallies) -> Any:
         plain = record.plain if isinstance(record, PackedRecord) else record
         size = len(plain.class_names)
         return MatrixOf(output, record, (size, 2, 2) if plain.kind == "multilabel" else (size, size))
-    return _packed_in(value) if "zlib" in value else _array_in(value)
+    return _packed_in(value) if "shuffled_zlib" in value else _array_in(value)
 
 
 def _value_in(value: Any) -> Value:
@@ -194,16 +194,16 @@ def _packed_in(form: Form) -> PackedArray:
     _check(np.dtype(stored_as).kind in kinds, f"an array of dtype {dtype} cannot be stored as {stored_as!r}")
     _check(not differences or (len(shape) == 1 and kinds == "iu"), "'differences' are of a vector of integers")
     try:
-        data = base64.b64decode(_get(form, "zlib", str), validate=True)
+        data = base64.b64decode(_get(form, "shuffled_zlib", str), validate=True)
     except binascii.Error as error:
-        raise ValueError(f"'zlib' is damaged: {error}") from None
+        raise ValueError(f"'shuffled_zlib' is damaged: {error}") from None
     array = PackedArray(dtype, tuple(shape), stored_as, bool(differences), data)
     array.unpack()  # which raises if the bytes are damaged
     return array
 
 
 def _array_in(form: Form) -> npt.NDArray[Any]:
-    if isinstance(form, dict) and "zlib" in form:
+    if isinstance(form, dict) and "shuffled_zlib" in form:
         return _packed_in(form).unpack()
     dtype, values = _get(form, "dtype", str), _get(form, "values", list)
     _check(dtype in LEAVES, f"{dtype!r} is not a dtype that an array can have here")

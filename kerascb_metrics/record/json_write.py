@@ -197,7 +197,7 @@ def _packed_out(array: PackedArray) -> Form:
         "shape": list(array.shape),
         "stored": array.stored,
         "differences": array.differences,
-        "zlib": base64.b64encode(array.data).decode(),
+        "shuffled_zlib": base64.b64encode(array.data).decode(),
     }
 
 

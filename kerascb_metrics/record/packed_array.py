@@ -29,7 +29,7 @@ class PackedArray:
         shape: the array's shape.
         stored: how the numbers are stored, one of `STORED`: a smaller dtype that holds them without loss.
         differences: whether the differences between neighbours are stored, of a vector of integers.
-        data: the bytes, compressed by zlib.
+        data: the bytes, shuffled and compressed by zlib: first the lowest byte of every number, then the next one.
 
     >>> packed = PackedArray.of(np.arange(1000))
     >>> packed.shape, len(packed.data) < 50, bool((packed.unpack() == np.arange(1000)).all())
@@ -76,7 +76,7 @@ class PackedArray:
             raise ValueError(f"packed bytes are damaged: {error}") from None
         if len(plain) != expected or not unpacker.eof or unpacker.unused_data:
             raise ValueError(f"packed bytes are not those of an array of shape {self.shape}")
-        array = np.frombuffer(plain, self.stored)
+        array = _unshuffled(plain, np.dtype(self.stored))
         if self.differences:
             array = np.cumsum(array, dtype=np.int64)
         found = array.astype(self.dtype)
@@ -97,7 +97,14 @@ def packed(array: npt.NDArray[Any]) -> npt.NDArray[Any] | PackedArray:
 
 
 def _compressed(array: npt.NDArray[Any]) -> bytes:
-    return zlib.compress(np.ascontiguousarray(array).tobytes(), 1)
+    # Neighbours have high bytes in common. Shuffled, thresholds take two thirds of the bytes and a third of the time.
+    by_number = np.ascontiguousarray(array).reshape(-1, 1).view(np.uint8)
+    return zlib.compress(by_number.T.tobytes(), 1)
+
+
+def _unshuffled(plain: bytes, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    by_number = np.frombuffer(plain, np.uint8).reshape(dtype.itemsize, -1).T
+    return np.ascontiguousarray(by_number).view(dtype).reshape(-1)
 
 
 def _smallest(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
