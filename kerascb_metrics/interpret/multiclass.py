@@ -171,7 +171,7 @@ class Multiclass:
             if flat.y_true.ndim == 2:
                 flat = without_weightless(flat, lambda y_true, weighted: are_one_hot(y_true))
             y_true, keep = class_indices(flat.y_true, classes, ignored, weightless_rows(flat), kind)
-        return y_true[keep], flat.keep(keep)
+        return y_true if keep.all() else y_true[keep], flat.keep(keep)
 
     @property
     def _kept(self) -> str:

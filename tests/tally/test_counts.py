@@ -274,3 +274,21 @@ def test_neighbouring_samples_are_joined_until_there_are_few_enough(samples, mon
     assert len(joined) == {8: 8, 9: 5, 33: 5}[samples]
     np.testing.assert_array_equal(joined.sum(axis=0), cells.sum(axis=0))
     np.testing.assert_array_equal(joined[0], cells[: {8: 1, 9: 2, 33: 8}[samples]].sum(axis=0))
+
+
+@pytest.mark.parametrize("order", ["in long runs", "in short runs", "mixed"])
+def test_cells_of_samples_of_which_one_has_no_rows(order):
+    rng = np.random.default_rng(0)
+    numbers = np.sort(rng.integers(0, 400 if order == "in short runs" else 4, 9_000))
+    numbers = rng.permutation(numbers) if order == "mixed" else numbers
+    numbers[numbers == 2] = 3  # sample 2 has no rows
+    y_true, p = rng.integers(0, 3, 9_000), rng.dirichlet(np.ones(3), 9_000)
+    expected = []
+    for number in np.unique(numbers):
+        own = numbers == number
+        table = metrics.confusion_matrix(y_true[own], p[own].argmax(axis=1), labels=range(3))
+        tp = np.diag(table)
+        fp, fn = table.sum(axis=0) - tp, table.sum(axis=1) - tp
+        expected.append([tp, fp, fn, table.sum() - tp - fp - fn])
+    cells = sample_cells.cells_of_samples(read(Multiclass(), y_true, p), numbers)
+    np.testing.assert_array_equal(cells, expected)
