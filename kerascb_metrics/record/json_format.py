@@ -31,3 +31,5 @@ LEAVES: dict[str, set[type]] = {
 CELLS, CURVE = ("y_true", "y_pred", "weight"), ("thresholds", "tps", "fps")
 # The score whose value is the confusion matrix of an output, which is made of the counts of this epoch.
 MATRIX_OF = "matrix_of"
+# The bytes of a packed array: shuffled, or in the order of the numbers, as before version 0.2.0.
+SHUFFLED, IN_ORDER = "shuffled_zlib", "zlib"

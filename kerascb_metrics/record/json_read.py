@@ -16,7 +16,18 @@ import numpy.typing as npt
 from kerascb_metrics.insight.labelled_pass import PassRows
 from kerascb_metrics.interpret.kinds import Kind, Scale
 from kerascb_metrics.record.epoch_record import EpochRecord
-from kerascb_metrics.record.json_format import CELLS, CURVE, FORMAT, LEAVES, MATRIX_OF, NOT_FINITE, READABLE, Form
+from kerascb_metrics.record.json_format import (
+    CELLS,
+    CURVE,
+    FORMAT,
+    IN_ORDER,
+    LEAVES,
+    MATRIX_OF,
+    NOT_FINITE,
+    READABLE,
+    SHUFFLED,
+    Form,
+)
 from kerascb_metrics.record.packed_array import STORED, PackedArray
 from kerascb_metrics.record.packed_record import JoinedCurves, MatrixOf, PackedRecord, counts_of_table, stored
 from kerascb_metrics.record.regression_record import RegressionRecord, SampledColumn
@@ -156,7 +167,7 @@ def _score_in(value: Any, tallies: KeptTallies) -> Any:
         plain = record.plain if isinstance(record, PackedRecord) else record
         size = len(plain.class_names)
         return MatrixOf(output, record, (size, 2, 2) if plain.kind == "multilabel" else (size, size))
-    return _packed_in(value) if "shuffled_zlib" in value else _array_in(value)
+    return _packed_in(value) if _is_packed(value) else _array_in(value)
 
 
 def _value_in(value: Any) -> Value:
@@ -182,6 +193,10 @@ def _number_in(value: Any) -> float:
     return number
 
 
+def _is_packed(form: Form) -> bool:
+    return SHUFFLED in form or IN_ORDER in form
+
+
 def _packed_in(form: Form) -> PackedArray:
     dtype, shape = _get(form, "dtype", str), _get(form, "shape", list)
     stored_as, differences = _get(form, "stored", str), form.get("differences")
@@ -193,17 +208,18 @@ def _packed_in(form: Form) -> PackedArray:
     kinds = {"i": "iu", "u": "iu"}.get(np.dtype(dtype).kind, np.dtype(dtype).kind)
     _check(np.dtype(stored_as).kind in kinds, f"an array of dtype {dtype} cannot be stored as {stored_as!r}")
     _check(not differences or (len(shape) == 1 and kinds == "iu"), "'differences' are of a vector of integers")
+    key = SHUFFLED if SHUFFLED in form else IN_ORDER
     try:
-        data = base64.b64decode(_get(form, "shuffled_zlib", str), validate=True)
+        data = base64.b64decode(_get(form, key, str), validate=True)
     except binascii.Error as error:
-        raise ValueError(f"'shuffled_zlib' is damaged: {error}") from None
-    array = PackedArray(dtype, tuple(shape), stored_as, bool(differences), data)
+        raise ValueError(f"{key!r} is damaged: {error}") from None
+    array = PackedArray(dtype, tuple(shape), stored_as, bool(differences), data, shuffled=key == SHUFFLED)
     array.unpack()  # which raises if the bytes are damaged
     return array
 
 
 def _array_in(form: Form) -> npt.NDArray[Any]:
-    if isinstance(form, dict) and "shuffled_zlib" in form:
+    if isinstance(form, dict) and _is_packed(form):
         return _packed_in(form).unpack()
     dtype, values = _get(form, "dtype", str), _get(form, "values", list)
     _check(dtype in LEAVES, f"{dtype!r} is not a dtype that an array can have here")

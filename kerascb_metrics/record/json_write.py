@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kerascb_metrics.record.json_format import CURVE, FORMAT, LEAVES, MATRIX_OF, VERSION, Form
+from kerascb_metrics.record.json_format import CURVE, FORMAT, IN_ORDER, LEAVES, MATRIX_OF, SHUFFLED, VERSION, Form
 from kerascb_metrics.record.packed_array import LARGE, PackedArray
 from kerascb_metrics.record.packed_record import (
     JoinedCurves,
@@ -197,7 +197,7 @@ def _packed_out(array: PackedArray) -> Form:
         "shape": list(array.shape),
         "stored": array.stored,
         "differences": array.differences,
-        "shuffled_zlib": base64.b64encode(array.data).decode(),
+        SHUFFLED if array.shuffled else IN_ORDER: base64.b64encode(array.data).decode(),
     }
 
 

@@ -29,7 +29,9 @@ class PackedArray:
         shape: the array's shape.
         stored: how the numbers are stored, one of `STORED`: a smaller dtype that holds them without loss.
         differences: whether the differences between neighbours are stored, of a vector of integers.
-        data: the bytes, shuffled and compressed by zlib: first the lowest byte of every number, then the next one.
+        data: the bytes, compressed by zlib.
+        shuffled: whether they were shuffled before: first the lowest byte of every number, then the next one of every
+            number. Files written before 0.2.0 have each number's bytes together.
 
     >>> packed = PackedArray.of(np.arange(1000))
     >>> packed.shape, len(packed.data) < 50, bool((packed.unpack() == np.arange(1000)).all())
@@ -41,6 +43,7 @@ class PackedArray:
     stored: str
     differences: bool
     data: bytes
+    shuffled: bool = True
 
     @classmethod
     def of(cls, array: npt.NDArray[Any]) -> "PackedArray":
@@ -76,7 +79,8 @@ class PackedArray:
             raise ValueError(f"packed bytes are damaged: {error}") from None
         if len(plain) != expected or not unpacker.eof or unpacker.unused_data:
             raise ValueError(f"packed bytes are not those of an array of shape {self.shape}")
-        array = _unshuffled(plain, np.dtype(self.stored))
+        stored = np.dtype(self.stored)
+        array = _unshuffled(plain, stored) if self.shuffled else np.frombuffer(plain, stored)
         if self.differences:
             array = np.cumsum(array, dtype=np.int64)
         found = array.astype(self.dtype)

@@ -13,6 +13,8 @@ from hypothesis.extra import numpy as hnp
 
 from kerascb_metrics import Metrics, Multiclass, ScoreHistory, Scores
 from kerascb_metrics.record.epoch_record import EpochRecord
+from kerascb_metrics.record.json_read import _packed_in
+from kerascb_metrics.record.json_write import _packed_out
 from kerascb_metrics.record.packed_array import LARGE, PackedArray
 from kerascb_metrics.record.packed_record import MatrixOf, PackedRecord, stored
 from kerascb_metrics.tally.counts import Counts
@@ -194,6 +196,22 @@ def test_an_epoch_stays_within_its_budget(tmp_path, classes, rows, budget):
     assert after - before + own <= budget
     history.save(tmp_path / "scores.jsonl")
     assert len((tmp_path / "scores.jsonl").read_bytes().splitlines()[2]) <= budget
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.sort(RNG.random(900).astype("float32")), RNG.integers(-5, 70_000, 600), RNG.integers(0, 2, (20, 20)) == 1],
+    ids=["float32", "integers", "booleans"],
+)
+def test_arrays_of_files_before_0_2_0_are_read_and_stay_as_they_are(array, tmp_path):
+    packed = PackedArray.of(array)
+    stored = np.diff(array, prepend=0) if packed.differences else array
+    in_order = zlib.compress(stored.astype(packed.stored).tobytes(), 1)
+    form = packed_form(array, zlib=base64.b64encode(in_order).decode())
+    del form["shuffled_zlib"]
+    read = _packed_in(form)
+    np.testing.assert_array_equal(read.unpack(), array)
+    assert _packed_out(read) == form
 
 
 def test_thresholds_take_less_space_than_their_bytes_in_order():
