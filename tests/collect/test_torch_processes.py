@@ -12,10 +12,11 @@ import sys
 import keras
 import numpy as np
 import pytest
-import torch
 from sklearn import metrics as sk
 
 from kerascb_metrics import CaptureError, Metrics, ScoreHistory
+from kerascb_metrics.collect.backends import torch as torch_backend
+from kerascb_metrics.collect.backends import torch_processes
 from tests.support import jax_cases as cases
 from tests.support.jax_cases import KINDS, LOGITS, WEIGHTS, X, Y
 from tests.support.jax_references import assert_binary, assert_multiclass, assert_panel
@@ -75,8 +76,8 @@ def found_by_three(tmp_path_factory):
 
 @pytest.fixture
 def two_processes(monkeypatch):
-    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.distributed, "get_world_size", lambda group=None: 2)
+    for module in (torch_processes, torch_backend):
+        monkeypatch.setattr(module, "process_count", lambda: 2)
 
 
 @pytest.mark.skipif(JOINED, reason="Keras joins the processes")
@@ -103,6 +104,27 @@ def test_processes_side_by_side_score_their_own_rows_and_warn():
     with pytest.warns(UserWarning, match=r"torch\.distributed has 2 processes.*own validation rows"):
         model.fit(X, Y, validation_data=(X[:40], Y[:40]), verbose=0, callbacks=[metrics])
     np.testing.assert_array_equal(metrics.confusion[-1], sk.confusion_matrix(Y[:40], X[:40, 0] > 0.5))
+
+
+@joined
+def test_a_distribution_whose_rows_are_not_known_is_refused(monkeypatch):
+    class OfSomeoneElse(keras.distribution.DataParallel.__base__):
+        pass
+
+    monkeypatch.setattr(torch_processes, "process_count", lambda: 4)
+    four = np.array([f"cpu:{index}" for index in range(4)])
+    square = keras.distribution.DeviceMesh((2, 2), ("batch", "model"), four.tolist())
+    line = keras.distribution.DeviceMesh((4,), ("batch",), four.tolist())
+    two_axes = keras.distribution.DataParallel(devices=four.tolist())
+    monkeypatch.setattr(two_axes, "_device_mesh", square)  # Keras 3.16 itself fails on it, while it makes a warning
+    for own, message in (
+        (two_axes, r"not known which rows each process has under DataParallel with the axes batch, model"),
+        (OfSomeoneElse(line, "batch"), r"not known which rows each process has under OfSomeoneElse"),
+        (keras.distribution.DataParallel(devices=four[:2].tolist()), r"has 2 devices, but .* has 4 processes"),
+    ):
+        monkeypatch.setattr(keras.distribution, "distribution", lambda own=own: own)
+        with pytest.raises(CaptureError, match=message):
+            torch_processes.refuse_unknown_distribution()
 
 
 def test_a_distribution_of_one_process_is_scored(monkeypatch):
