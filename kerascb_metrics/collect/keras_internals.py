@@ -158,6 +158,21 @@ def joins_torch_processes() -> bool:
     return _release() >= (3, 16)
 
 
+def torch_timeout(group: Any, devices: Iterable[Any]) -> Any:
+    """Return the time-out that a group of torch.distributed was made with; None if PyTorch does not tell it.
+
+    Args:
+        group: the group.
+        devices: those that it may exchange tensors of.
+    """
+    for device in devices:
+        try:
+            return group._get_backend(device).options._timeout
+        except (AttributeError, RuntimeError):  # the group has no such device
+            continue
+    return None
+
+
 # Callbacks and their list.
 
 

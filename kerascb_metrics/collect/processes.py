@@ -19,7 +19,7 @@ from keras import tree
 from kerascb_metrics.collect.backend import Array, Captured, backend
 from kerascb_metrics.exceptions import CaptureError
 
-_Result = TypeVar("_Result")
+Result = TypeVar("Result")
 # How many bytes of an action and of an error, and how many numbers, travel when processes meet.
 _ACTION, _MESSAGE, _NUMBERS = 64, 960, 4
 # The attribute of an error that all processes know of: none of them waits for another because of it.
@@ -113,7 +113,7 @@ def _text(padded: Array) -> str:
     return padded.tobytes().rstrip(b"\0").decode(errors="ignore")
 
 
-def in_all_processes(action: str, function: Callable[[], _Result]) -> _Result:
+def in_all_processes(action: str, function: Callable[[], Result]) -> Result:
     """Call `function` and return its result; if it raises in one process, all of them raise.
 
     Args:
@@ -142,7 +142,7 @@ def bytes_of_processes(action: str, own: bytes) -> list[bytes]:
     return [row[:length].tobytes() for row, length in zip(backend().from_processes(padded), lengths, strict=True)]
 
 
-def of_first_process(action: str, own: _Result) -> _Result:
+def of_first_process(action: str, own: Result) -> Result:
     """Return what the first process has, in all of them; every process must call this.
 
     A score may draw random numbers, or fail in one process. Callbacks must not stop one process and not the others, and
@@ -158,7 +158,7 @@ def of_first_process(action: str, own: _Result) -> _Result:
     sums = meet(action, numbers=[zlib.crc32(data), len(data)])
     if not np.ptp(sums, axis=0).any():
         return own
-    first: _Result = pickle.loads(bytes_of_processes(action, data if is_first_process() else b"")[0])
+    first: Result = pickle.loads(bytes_of_processes(action, data if is_first_process() else b"")[0])
     return first
 
 

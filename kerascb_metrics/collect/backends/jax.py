@@ -12,7 +12,11 @@ import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
-from kerascb_metrics.collect.keras_internals import jax_state_setter, sync_jax_state, unstacked_batches
+from kerascb_metrics.collect.keras_internals import (
+    jax_state_setter,
+    sync_jax_state,
+    unstacked_batches,
+)
 from kerascb_metrics.collect.label_rule import MAGNITUDE, SHARES_WITHIN, LabelRule, ordered_bits
 from kerascb_metrics.collect.restore import replaced
 from kerascb_metrics.collect.step_spy import StepSpy
@@ -272,7 +276,7 @@ def _labels(outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
 
 
 def _coordination_client() -> Any:
-    """Return the client of `jax.distributed`, for which JAX has no public name; None if it is not found."""
+    """Return the client of `jax.distributed`, which has barriers with a time-out; None if it is not found."""
     try:
         from jax._src import distributed
     except ImportError:

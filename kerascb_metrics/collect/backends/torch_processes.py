@@ -15,9 +15,10 @@ import torch
 import torch.distributed as dist
 
 from kerascb_metrics.collect.backend import Array, Tensor
-from kerascb_metrics.collect.keras_internals import joins_torch_processes
+from kerascb_metrics.collect.keras_internals import joins_torch_processes, torch_timeout
 from kerascb_metrics.exceptions import CaptureError
 
+_HALF_AN_HOUR = datetime.timedelta(minutes=30)
 # How many bytes are sent at a time.
 _AT_ONCE = 1 << 28
 
@@ -132,13 +133,7 @@ def _bytes(array: Array) -> Tensor:
 
 def _timeout() -> datetime.timedelta:
     """Return how long torch.distributed waits, as told to `init_process_group`; half an hour if that is not known."""
-    for device in ("cpu", "cuda"):  # what gloo and NCCL are for
-        try:
-            found: datetime.timedelta = dist.group.WORLD._get_backend(torch.device(device)).options._timeout
-            return found
-        except (AttributeError, RuntimeError):
-            continue
-    return datetime.timedelta(minutes=30)
+    return torch_timeout(dist.group.WORLD, [torch.device("cpu"), torch.device("cuda")]) or _HALF_AN_HOUR
 
 
 @contextlib.contextmanager
