@@ -63,6 +63,7 @@ def advice(rows: Rows, loss: LossReading, kinds: Sequence[Kind], *, most: int = 
         given: a task that does not fit, whose other arguments are kept.
     """
     found: dict[Kind, str] = {}
+    renumbers = False
     if rows.mask is not None and not rows.mask.any():  # a trial that hides every row
         rows = replace(rows, mask=None)
     for kind in kinds:
@@ -74,8 +75,17 @@ def advice(rows: Rows, loss: LossReading, kinds: Sequence[Kind], *, most: int = 
             except ValueError:
                 continue
             found[kind] = _shown(kind, options)
+            renumbers = renumbers or not options.keys().isdisjoint(("pos_label", "labels"))
             break
-    return f"Pass {' or '.join(found.values())}." if found else ""
+    if not found:
+        return ""
+    return f"Pass {' or '.join(found.values())}.{_trained_on(loss) if renumbers else ''}"
+
+
+def _trained_on(loss: LossReading) -> str:
+    """Return what the compiled loss makes of labels with other numbers: Keras trains on them without an error."""
+    takes = {"binary": "0 and 1", "categorical": "class numbers from 0"}.get(loss.family or "")
+    return f" If the model is trained on them, change them instead: {loss.name} takes {takes}." if takes else ""
 
 
 def _options(kind: Kind, rows: Rows, loss: LossReading, given: Any) -> Iterator[dict[str, Any]]:
