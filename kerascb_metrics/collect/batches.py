@@ -65,6 +65,11 @@ class Batches:
             self._pending = [_copying(part, labels) for part, labels in self._pending]
         self._checking = self._checking if not self.rows else []
 
+    @property
+    def exceeded(self) -> bool:
+        """Whether there were too many rows to keep, so that they are passed on."""
+        return any(store.exceeded for store in self._stores)
+
     def refuse_first(self) -> None:
         """Raise what was found wrong in the first batch. To be called before the next one, when the pass can end.
 
@@ -176,7 +181,8 @@ def _stores(expected: int | None, counting: Sequence[RowConsumer], keeping: Sequ
     stores = [RowStore(consumers=counting, limit=0)] if counting else []
     if keeping or not counting:
         all_auto = keeping and all(consumer.memory == "auto" for consumer in keeping)
-        stores.append(RowStore(expected, keeping, row_store.LIMIT if all_auto else None))
+        limit = row_store.LIMIT if all_auto else None
+        stores.append(RowStore(expected, keeping, limit, backend().owns_captured_rows()))
     return stores
 
 

@@ -19,7 +19,7 @@ from kerascb_metrics.collect.processes import (
     in_all_processes,
     meet,
 )
-from kerascb_metrics.collect.row_store import Batch, Leaves, Pass, RowConsumer, RowStore, parts_of
+from kerascb_metrics.collect.row_store import Batch, Leaves, Pass, RowConsumer, RowStore, parts_of, without_rows
 from kerascb_metrics.exceptions import CaptureError
 
 _ROWS = "joining the rows of all processes"
@@ -37,17 +37,16 @@ def pass_of_all_processes(collect: Callable[[], Pass], consumers: Sequence[RowCo
     if not captures_own_rows():
         return collect()
     own = in_all_processes("capturing the validation rows", collect)
-    batches = own.batches if backend().owns_captured_rows() else []
-    figures = meet(_ROWS, numbers=[own.complete, sum(map(_bytes_of, batches))])
+    owned = own.batches if backend().owns_captured_rows() else without_rows(own.batches)
+    figures = meet(_ROWS, numbers=[own.complete, own.exceeded, sum(map(_bytes_of, owned))])
     own = replace(own, complete=bool(figures[:, 0].all()))
     keeping = [consumer for consumer in consumers if not consumer.counts_only]
-    exceeded = int(figures[:, 1].sum()) > row_store.LIMIT and all(consumer.memory == "auto" for consumer in keeping)
-    if keeping and exceeded and _counts_suffice(own.batches, keeping):
-        for part in parts_of(own.batches if batches else tree.map_structure(_no_rows, own.batches)):
+    if _are_too_many(figures, keeping) and _counts_suffice(own, keeping):
+        for part in parts_of(owned):
             for consumer in keeping:
                 consumer.consume(part)
         return replace(own, batches=[])
-    return replace(own, batches=_joined(_by_process(batches)))
+    return replace(own, batches=_joined(_by_process(owned)))
 
 
 def first_batch_of_all(own: Callable[[], Sequence[Batch]]) -> list[Batch]:
@@ -65,10 +64,17 @@ def first_batch_of_all(own: Callable[[], Sequence[Batch]]) -> list[Batch]:
     return [batch for found in by_process for batch in found]
 
 
-def _counts_suffice(batches: Sequence[Batch], consumers: Sequence[RowConsumer]) -> bool:
-    """Return whether the consumers can do without the rows, in every process."""
-    suffice = all([consumer.counts_suffice(batches) for consumer in consumers])  # noqa: C419  ask each
-    suffice = bool(meet("deciding whether rows are kept", numbers=[suffice]).all())
+def _are_too_many(figures: Array, keeping: Sequence[RowConsumer]) -> bool:
+    """Return whether all processes together have more rows than `memory="auto"` keeps; or one has passed its own on."""
+    only_auto = bool(keeping) and all(consumer.memory == "auto" for consumer in keeping)
+    return only_auto and bool(figures[:, 1].any() or figures[:, 2].sum() > row_store.LIMIT)
+
+
+def _counts_suffice(own: Pass, consumers: Sequence[RowConsumer]) -> bool:
+    """Return whether the consumers can do without the rows; in every process, or the rows of one are gone already."""
+    suffice = own.exceeded or all([consumer.counts_suffice(own.batches) for consumer in consumers])  # noqa: C419  ask each
+    each = meet("deciding whether rows are kept", numbers=[suffice, own.exceeded])
+    suffice = bool(each[:, 0].all() or each[:, 1].any())
     for consumer in consumers:
         consumer.notify_kept(not suffice)
     return suffice
@@ -139,10 +145,6 @@ def _rows_of(batch: Batch) -> int:
 
 def _bytes_of(batch: Batch) -> int:
     return sum(leaf.nbytes for leaf in _arrays(batch))
-
-
-def _no_rows(leaf: Array | None) -> Array | None:
-    return None if leaf is None else leaf[:0]
 
 
 # Rows that come twice.

@@ -135,7 +135,7 @@ class GivenData:
                 callbacks=[_FirstBatch(batches), *([_LateProgress()] if show_progress else [])],
             )
         source.check()
-        found = Pass(batches.finish())
+        found = Pass(batches.finish(), exceeded=batches.exceeded)
         self._check_all_rows_seen(model, batches.rows)
         return found
 

@@ -26,10 +26,12 @@ class Pass:
         batches: in order, each a dict `y_true, y_pred, sample_weight, mask` of NumPy arrays or None. Batches of the
             same kind are joined; those that a `RowConsumer` has consumed are not included.
         complete: False if the pass was cut short.
+        exceeded: whether there were too many rows to keep, so that this process has passed them on.
     """
 
     batches: list[Batch]
     complete: bool = True
+    exceeded: bool = False
 
 
 # `memory="auto"` keeps at most this many bytes of targets, outputs, weights and masks.
@@ -97,19 +99,29 @@ class RowStore:
         expected: how many rows will come; None if that is not known.
         consumers: they get the rows that are not kept.
         limit: how many bytes to keep; None: all rows; 0: none.
+        owned: whether the rows count here; if not, another process passes on the same, and this one only their kinds.
 
     Attributes:
         keeps_none: whether no row is kept, from the start.
     """
 
     def __init__(
-        self, expected: int | None = None, consumers: Sequence[RowConsumer] = (), limit: int | None = None
+        self,
+        expected: int | None = None,
+        consumers: Sequence[RowConsumer] = (),
+        limit: int | None = None,
+        owned: bool = True,
     ) -> None:
-        self._expected, self._consumers, self._limit = expected or 0, consumers, limit
+        self._expected, self._consumers, self._limit, self._owned = expected or 0, consumers, limit, owned
         self.keeps_none = limit == 0
         self._passes_on = self.keeps_none
         self._runs: list[_Run] = []
         self._bytes = 0
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether there were too many rows to keep, so that they are passed on."""
+        return self._passes_on and not self.keeps_none
 
     def add(self, part: Batch, leaves: Leaves, count: int, bytes_saved: int = 0) -> None:
         """Add a batch.
@@ -150,7 +162,7 @@ class RowStore:
         self._expected, self._runs = self._runs[0].rows if len(self._runs) == 1 else 0, []
         for part in _parts(batches, sizes):
             for consumer in self._consumers:
-                consumer.consume(part)
+                consumer.consume(part if self._owned else without_rows(part))
 
     def _must_keep(self, batches: Sequence[Batch]) -> bool:
         kept = not all([consumer.counts_suffice(batches) for consumer in self._consumers])  # noqa: C419  ask each
@@ -209,6 +221,11 @@ def _row_bytes(leaves: Leaves) -> int:
 def _kinds(leaves: Leaves) -> list[Any]:
     """Return what must be equal for batches to be joined: the structure, the dtypes, the shapes of a row."""
     return [(path, None if leaf is None else (leaf.dtype, leaf.shape[1:])) for path, leaf in leaves]
+
+
+def without_rows(batches: Sequence[Batch]) -> list[Batch]:
+    """Return the same kinds of batches with no row."""
+    return [tree.map_structure(lambda leaf: None if leaf is None else leaf[:0], batch) for batch in batches]
 
 
 def parts_of(batches: Sequence[Batch]) -> Iterator[list[Batch]]:

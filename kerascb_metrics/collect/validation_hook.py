@@ -252,4 +252,4 @@ def _collect(tap: BatchTap, known: int | None) -> Pass:
             f"Metrics: fit validates on {known} rows, but {rows} were captured, so nothing was scored. "
             f"{shadow.way_out(tap.fitted)}"
         )
-    return Pass(batches, complete)
+    return Pass(batches, complete, tap.batches.exceeded)

@@ -30,6 +30,7 @@ ALL = np.arange(len(Y))
 CASES = [
     *["joined_by_keras", "binary", "weighted", "multiclass", "several_outputs", "masked", "half_precision", "trained"],
     *["monitored", "counts", "counts_of_classes", "counts_past_the_limit", "thresholds", "compared", "slices"],
+    "rows_past_the_limit",
     *[
         "labels_alone",
         "drawn_at_random",
@@ -47,7 +48,10 @@ FAILURES = [
     *["score_that_raises", "nan_outputs", "wrong_targets", "no_validation_data", "other_arguments"],
     *["start_that_raises", "evaluation_that_raises"],
 ]
-WITH_THREE = ["binary", "multiclass", "counts", "given_to_one", "same_rows", "score_that_raises"]
+WITH_THREE = [
+    *["binary", "multiclass", "counts", "counts_past_the_limit", "rows_past_the_limit", "given_to_one", "same_rows"],
+    "score_that_raises",
+]
 
 
 def by_case(names, processes, folder):
@@ -251,11 +255,16 @@ def test_a_score_that_is_drawn_at_random_is_that_of_the_first_process(found):
 
 @joined
 @pytest.mark.slow
-def test_rows_past_the_limit_of_all_processes_are_counted(found):
-    first = found["counts_past_the_limit"][0]
-    assert first["scores"]["f1"] == [sk.f1_score(Y, X[:, 0] > 0.5)] * 2
-    assert np.sum(first["scores"]["confusion"][-1]) == len(Y)
-    assert any("more than memory='auto' keeps, so only counts were kept" in message for message in first["warned"])
+@pytest.mark.parametrize("rows", [60, 40, 20])
+@pytest.mark.parametrize(
+    ("case", "what"), [("counts_past_the_limit", "so only counts were kept"), ("rows_past_the_limit", "but were kept")]
+)
+def test_rows_past_the_limit(found, found_by_three, case, what, rows):
+    for each in found[case] + found_by_three[case]:
+        scores, warned = each[rows]["scores"], each[rows]["warned"]
+        assert scores["f1"] == [sk.f1_score(Y, X[:, 0] > 0.5)] * 2
+        np.testing.assert_array_equal(scores["confusion"][-1], sk.confusion_matrix(Y, X[:, 0] > 0.5))
+        assert any(f"more than memory='auto' keeps, {what}" in message for message in warned)
 
 
 @joined
@@ -366,7 +375,7 @@ def assert_cut(first, rows, starts):
     labels = first["rows"]["y_pred"].argmax(1)
     assert first["scores"]["f1"][-1] == sk.f1_score(targets, labels, average="macro")
     expected = sk.confusion_matrix(targets, labels)
-    for matrix in (first["scores"]["confusion"][-1], first["counted"][-1], first["evaluated"]):
+    for matrix in (first["scores"]["confusion"][-1], first["counted"][-1], first["evaluated"], first["exceeding"]):
         np.testing.assert_array_equal(matrix, expected)
     assert first["kernel"] == ("R", "S(1)")
 

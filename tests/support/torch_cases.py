@@ -174,19 +174,24 @@ def drawn_at_random(here):
     return {"scores": dict(metrics.history), "logs": run.history["val_own"]}
 
 
-def counts_past_the_limit(here):
-    """memory="auto" with more rows than it keeps, which only all processes together have."""
+def past_the_limit(here, names, rows):
+    """A fit with memory="auto" that keeps no more than some rows."""
     data_parallel()
-    kept = row_store.LIMIT
-    row_store.LIMIT = 12 * len(X) * 3 // 4
-    metrics = Metrics(["f1", "confusion"], verbose=False)
-    try:
-        with warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always")
-            fit(here, echo_model(), [metrics], (X, Y), epochs=2)
-    finally:
-        row_store.LIMIT = kept
+    metrics = Metrics(names, verbose=False)
+    with warnings.catch_warnings(record=True) as warned, replaced(row_store, LIMIT=12 * rows):
+        warnings.simplefilter("always")
+        fit(here, echo_model(), [metrics], (X, Y), epochs=2)
     return {"scores": dict(metrics.history), "warned": [str(one.message) for one in warned]}
+
+
+def counts_past_the_limit(here):
+    """More rows than memory="auto" keeps: in all processes together, in the first one alone, and in each."""
+    return {rows: past_the_limit(here, ["f1", "confusion"], rows) for rows in (60, 40, 20)}
+
+
+def rows_past_the_limit(here):
+    """The same, with a score that needs the rows."""
+    return {rows: past_the_limit(here, ["f1", "confusion", "neg_log_loss"], rows) for rows in (60, 40, 20)}
 
 
 def thresholds(here):
@@ -326,16 +331,21 @@ def wide_net():
 
 def cut(here, feeds):
     """Rows and counts of a fit of a model that is cut; `feeds` is the part of the rows that this process feeds."""
-    exact = Metrics(["f1", "auc", "confusion"], task=Multiclass(from_logits=True), verbose=False)
+    task = Multiclass(from_logits=True)
+    exact = Metrics(["f1", "auc", "confusion"], task=task, verbose=False)
     bounded = Metrics({"counted": "confusion"}, memory="bounded", verbose=False)
     model = wide_net()
     data = tuple(array[feeds] for array in (LOGITS, KINDS))
     options = {"batch_size": BATCH, "shuffle": False, "verbose": 0, "validation_data": data, "epochs": 2}
     model.fit(*data, callbacks=[exact, bounded], **options)
     evaluated = Metrics(["confusion"], verbose=False).evaluate(model, data, batch_size=BATCH)
+    with warnings.catch_warnings(), replaced(row_store, LIMIT=100):
+        warnings.filterwarnings("ignore", message=".*only counts were kept")
+        exceeding = Metrics(["confusion"], task=task, verbose=False).evaluate(model, data, batch_size=BATCH)
     return {
         **scored(exact),
         "counted": bounded.history["counted"],
+        "exceeding": exceeding["confusion"],
         "evaluated": evaluated["confusion"],
         "kernel": tuple(map(str, model.layers[-1].kernel.value.placements)),
     }

@@ -67,7 +67,7 @@ def refuse_unknown_distribution() -> None:
 def owns_rows() -> bool:
     """Return whether the rows of this process count: along the axes of a model all processes feed the same rows."""
     distribution = keras.distribution.distribution()
-    if not isinstance(distribution, keras.distribution.ModelParallel):
+    if process_count() == 1 or not isinstance(distribution, keras.distribution.ModelParallel):
         return True
     mesh = distribution.device_mesh.backend_mesh
     places = zip(distribution.device_mesh.axis_names, mesh.get_coordinate(), strict=True)
