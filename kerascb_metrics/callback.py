@@ -13,7 +13,7 @@ from kerascb_metrics.collect.claims import Claim
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
-from kerascb_metrics.collect.processes import in_all_processes, is_first_process
+from kerascb_metrics.collect.processes import in_all_processes, is_first_process, of_first_process
 from kerascb_metrics.collect.row_store import Pass, RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
 from kerascb_metrics.interpret.slices import slicings_of
@@ -39,9 +39,13 @@ from kerascb_metrics.record.log_file import LogFile, index_of_saver_before, open
 from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
 from kerascb_metrics.record.run_settings import model_name
+from kerascb_metrics.record.saved_run import SavedRun
 from kerascb_metrics.score.plan import Plan
 from kerascb_metrics.show.report.report_file import ReportFile, open_report
 from kerascb_metrics.show.tables import line_of_epoch
+
+# What processes that train together do, for the error if one of them fails.
+_RESUMING = "resuming the log file"
 
 
 class Metrics(Results, PassListener, keras.callbacks.Callback):
@@ -94,7 +98,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             replaced. A fit that begins at 0 renames an earlier file to "scores.1.jsonl" and warns. With a log file
             Keras calls `Metrics` before `BackupAndRestore` and `ModelCheckpoint`, whatever its place in the list, so
             that no fit resumes from an epoch that is not in the file. If several processes train together, the first
-            one writes.
+            one writes, and all resume what is in its file.
         report_file: a path such as "report.html": the page of `history.save_report`, rewritten after each scored epoch,
             so that a browser shows the run while it goes on. At any time the file is a whole page. If several processes
             train together, the first one writes.
@@ -198,6 +202,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._given: GivenData | None = None
         self._index: int | None = None
         self._log: LogFile | None = None
+        self._may_resume = False
         self._report: ReportFile | None = None
         options = self.options
         self._recorder = Recorder(
@@ -210,7 +215,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         copy: Any = object.__new__(type(self))
         state: dict[str, Any] = vars(copy)
         state.update(vars(self), _given=None, _log=None, _report=None, _index=None, _changed_modes=[])
-        state.update(_claim=Claim(), _loop=TrainingLoop())
+        state.update(_claim=Claim(), _loop=TrainingLoop(), _may_resume=False)
         copy.set_model(None)
         return state
 
@@ -244,6 +249,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
         self._log = open_log(self.options.log_file, [other.options.log_file for other in others], self._warn_once)
+        self._may_resume = True
         reports = [other.options.report_file for other in others]
         self._report = open_report(self.options.report_file, reports, self._warn_once)
         if self.uses_fit_validation:
@@ -336,8 +342,16 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         return len(self._recorder.run.epochs) == self._recorder.resumed_epochs
 
     def _resume(self, epoch: int | None) -> None:
-        if self._log is not None:
-            self._recorder.continue_from(self._log.resume(epoch, self._recorder.run.settings))
+        """Continue the log file of the first process, which may be the only one that has it; once in a fit."""
+        if self._may_resume:
+            self._may_resume = False
+            own = in_all_processes(_RESUMING, lambda: self._saved_run(epoch))
+            self._recorder.continue_from(of_first_process(_RESUMING, own))
+
+    def _saved_run(self, epoch: int | None) -> SavedRun | None:
+        if self._log is None or not is_first_process():
+            return None
+        return self._log.resume(epoch, self._recorder.run.settings)
 
     def _begin(self, epoch: int, *, is_fit_pass: bool = False) -> RowConsumer:
         self._recorder.begin(epoch, replace(loss_and_output_names(self._predicting), is_fit_pass=is_fit_pass))

@@ -70,8 +70,8 @@ class LogFile:
 
     The first write of a fit replaces the file atomically. The new file begins with the epochs of the old one that the
     fit resumes. Each later write appends and waits for the disk. If a write fails, its incomplete part is removed, and
-    the next write includes what was missing. If several processes train together, the first one writes and the others
-    only read, to resume.
+    the next write includes what was missing. If several processes train together, the first one reads and writes the
+    file; the others only check that it is a log.
 
     A symbolic link stays, and the file that it points to is written. A hard link cannot stay, because the first write
     makes a new file: the other names of the old one keep its content. A relative path is resolved when the fit begins.

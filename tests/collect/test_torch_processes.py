@@ -43,10 +43,11 @@ CASES = [
         "same_rows",
     ],
     *["other_numbers_of_batches", "model_parallel", "rows_parallel", "masked_and_cut", "weighted_and_cut", "files"],
+    "file_of_the_first",
 ]
 FAILURES = [
     *["score_that_raises", "nan_outputs", "wrong_targets", "no_validation_data", "other_arguments"],
-    *["start_that_raises", "evaluation_that_raises"],
+    *["start_that_raises", "damaged_log", "evaluation_that_raises"],
 ]
 WITH_THREE = [
     *["binary", "multiclass", "counts", "counts_past_the_limit", "rows_past_the_limit", "given_to_one", "same_rows"],
@@ -411,6 +412,14 @@ def test_the_first_process_writes_and_prints(found, folder):
     assert "Metrics" not in printed[1].partition("case ")[0]
 
 
+@joined
+@pytest.mark.slow
+def test_all_processes_resume_the_log_file_of_the_first(found, folder):
+    history, resumed = ScoreHistory.load(folder / "first.jsonl"), found["file_of_the_first"][1]
+    assert [each["epochs"] for each in resumed] == [[0, 1], [0, 1, 2, 3]]
+    assert resumed[-1] == {"epochs": history.epochs, **history}
+
+
 # Failures.
 
 
@@ -468,6 +477,18 @@ def test_a_start_that_fails_in_one_process_stops_all(found):
     assert "is not a score log" in first["error"][1]
     assert second["error"][0] == "ValueError"
     for each in (first, second):
+        assert_binary(each["after"], ALL, epochs=2)
+
+
+@joined
+@pytest.mark.slow
+def test_a_log_file_that_the_first_process_cannot_resume_stops_all(found):
+    first, second = found["damaged_log"]
+    assert first["error"][0] == "ValueError"
+    assert second["error"][0] == "CaptureError"
+    assert "resuming the log file failed in process 0" in second["error"][1]
+    for each in (first, second):
+        assert "damaged.jsonl, line 2" in each["error"][1]
         assert_binary(each["after"], ALL, epochs=2)
 
 

@@ -86,6 +86,19 @@ def start_that_raises(here):
     return {"error": error_of(lambda: fit(here, echo_model(), [metrics], (X, Y))), "after": binary(here)}
 
 
+def damaged_log(here):
+    """The first process cannot resume its log file: the line of an epoch is cut short."""
+    data_parallel()
+    log_file = here.folder / "damaged.jsonl" if here.index == 0 else None
+    fit(here, echo_model(), [Metrics(["f1"], log_file=log_file, verbose=False)], (X, Y), epochs=2)
+    if log_file is not None:
+        header, *epochs = log_file.read_text().splitlines()
+        log_file.write_text("\n".join([header, epochs[0][:20], epochs[1], ""]))
+    metrics = Metrics(["f1"], log_file=log_file, verbose=False)
+    resuming = {"epochs": 4, "initial_epoch": 2}
+    return {"error": error_of(lambda: fit(here, echo_model(), [metrics], (X, Y), **resuming)), "after": binary(here)}
+
+
 def evaluation_that_raises(here):
     data_parallel()
     x, y = own(here, (X, Y))
