@@ -99,8 +99,8 @@ def _what_is_wrong(actions: Sequence[str], failed: Mapping[int, str]) -> Capture
     if len(set(actions)) > 1:
         doing = ", ".join(f"process {index} at {other}" for index, other in enumerate(actions))
         return CaptureError(
-            f"Metrics: the processes that train together do different things: {doing}. Call fit, and list Metrics, in "
-            "the same way in each."
+            f"Metrics: the processes that train together do different things: {doing}. List Metrics in fit, and call "
+            "metrics.evaluate, in the same way in each."
         )
     return None
 

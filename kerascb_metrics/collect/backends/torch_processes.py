@@ -145,7 +145,8 @@ def _named(action: str) -> Iterator[None]:
         raise CaptureError(
             f"Metrics: process {dist.get_rank()} of {process_count()} waited for the others at {action}, up to "
             f"{_timeout().total_seconds():g} seconds (timeout= of torch.distributed.init_process_group). A process has "
-            "ended, is slower, or does not list Metrics; each must call fit, and list Metrics, in the same way. "
+            "ended, is slower, or does something else; each must list Metrics in fit, and call metrics.evaluate, in "
+            "the same way. "
             f"torch.distributed says: {error}"
         ) from error
 
