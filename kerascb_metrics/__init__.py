@@ -94,5 +94,5 @@ else:
 
 
 def __dir__() -> list[str]:
-    """Return the public names, also those that are not imported yet."""
-    return sorted({*globals(), *__all__})
+    """Return the public names, also those that are not imported yet, and nothing else."""
+    return sorted(__all__)

@@ -107,7 +107,10 @@ class Recorder:
         if epoch == self._epoch_of_rows:
             return rows, _ONLY_COUNTS
         kept = "" if rows is None else f", epoch {self._epoch_of_rows}"
-        return None, f"the rows of epoch {epoch} are gone, because only those of the last scored epoch are kept{kept}"
+        return None, (
+            f"the rows of epoch {epoch} are gone, because only those of the last scored epoch are kept{kept}. The "
+            "model of that epoch makes them again: metrics.evaluate(model, x, y)"
+        )
 
     def scores_of_last_pass(self) -> Scores:
         """Return the `Scores` of the last pass, with its rows if they were kept."""

@@ -114,8 +114,8 @@ def _compare_areas(
         )
     if first.scores is None or second.scores is None:
         raise ValueError(
-            f"{name} of these epochs cannot be compared: of the best and the last epoch the outputs are kept, up to "
-            "64 MiB, for a binary task without weights or positions."
+            f"{name} of these epochs cannot be compared: it needs their outputs, which are kept of the best and the "
+            "last epoch only, up to 64 MiB, for a binary task without weights or positions."
         )
     sign = 1 if basis.pos_index == 1 else -1
     positive = first.rows.y_true if sign == 1 else ~first.rows.y_true

@@ -249,8 +249,8 @@ class ResultInsight(Mapping[str, Any]):
             return groups
         known = {} if self._run is None else self._run.groupings
         if groups not in known:
-            names = ", ".join(map(repr, known)) or "none: a test set, arrays and files have no slices"
-            raise ValueError(f"there are no slices {groups!r}; there are {names}. Pass the group of each sample.")
+            there = f"there are {', '.join(map(repr, known))}" if known else "this result has none"
+            raise ValueError(f"there are no slices {groups!r}; {there}. Pass the group of each sample.")
         return known[groups]
 
     def _only_slices(self) -> str:

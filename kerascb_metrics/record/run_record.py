@@ -64,7 +64,10 @@ class RunRecord(Mapping[str, list[Any]]):
 
     def __getitem__(self, name: str) -> list[Any]:
         if name not in self._values:
-            raise KeyError(f"no score {name!r} was recorded; there are: {', '.join(self._values) or 'none yet'}")
+            names = ", ".join(self._values) or "none yet, because no epoch has been scored"
+            bare = str(name).removeprefix("val_")
+            hint = f"; did you mean {bare!r}? Only the keys of logs begin with 'val_'" if bare in self._values else ""
+            raise KeyError(f"no score {name!r} was recorded; there are: {names}{hint}")
         values = self._values[name]
         return Copies(values) if name in self._with_arrays and any(map(np.ndim, values)) else list(values)
 

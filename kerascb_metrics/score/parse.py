@@ -178,10 +178,12 @@ def _check_source(source: Any) -> None:
         lower = source.lower().replace("-", "_")
         usual = USUAL_NAMES.get(lower, lower if lower in known else None)
         near = [usual] if usual else difflib.get_close_matches(source, known, n=3)
+        of_sklearn = metrics.get_scorer_names()
+        own = [*PANEL, *(name for name in known if name not in PANEL and name not in of_sklearn)]
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
         raise ValueError(
-            f"Metrics: unknown score {source!r}{hint} The names are the panel's ({', '.join(PANEL)}), "
-            f"{CONFUSION_CELLS!r}, and those of sklearn.metrics.get_scorer_names()."
+            f"Metrics: unknown score {source!r}{hint} The names are those of this library ({', '.join(own)}) and of "
+            "sklearn.metrics.get_scorer_names()."
         )
 
 

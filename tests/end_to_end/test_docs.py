@@ -66,6 +66,10 @@ def test_mypy_accepts_the_blocks_of_all_pages_and_rejects_a_mistake(tmp_path):
     assert [re.sub(" error: .* ", " ", line) for line in errors] == ["wrong_md.py:4: [arg-type]"], output
 
 
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
 @pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
 def test_what_fit_returns_is_called_fit_result(page):
     assert set(re.findall(r"(\w+) = \w+\.fit\(", page.read_text())) <= {"fit_result"}

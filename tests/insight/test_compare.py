@@ -332,7 +332,7 @@ def test_areas_of_the_best_and_the_last_epoch_are_compared():
     assert found.method == "paired DeLong"
     assert (found.difference, found.pvalue) == (0, 1)
     other = next(epoch for epoch in (0, 1, 2) if epoch != best)
-    with pytest.raises(ValueError, match="of the best and the last epoch the outputs are kept"):
+    with pytest.raises(ValueError, match="outputs, which are kept of the best and the last epoch only"):
         history.compare(3, other, "auc")
     with pytest.raises(ValueError, match="it was chosen among all"):
         history.compare("best", "last", "auc")

@@ -55,6 +55,8 @@ def test_an_empty_history():
 
 
 def test_unknown_name_lists_the_known_names():
+    with pytest.raises(KeyError, match=r"f1, own; did you mean 'f1'\? Only the keys of logs begin with"):
+        history(f1=[0.5], own=[1.0])["val_f1"]
     with pytest.raises(KeyError, match="no score 'auc' was recorded; there are: f1, own"):
         history(f1=[0.5], own=[1.0])["auc"]
     with pytest.raises(KeyError, match="no score 'auc'"):

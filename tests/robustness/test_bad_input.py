@@ -155,7 +155,7 @@ def test_fit_without_validation(model):
     ("arguments", "message"),
     [
         ({"scoring": "f1_makro"}, r"unknown score 'f1_makro'; did you mean 'f1_macro'.*get_scorer_names"),
-        ({"scoring": "?"}, r"unknown score '\?'.*f1, precision.*'confusion_cells'.*get_scorer_names"),
+        ({"scoring": "?"}, r"unknown score '\?'.*f1, precision.*confusion_cells, iou.*get_scorer_names"),
         ({"scoring": ["f1", "f1"]}, r"two scores named 'f1'. Pass a dict"),
         ({"scoring": []}, r"scoring is empty. Leave it out for the panel"),
         ({"scoring": 3}, r"must be a name, a scorer or a metric function; received 3 \(int\)"),
