@@ -79,7 +79,8 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return f"ScoreHistory({len(self.epochs)} epochs: {names_in_words(self)})"
+        count = len(self.epochs)
+        return f"ScoreHistory({count} epoch{'' if count == 1 else 's'}: {names_in_words(self)})"
 
     def __str__(self) -> str:
         return text_table(self._run) if self.epochs else repr(self)

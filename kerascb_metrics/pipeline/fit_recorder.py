@@ -152,7 +152,7 @@ class Recorder:
         self._keys = tuple(entries)
         self.run.append(self._epoch, result.values, result.records, result.bounds, result.regressions)
         self._keep_labels()
-        self.troubles.report(result.undefined, result.unweighted, self._where)
+        self.troubles.report(result.undefined, result.values, result.unweighted, self._where)
         self.troubles.report_left_out(result.left_out, self._where)
         return entries
 

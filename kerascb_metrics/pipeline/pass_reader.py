@@ -3,7 +3,7 @@
 Rows that are kept are read when the pass has ended. Others are read part by part, as they come, and counted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -37,7 +37,7 @@ from kerascb_metrics.tally.across_processes import merged, refuse_if_any
 from kerascb_metrics.tally.exact import ExactTally
 from kerascb_metrics.tally.folds import FOLDS
 from kerascb_metrics.tally.sliced import SlicedCounts
-from kerascb_metrics.tally.streaming import Accumulator, tables_of
+from kerascb_metrics.tally.streaming import Accumulator, StreamingTally, tables_of
 from kerascb_metrics.tally.streaming_folds import FoldedAccumulator
 from kerascb_metrics.tally.tally import Tally
 
@@ -249,11 +249,21 @@ class Reader(RowConsumer):
             self._warn("memory", self._warning)
         in_parts = self.memory == "bounded" or (captures_own_rows() and self._exceeded)
         shared = in_parts and is_multi_process()
+        tallies = self._tallies()
         if shared:
-            refuse_if_any(self._error)
+            refuse_if_any(self._error, tallies)
+            tallies = {name: merged(tally) for name, tally in tallies.items()}
         elif self._error is not None:
             raise self._error
-        return self._read_counts(shared) if self._counted else self._read_rows(batches, complete)
+        return self._read_counts(tallies) if tallies else self._read_rows(batches, complete)
+
+    def _tallies(self) -> dict[str | None, StreamingTally]:
+        """Return output → what was counted. An error is noted: other processes must learn of it before it raises."""
+        try:
+            return {} if self._error is not None else {name: own.tally() for name, own in self._counted.items()}
+        except DataError as error:
+            self._error = error
+            return {}
 
     def _read_rows(self, batches: Sequence[Captured], complete: bool) -> dict[str | None, Reading]:
         rows, plans = self._rows_of(batches), {}
@@ -274,12 +284,12 @@ class Reader(RowConsumer):
         self.rows_at_hand = RowsAtHand(rows, plans, readings)
         return found
 
-    def _read_counts(self, shared: bool) -> dict[str | None, Reading]:
+    def _read_counts(self, tallies: Mapping[str | None, StreamingTally]) -> dict[str | None, Reading]:
         self.rows_at_hand = None
         found = {}
         self.right = {name: own.labelled() for name, own in self._right.items()}
-        for name, counts in self._counted.items():
-            tally, scoring = merged(counts.tally()) if shared else counts.tally(), self._plans[name].scoring
+        for name, tally in tallies.items():
+            scoring = self._plans[name].scoring
             if tally.folds:
                 tally = with_chosen_threshold_of_bins(tally, objective_of(scoring, tally.labeling))
             shapes = f"{len(tally)} rows, of which counts were kept"

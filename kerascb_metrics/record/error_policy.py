@@ -3,7 +3,10 @@
 import sys
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from kerascb_metrics.exceptions import UndefinedScoreWarning
 
@@ -36,11 +39,14 @@ class ErrorPolicy:
         self.warn_once(type(error).__name__, f"epoch {epoch}: recorded {value}, because the pass failed: {error}")
         return value
 
-    def report(self, undefined: Mapping[str, str], unweighted: Sequence[str], where: str) -> None:
+    def report(
+        self, undefined: Mapping[str, str], values: Mapping[str, Any], unweighted: Sequence[str], where: str
+    ) -> None:
         """Warn about undefined scores and about scores that ignore weights, once per fit for each score.
 
         Args:
             undefined: score name → cause.
+            values: score name → what was recorded.
             unweighted: the names of the scores that take no sample weights.
             where: the epoch, or what else was scored.
         """
@@ -50,8 +56,7 @@ class ErrorPolicy:
             names = {cause: [name for name, of in news.items() if of == cause] for cause in news.values()}
             listed = "; ".join(f"{', '.join(names[cause])}: {cause}" for cause in names)
             _warn(
-                f"undefined in {where}: {listed}. Recorded as nan, or as `zero_division` "
-                "where scikit-learn does that. This warning appears once for each score.",
+                f"undefined in {where}: {listed}. {_recorded(news, values)} This warning appears once for each score.",
                 UndefinedScoreWarning,
             )
         if unweighted:
@@ -87,6 +92,17 @@ class ErrorPolicy:
         if topic not in self._warned:
             self._warned.add(topic)
             _warn(message, category)
+
+
+def _recorded(names: Iterable[str], values: Mapping[str, Any]) -> str:
+    """Return a sentence with the single numbers that were recorded.
+
+    >>> _recorded(["precision", "auc"], {"precision": 0.0, "auc": float("nan")})
+    'Recorded: precision 0, auc nan, where `zero_division` stands for 0/0.'
+    """
+    numbers = [f"{name} {values[name]:.4g}" for name in names if name in values and np.ndim(values[name]) == 0]
+    found = f"Recorded: {', '.join(numbers)}" if numbers else "Recorded as nan, or as scikit-learn does it"
+    return f"{found}, where `zero_division` stands for 0/0."
 
 
 def _warn(message: str, category: type[Warning]) -> None:

@@ -1,11 +1,14 @@
 """Counts of several processes as one: each process has counted the rows that it holds, and all get the sum."""
 
+import zlib
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from kerascb_metrics.collect.processes import joined_over_processes, meet, sum_over_processes
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import CaptureError, DataError
 from kerascb_metrics.interpret.labeled_rows import Labeling
 from kerascb_metrics.interpret.validation import some
 from kerascb_metrics.tally.counts import Counts
@@ -13,9 +16,43 @@ from kerascb_metrics.tally.sample_cells import joined
 from kerascb_metrics.tally.streaming import StreamingTally, check_sums
 
 
-def refuse_if_any(error: Exception | None) -> None:
-    """Raise `error`, or `CaptureError` where another process has one; all processes call this before they merge."""
-    meet("counting the rows", error)
+def refuse_if_any(error: Exception | None, tallies: Mapping[str | None, StreamingTally]) -> None:
+    """Raise `error`, or `CaptureError` where another process has one, or has counted in another way.
+
+    All processes call this before they merge: tables of other shapes, dtypes or bins cannot be added up.
+
+    Args:
+        error: why this process has not counted its rows.
+        tallies: output → what it has counted.
+    """
+    form = repr([(output, _form(tally)) for output, tally in tallies.items()])
+    forms = meet("counting the rows", error, [zlib.crc32(form.encode())])
+    if len(np.unique(forms)) > 1:
+        raise CaptureError(
+            "Metrics: the processes that train together have read their rows in different ways: as other tasks, or "
+            "with other classes, dtypes or weights. So their counts cannot be added up. Pass task=, and give each "
+            "process rows of the same kind."
+        )
+
+
+def _form(tally: StreamingTally) -> tuple[Any, ...]:
+    """Return what must be equal for tallies to be added up; a binary task may have seen one of its labels only."""
+    summed = tally.summed.weight if isinstance(tally.summed, Counts) else tally.summed
+    names = () if tally.kind == "binary" else tuple(tally.class_names)
+    bins = (
+        None if tally.bins is None or tally.binning is None else (_array(tally.bins), _checksum(tally.binning.lowest))
+    )
+    tables = summed.dtype.name if isinstance(tally.summed, Counts) else _array(summed)
+    samples = None if tally.samples is None else (tally.samples.dtype.name, tally.samples.shape[1:])
+    return tally.kind, names, tally.labeling.score_scale, tables, bins, samples, tuple(map(_form, tally.folds))
+
+
+def _array(array: np.ndarray) -> tuple[str, tuple[int, ...]]:
+    return array.dtype.name, array.shape
+
+
+def _checksum(array: np.ndarray) -> int:
+    return zlib.crc32(array.tobytes())
 
 
 def merged(tally: StreamingTally) -> StreamingTally:

@@ -182,6 +182,7 @@ def test_an_undefined_score_is_nan_with_a_warning_at_the_line_of_the_user():
     assert np.isnan(found["auc"])
     assert [each.filename for each in warned] == [__file__]
     assert "undefined in Metrics.score: auc: no true label of class 0" in str(warned[0].message)
+    assert "Recorded: auc nan, where `zero_division` stands for 0/0." in str(warned[0].message)
     with pytest.raises(ValueError, match="a single output, without a name: leave output='a' out"):
         Metrics("f1").score(Y, P).report(output="a")
 

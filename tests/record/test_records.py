@@ -301,28 +301,31 @@ def test_an_error_is_raised(error_score, first):
 def test_one_warning_per_fit_for_each_undefined_score():
     policy = ErrorPolicy("raise_first")
     with pytest.warns(UndefinedScoreWarning) as warned:
-        policy.report({"f1": "no luck", "recall": "no luck", "auc": "one class"}, [], "epoch 0 (counted from 0)")
+        undefined = {"f1": "no luck", "recall": "no luck", "auc": "one class"}
+        values = {"f1": 0.0, "auc": np.nan, "recall": np.zeros(2), "kappa": 0.5}
+        policy.report(undefined, values, [], "epoch 0 (counted from 0)")
     assert len(warned) == 1
+    assert "Recorded: f1 0, auc nan, where `zero_division` stands for 0/0." in str(warned[0].message)
     assert "epoch 0 (counted from 0): f1, recall: no luck; auc: one class" in str(warned[0].message)
-    policy.report({"f1": "no luck", "auc": "another cause"}, [], "epoch 1 (counted from 0)")  # warned about already
+    policy.report({"f1": "no luck", "auc": "another cause"}, {}, [], "epoch 1 (counted from 0)")  # warned about already
     with pytest.warns(UndefinedScoreWarning, match=r"epoch 2 .*: kappa: no luck") as warned:
-        policy.report({"f1": "no luck", "kappa": "no luck"}, [], "epoch 2 (counted from 0)")
+        policy.report({"f1": "no luck", "kappa": "no luck"}, {}, [], "epoch 2 (counted from 0)")
     assert "f1" not in str(warned[0].message)
     with pytest.warns(UndefinedScoreWarning, match="f1"):  # another fit
-        ErrorPolicy("raise_first").report({"f1": "no luck"}, [], "epoch 1 (counted from 0)")
+        ErrorPolicy("raise_first").report({"f1": "no luck"}, {}, [], "epoch 1 (counted from 0)")
 
 
 def test_no_warning_without_undefined_scores():
     with warnings.catch_warnings(record=True) as caught:
-        ErrorPolicy("raise_first").report({}, [], "epoch 0 (counted from 0)")
+        ErrorPolicy("raise_first").report({}, {}, [], "epoch 0 (counted from 0)")
     assert not caught
 
 
 def test_one_warning_for_scores_that_ignore_weights():
     policy = ErrorPolicy("raise")
     with pytest.warns(UserWarning, match="scored without them: max_error, own"):
-        policy.report({}, ["max_error", "own"], "epoch 0 (counted from 0)")
-    policy.report({}, ["max_error", "own"], "epoch 1 (counted from 0)")
+        policy.report({}, {}, ["max_error", "own"], "epoch 0 (counted from 0)")
+    policy.report({}, {}, ["max_error", "own"], "epoch 1 (counted from 0)")
 
 
 def test_one_warning_per_topic():
