@@ -300,9 +300,9 @@ def test_an_error_is_raised(error_score, first):
 
 def test_one_warning_per_fit_for_each_undefined_score():
     policy = ErrorPolicy("raise_first")
+    undefined = {"f1": "no luck", "recall": "no luck", "auc": "one class"}
+    values = {"f1": 0.0, "auc": np.nan, "recall": np.zeros(2), "kappa": 0.5}
     with pytest.warns(UndefinedScoreWarning) as warned:
-        undefined = {"f1": "no luck", "recall": "no luck", "auc": "one class"}
-        values = {"f1": 0.0, "auc": np.nan, "recall": np.zeros(2), "kappa": 0.5}
         policy.report(undefined, values, [], "epoch 0 (counted from 0)")
     assert len(warned) == 1
     assert "Recorded: f1 0, auc nan, where `zero_division` stands for 0/0." in str(warned[0].message)
