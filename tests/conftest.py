@@ -17,12 +17,13 @@ settings.load_profile("repo")
 
 # The tools around Keras (the extra `tools`) are wanted by one lane of .ci/run; there a missing one is a failure.
 collect_ignore = [] if os.environ.get("KERASCB_METRICS_TOOLS") == "required" else ["tools"]
-if BACKEND != "jax":  # keras.distribution is there alone
-    collect_ignore += ["collect/test_jax_distribution.py", "collect/test_jax_processes.py"]
-if BACKEND != "torch":
-    collect_ignore += ["collect/test_torch_processes.py", "support/torch_worker.py"]
-if BACKEND != "tensorflow":
-    collect_ignore += ["collect/test_mirrored.py", "support/mirrored_fits.py"]  # TensorFlow's strategies
+# Files that import a backend: what only this one has, such as `keras.distribution` or TensorFlow's strategies.
+_OF_BACKENDS = {
+    "jax": ["collect/test_jax_*.py", "support/jax_*.py"],
+    "torch": ["collect/test_torch_*.py", "support/torch_*.py"],
+    "tensorflow": ["collect/test_mirrored.py", "support/mirrored_fits.py"],
+}
+collect_ignore_glob = [name for backend, names in _OF_BACKENDS.items() if backend != BACKEND for name in names]
 
 
 _SEED = 1000  # other numbers than a file draws when it is imported

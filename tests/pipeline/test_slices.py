@@ -292,7 +292,7 @@ def test_histories_files_and_tables_keep_them(tmp_path):
         "kappa",
         "auc",
     ]
-    with pytest.raises(ValueError, match="no slices 'site'; there are none: a test set, arrays and files"):
+    with pytest.raises(ValueError, match="no slices 'site'; this result has none"):
         loaded.report(by="site")
     with pytest.raises(ValueError, match="no slices 'sex'; there are 'site'"):
         metrics.history.at("last").by_group("sex", "f1")
