@@ -105,9 +105,9 @@ sys.meta_path.insert(0, Refuse())
 _EVERY_MODULE = """
 import kerascb_metrics
 others = {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
-skipped = ["backends." + name for name in others] + ["__main__"]
+skipped = ["collect.backends." + name for name in others] + ["__main__"]  # also torch_processes
 for module in pkgutil.walk_packages(kerascb_metrics.__path__, "kerascb_metrics."):
-    if not any(module.name.endswith(end) for end in skipped):
+    if not any(module.name.startswith("kerascb_metrics." + start) for start in skipped):
         importlib.import_module(module.name)
 metrics = kerascb_metrics.Metrics()
 print("imported", sum(name.startswith("kerascb_metrics.") for name in sys.modules))
