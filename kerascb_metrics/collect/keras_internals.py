@@ -7,13 +7,17 @@ is guessed in its place. Functions that read the stack frame of a caller documen
 Tried on the releases in `TRIED`; tests/collect/test_keras_parts.py fails with the part's name when one of them moves.
 """
 
+import faulthandler
 import functools
 import importlib
 import inspect
 import math
+import re
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from types import FrameType
 from typing import Any
 
@@ -248,14 +252,13 @@ def lists_of_all_fits() -> list[keras.callbacks.CallbackList]:
 
     A fit that ended in an exception is not on a stack, even while the traceback keeps its frames.
     """
-    found = (_lists_of_fits(_frames(frame)) for frame in sys._current_frames().values())
+    found = map(_lists_of_fits, chain([_frames()], _stacks_of_others()))
     return [own for lists in found for own in lists if own is not None]
 
 
 def trained_by_another_thread(model: Any) -> bool:
     """Return whether another thread is in a `fit` of `model`, or of a model around it; False if none is on a stack."""
-    others = (frame for thread, frame in sys._current_frames().items() if thread != threading.get_ident())
-    fits = (frame for top in others for frame in _frames(top) if frame.f_code is _FIT_CODE)
+    fits = (frame for stack in _stacks_of_others() for frame in stack if frame.f_code is _FIT_CODE)
     return any(
         model is each for frame in fits for each in _part(frame.f_locals["self"], "_flatten_layers", _FIT_PASS)()
     )
@@ -312,10 +315,41 @@ def _arguments(model: Any) -> dict[str, Any]:
 
 
 def _frames(frame: FrameType | None = None) -> Iterator[FrameType]:
+    """Yield a frame and those that called it; by default those of this thread."""
     frame = frame or sys._getframe(1)
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _stacks_of_others() -> Iterator[Iterator[FrameType]]:
+    """Yield the frames of each other thread, innermost first, if one of them may be in a `fit`.
+
+    Python 3.11 can crash in a walk along the frames of a thread that goes on meanwhile. So it is made only if it is
+    needed, which a traceback as text tells without touching any frame.
+    """
+    if _another_may_be_in_fit():
+        for thread, frame in sys._current_frames().items():
+            if thread != threading.get_ident():
+                yield _frames(frame)
+
+
+def _another_may_be_in_fit() -> bool:
+    """Return whether a traceback of all other threads shows Keras's `fit`, or is cut off: it has 100 frames at most."""
+    if _FIT_CODE is None:
+        return False
+    try:
+        with tempfile.TemporaryFile() as file:
+            faulthandler.dump_traceback(file)
+            file.seek(0)
+            text = file.read().decode(errors="replace")
+    except OSError:  # no place for a temporary file
+        return True
+    others = [part for part in text.split("\n\n") if not part.startswith("Current thread")]
+    in_fit = re.compile(
+        rf'"{re.escape(_FIT_CODE.co_filename)}", line \d+ in (\S+\.)?{_FIT_CODE.co_name}$', re.MULTILINE
+    )
+    return any(in_fit.search(part) or "\n  ..." in part or part.startswith("...") for part in others)
 
 
 def _fits(model: Any) -> Iterator[FrameType]:

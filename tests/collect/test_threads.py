@@ -13,7 +13,7 @@ import pytest
 from sklearn import metrics as sk
 
 from kerascb_metrics import CaptureError, Metrics
-from kerascb_metrics.collect import validation_hook
+from kerascb_metrics.collect import keras_internals, validation_hook
 from tests.support.models import BACKEND, Batches, binary_rows, echo_model
 from tests.support.small_models import HOW, MAKERS, X, Y, trained
 
@@ -224,3 +224,58 @@ def test_a_model_that_another_thread_trains_is_not_scored_on_other_data():
         thread.join(60)
     labels = model.predict(X, verbose=0)[:, 0] > 0
     assert metrics.evaluate(model, (X, Y))["f1"] == sk.f1_score(Y, labels)
+
+
+@contextlib.contextmanager
+def another_thread(work):
+    """Another thread, which runs `work(wait)` and waits there until the end."""
+    inside, end = threading.Event(), threading.Event()
+
+    def wait():
+        inside.set()
+        end.wait()
+
+    thread = threading.Thread(target=work, args=(wait,))
+    thread.start()
+    inside.wait()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def deep(wait, calls=150):
+    """Wait beneath so many calls that a traceback does not show all of them."""
+    if calls:
+        deep(wait, calls - 1)
+    else:
+        wait()
+
+
+def training(wait):
+    model = echo_model()
+    FITTED.append(model)
+    begin = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: wait())
+    model.fit(np.zeros((2, 1), "float32"), np.zeros((2, 1), "float32"), verbose=0, callbacks=[begin])
+
+
+FITTED = []
+
+
+@pytest.mark.parametrize(("work", "walks"), [(lambda wait: wait(), False), (deep, True), (training, True)])
+def test_the_frames_of_other_threads_are_walked_along_only_if_one_may_be_in_a_fit(work, walks):
+    with another_thread(work):
+        assert any(True for _ in keras_internals._stacks_of_others()) == walks
+        if work is training:
+            assert keras_internals.trained_by_another_thread(FITTED[-1])
+        assert not keras_internals.trained_by_another_thread(echo_model())
+
+
+def test_without_a_place_for_the_traceback_frames_are_walked_along(monkeypatch):
+    def refuse():
+        raise OSError("no temporary folder")
+
+    monkeypatch.setattr(keras_internals.tempfile, "TemporaryFile", refuse)
+    with another_thread(training):
+        assert keras_internals.trained_by_another_thread(FITTED[-1])
