@@ -5,8 +5,10 @@ import functools
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "messages.md"
+import kerascb_metrics
+
+PACKAGE = Path(kerascb_metrics.__file__).parent  # the installed one
+PAGE = Path(__file__).parents[2] / "docs" / "messages.md"
 # Calls that make a message of a text. The text of an `_UnpairedError` becomes a part of that of a `DataError`.
 ERRORS = re.compile(r"(?<!Unpaired)Error$|^Undefined$")
 WARNINGS = re.compile(r"warn(_once)?$")
@@ -44,7 +46,7 @@ def message_of(node):
 
 @functools.cache
 def nodes():
-    sources = [path.read_text() for path in sorted((ROOT / "kerascb_metrics").rglob("*.py"))]
+    sources = [path.read_text() for path in sorted(PACKAGE.rglob("*.py"))]
     return [node for source in sources for node in ast.walk(ast.parse(source))]
 
 
