@@ -12,11 +12,7 @@ import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
-from kerascb_metrics.collect.keras_internals import (
-    jax_state_setter,
-    sync_jax_state,
-    unstacked_batches,
-)
+from kerascb_metrics.collect.keras_internals import jax_state_setter, sync_jax_state, unstacked_batches
 from kerascb_metrics.collect.label_rule import MAGNITUDE, SHARES_WITHIN, LabelRule, ordered_bits
 from kerascb_metrics.collect.restore import replaced
 from kerascb_metrics.collect.step_spy import StepSpy
