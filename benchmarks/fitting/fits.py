@@ -1,7 +1,7 @@
 """The time of `fit` with `Metrics()` in its callbacks, on the backend that KERAS_BACKEND names.
 
 Each variant fits a model of its own, one epoch per round. The number of training rows is chosen so that training takes
-about as long as validation; where only capture is timed, it is a single batch.
+about as long as validation.
 """
 
 import math
@@ -11,18 +11,15 @@ from statistics import median
 
 import keras
 
-from benchmarks.fitting.callbacks import CaptureOnly, Metrics2017, PredictOnce
+from benchmarks.fitting.callbacks import Metrics2017, PredictOnce
 from benchmarks.fitting.calls import measure_calls
 from benchmarks.fitting.models import Problem, problems
-from benchmarks.harness.table import Row, as_fast, as_long, bounded
+from benchmarks.harness.table import Row, as_fast, as_long
 from benchmarks.harness.timing import Times, interleave
 from kerascb_metrics import Metrics
 
 LONG_STEP = 0.002
-AT_MOST_WITH_LONG_STEPS = 1.05
-CAPTURE_AT_MOST = {"jax": 100, "torch": 100}  # µs per validation batch; nothing on TensorFlow
-NOTHING = 0.02  # the share of a validation pass that counts as nothing: timing is no more precise
-WHY_CAPTURE_COSTS = "each step also returns its targets and outputs, and both become NumPy arrays"
+AT_MOST_WITH_LONG_STEPS = 1.03
 AT_LEAST_AS_FAST_AS_2017 = 2
 HALF = (0.4, 0.6)  # the share of validation in an epoch that counts as half
 
@@ -42,7 +39,7 @@ class Fits:
 
     Attributes:
         problem, batch_size: what was fitted, and how.
-        training_rows: the number of training rows, except where only capture is timed.
+        training_rows: the number of training rows.
         times: the times of the variants.
     """
 
@@ -59,25 +56,12 @@ class Fits:
         old = AT_LEAST_AS_FAST_AS_2017 if HALF[0] <= self._share <= HALF[1] else None
         note = f"first epoch {first['Metrics()']:.2f} s against {first['plain']:.2f} s; step {1e3 * self._step:.2f} ms"
         share = f"validation is {self._share:.0%} of an epoch with {self.training_rows:,} training rows"
-        costs = f"{1e3 * self.times.extra('capture', 'pass')[1]:.1f} ms of it are spent on capture"
         why = f"each of the two model.predict calls takes {self._predict:.0%} of a validation pass"
         return [
-            as_long(self._case("Metrics()"), n, ours, "plain fit", plain, target, note=note, why=costs),
-            self._capture(),
+            as_long(self._case("Metrics()"), n, ours, "plain fit", plain, target, note=note),
             as_fast(self._case("Metrics()"), n, ours, "the callback of 2017", of("2017"), old, note=share, why=why),
             as_fast(self._case("Metrics()"), n, ours, "one model.predict, no scores", of("predict")),
         ]
-
-    def _capture(self):
-        n = self.problem.validation_rows
-        us_per_batch = 1e6 / math.ceil(n / self.batch_size)
-        low, middle, high = (us_per_batch * extra for extra in self.times.extra("capture", "pass"))
-        at_most = CAPTURE_AT_MOST.get(keras.backend.backend())
-        note = f"half of the rounds are between {low:.0f} and {high:.0f}"
-        if at_most is None:
-            at_most = round(us_per_batch * NOTHING * self.times.of("pass"), 1)
-            note += f"; the target is nothing, which means {NOTHING:.0%} of a pass here"
-        return bounded(self._case("capture"), n, middle, "µs per batch", at_most, note=note, why=WHY_CAPTURE_COSTS)
 
     def _case(self, what):
         return f"{keras.backend.backend()}, {self.problem.name}, batch {self.batch_size}: {what}"
@@ -90,8 +74,9 @@ class Fits:
 
     @property
     def _predict(self):
-        """The time of one `model.predict`, as a share of a validation pass."""
-        return (self.times.of("predict") - self.times.of("plain")) / self.times.of("pass")
+        """The time of one `model.predict`, as a share of the validation pass of the plain fit."""
+        of = self.times.of
+        return (of("predict") - of("plain")) / (of("plain") - of("training"))
 
     @property
     def _share(self):
@@ -111,9 +96,6 @@ def _fits(problem, batch_size):
     }
     fits = {name: _one_epoch(problem, x, y, batch_size, validation, own) for name, own in callbacks.items()}
     fits["training"] = _one_epoch(problem, x, y, batch_size, None, [])
-    # Validation with and without capture, after a single batch of training: more would only take time.
-    for name, own in (("pass", []), ("capture", [CaptureOnly()])):
-        fits[name] = _one_epoch(problem, x[:batch_size], y[:batch_size], batch_size, validation, own)
     return Fits(problem, batch_size, rows, interleave(fits, once=math.inf))
 
 

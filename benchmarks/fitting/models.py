@@ -39,7 +39,8 @@ def problems(quick):
     if quick:
         return [Problem("MLP", mlp, (20,), 2_000, (32,)), Problem("conv net", conv_net, (28, 28, 1), 256, (32,))]
     return [
-        Problem("MLP", mlp, (20,), 100_000, (32, 256, 2048)),
+        Problem("MLP", mlp, (20,), 10_000, (32,)),
+        Problem("MLP", mlp, (20,), 100_000, (256, 2048)),
         Problem("conv net", conv_net, (28, 28, 1), 10_000, (32, 256)),
     ]
 

@@ -35,15 +35,18 @@ class Times:
         return "timed once" if any(len(self.rounds[case]) == 1 for case in cases) else ""
 
 
-def interleave(cases, once=ONCE_SECONDS):
-    """Time a dict name → function; a case that takes more than `once` seconds in the first round is not run again."""
+def interleave(cases, once=ONCE_SECONDS, rounds=None):
+    """Time a dict name → function; a case that takes more than `once` seconds in the first round is not run again.
+
+    Without a number of `rounds` there are as many as the seconds of one allow.
+    """
     first = {name: _seconds(run) for name, run in cases.items()}
     again = {name: run for name, run in cases.items() if first[name] <= once}
-    rounds = {name: [] if name in again else [first[name]] for name in cases}
-    for _ in range(_count(sum(first[name] for name in again))):
+    times = {name: [] if name in again else [first[name]] for name in cases}
+    for _ in range(rounds or _count(sum(first[name] for name in again))):
         for name, run in again.items():
-            rounds[name].append(_seconds(run))
-    return Times(first, rounds)
+            times[name].append(_seconds(run))
+    return Times(first, times)
 
 
 def _seconds(run):

@@ -1,5 +1,6 @@
 """Peak memory beyond the predictions, each case in a process of its own."""
 
+import os
 import subprocess
 import sys
 
@@ -31,9 +32,13 @@ def measure(quick):
         for case, sizes in COUNTS.items()
         for n in sizes
     ]
-    return by_row + whole
+    n = N // 10 // less
+    one = bounded("peak memory, panel of 20 classes, one thread", n, _peak("twenty_classes", n, 1) / n, "bytes per row")
+    return [*by_row, one, *whole]
 
 
-def _peak(case, n):
+def _peak(case, n, threads=None):
     command = [sys.executable, "-m", "benchmarks.memory.cases", case, str(n)]
-    return int(subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.split()[-1])
+    own = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, env=os.environ | own)
+    return int(done.stdout.split()[-1])

@@ -1,19 +1,16 @@
-"""What an epoch adds to memory and to a file, and what 1,000 epochs of 1,000 classes take: measured and printed.
-
-    python -m benchmarks.memory.records
+"""What an epoch adds to memory and to a file.
 
 The labels are random, of a model that is right in half of the rows; the curves have the points that an epoch keeps.
 """
 
 import os
-import resource
 import tempfile
-import time
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.table import bounded
 from kerascb_metrics import ScoreHistory
 from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.tally.counts import Counts
@@ -21,6 +18,20 @@ from kerascb_metrics.tally.curve import Curve
 from kerascb_metrics.tally.ranking import points_each
 
 PANEL = ("f1", "precision", "recall", "kappa", "auc")
+CASES = {2: (1_000_000,), 1000: (50_000, 1_000_000)}  # classes → rows
+QUICK_ROWS = 10_000
+AT_MOST = {2: 64, 1000: 1024}  # KiB
+
+
+def measure(quick):
+    """Measure a binary task and one of 1,000 classes."""
+    found = []
+    for classes, sizes in CASES.items():
+        for rows in (QUICK_ROWS,) if quick else sizes:
+            case, (memory, file) = f"an epoch of {classes:,} classes adds to", added(classes, rows)
+            found.append(bounded(f"{case} memory", rows, memory / 1024, "KiB", AT_MOST[classes]))
+            found.append(bounded(f"{case} its log file", rows, file / 1024, "KiB", AT_MOST[classes]))
+    return found
 
 
 def record_of(classes: int, rows: int, rng: np.random.Generator) -> EpochRecord:
@@ -52,23 +63,3 @@ def added(classes: int, rows: int) -> tuple[int, int]:
     with tempfile.TemporaryDirectory() as folder:
         history.save(Path(folder) / "scores.jsonl")
         return after - before, os.path.getsize(Path(folder) / "scores.jsonl")
-
-
-def main() -> None:
-    """Measure and print."""
-    print("classes        rows   memory, KiB   file, KiB")
-    for classes, rows in [(2, 1_000_000), (1000, 50_000), (1000, 1_000_000)]:
-        memory, file = added(classes, rows)
-        print(f"{classes:7d}{rows:12,d}{memory / 1024:14.0f}{file / 1024:12.0f}")
-    rng, history = np.random.default_rng(0), ScoreHistory()
-    records = [record_of(1000, 200_000, rng) for _ in range(5)]
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-    for epoch in range(1000):
-        record = records[epoch % 5]
-        history.append(epoch, {**dict.fromkeys(PANEL, 0.1), "confusion": record.matrix()}, {None: record})
-    grown, took = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.perf_counter() - began
-    print(f"1,000 epochs of 1,000 classes, 200,000 rows each: {grown / 1024:.0f} MiB, packed in {took:.0f} ms an epoch")
-
-
-if __name__ == "__main__":
-    main()

@@ -6,8 +6,8 @@ from benchmarks.harness.timing import interleave
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 QUICK_SIZES = (1_000, 10_000)
-AT_MOST_SORTS = {1_000_000: 3.5, 10_000_000: 3.5}
-AT_LEAST_AS_FAST = {1_000: 12, 100_000: 20, 1_000_000: 40, 10_000_000: 40}
+AT_MOST_SORTS = {1_000_000: 3, 10_000_000: 2.5}
+AT_LEAST_AS_FAST = {1_000: 12, 100_000: 40, 1_000_000: 50, 10_000_000: 50}
 WEIGHTED_AT_LEAST = 5
 FIXED_AT_MOST = 0.4  # ms, from 1,000 rows to the scores
 IN_A_ROW = 20

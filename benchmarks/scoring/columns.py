@@ -8,7 +8,7 @@ from benchmarks.compared.ours import column_auc, counting, layout, panel
 from benchmarks.harness.table import as_fast, as_long, missing
 from benchmarks.harness.timing import interleave
 
-AUC_AT_MOST_SORTS = 2
+AUC_AT_MOST_SORTS = {100_000: 1.8, 1_000_000: 1.3}  # with two cores; the columns are sorted one after the other
 AUC_AT_LEAST_AS_FAST = 20
 
 
@@ -44,7 +44,7 @@ class Columns:
             as_long(name, n, whole, "np.sort of every column", sort),
             as_fast(name, n, whole, self.calls, times.of("labels", "auc"), note=note),
             *self._against_torchmetrics(name, times),
-            as_long(alone, n, auc, "np.sort of every column", sort, AUC_AT_MOST_SORTS, why=why),
+            as_long(alone, n, auc, "np.sort of every column", sort, AUC_AT_MOST_SORTS.get(n), why=why),
             as_fast(
                 alone,
                 n,
