@@ -77,7 +77,7 @@ def bounds_of(
     curve, spread = _curve(lowest, ones, others, most), None
     if table.dtype == np.int64:
         placements = Placements(int(ones.sum()), int(others.sum()))
-        placements.add(others, ones)  # as if the rows of a bin were tied
+        placements.add_groups(others, ones)  # as if the rows of a bin were tied
         spread = placements.spread()
     ones, others, apart = _in_units(ones, others)
     mixed = others if apart == 0 else _ldexp(others, apart)
