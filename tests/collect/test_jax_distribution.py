@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.support import jax_cases as cases
+from tests.support import process_cases as cases
 from tests.support.jax_launch import results
-from tests.support.jax_references import assert_binary, assert_multiclass, assert_panel
+from tests.support.process_references import assert_binary, assert_multiclass, assert_panel
 
 CASES = ["weighted", "model_parallel", "model_parallel_across", "given", "trained", "uneven", "parts"]
 

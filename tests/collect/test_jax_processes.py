@@ -8,9 +8,9 @@ import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 
 from kerascb_metrics import ScoreHistory
-from tests.support import jax_cases as cases
+from tests.support import process_cases as cases
 from tests.support.jax_launch import order, part, results, run
-from tests.support.jax_references import assert_binary, assert_multiclass, assert_panel
+from tests.support.process_references import assert_binary, assert_multiclass, assert_panel
 
 pytestmark = pytest.mark.slow
 ORDER = order(cases.ROWS, 2)

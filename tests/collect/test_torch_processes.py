@@ -17,10 +17,10 @@ from sklearn import metrics as sk
 from kerascb_metrics import CaptureError, Metrics, ScoreHistory
 from kerascb_metrics.collect.backends import torch as torch_backend
 from kerascb_metrics.collect.backends import torch_processes
-from tests.support import jax_cases as cases
-from tests.support.jax_cases import KINDS, LOGITS, WEIGHTS, X, Y
-from tests.support.jax_references import assert_binary, assert_multiclass, assert_panel
+from tests.support import process_cases as cases
 from tests.support.models import echo_model
+from tests.support.process_cases import KINDS, LOGITS, WEIGHTS, X, Y
+from tests.support.process_references import assert_binary, assert_multiclass, assert_panel
 from tests.support.torch_launch import results, run
 
 JOINED = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 16)

@@ -1,7 +1,10 @@
 """Cases for `jax_worker.py`: fits whose batches are shared by several devices, and maybe by several processes.
 
-Each takes a `Here` and returns what its test compares: `test_jax_distribution.py`, `test_jax_processes.py`.
+Each takes a `Here` and returns what its test compares: `test_jax_distribution.py`, `test_jax_processes.py`. More are
+in `process_cases.py`.
 """
+
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -11,100 +14,28 @@ from kerascb_metrics.collect.batches import Batches
 from kerascb_metrics.collect.processes import joined_over_processes, local_rows, sum_over_processes
 from kerascb_metrics.pipeline.pass_reader import Reader
 from kerascb_metrics.tensorboard import ConfusionImages
-from tests.support.jax_launch import BATCH, part
-from tests.support.models import binary_rows, echo_model
-
-ROWS = 80  # 40 in each of two processes: batches of 16, 16 and 8
-X, Y = binary_rows(ROWS)
-RNG = np.random.default_rng(1)
-WEIGHTS = RNG.uniform(0, 2, ROWS).astype("float32")
-LOGITS = RNG.normal(size=(ROWS, 4)).astype("float32")
-KINDS = (LOGITS + RNG.normal(size=(ROWS, 4))).argmax(1)
-STEPS = RNG.uniform(0.01, 1, (ROWS, 5, 1)).astype("float32") * RNG.integers(0, 2, (ROWS, 5, 1))  # 0 is masked
-TAGS = (STEPS[..., 0] + RNG.normal(scale=0.4, size=(ROWS, 5)) > 0.5).astype("int32")
-MASKED = (STEPS, TAGS[..., None])
-
-
-def fit(here, model, metrics, arrays, epochs=1, callbacks=(), **options):
-    """Train on this process's part of `arrays` and validate on the same part; any of `arrays` may be a dict."""
-    data = keras.tree.map_structure(lambda array: part(array, here.index, here.processes), tuple(arrays))
-    options = {"validation_data": data, "batch_size": BATCH, "shuffle": False, "verbose": 0, **options}
-    return model.fit(*data[:2], epochs=epochs, callbacks=[*callbacks, *metrics], **options)
-
-
-def scored(metrics, history=None):
-    """The scores and rows of a `Metrics`, ready to be written to a file."""
-    rows = metrics.predictions
-    rows = {name: _arrays_of(each) for name, each in rows.items()} if isinstance(rows, dict) else _arrays_of(rows)
-    return {"epochs": metrics.history.epochs, "scores": dict(metrics.history), "rows": rows, "logs": history}
-
-
-def _arrays_of(rows):
-    return {name: value for name, value in vars(rows).items() if name != "_reading"}  # what labels them is no array
-
-
-def echoed(here, arrays, columns=1, loss="binary_crossentropy", **options):
-    """The scores of a model that returns its input."""
-    metrics = Metrics(verbose=False, **options)
-    run = fit(here, echo_model(columns, loss), [metrics], arrays)
-    return scored(metrics, run.history)
-
-
-def small_net(loss="binary_crossentropy", units=1):
-    model = keras.Sequential(
-        [keras.Input((1,)), keras.layers.Dense(4, "tanh", name="hidden"), keras.layers.Dense(units, "sigmoid")]
-    )
-    model.compile(keras.optimizers.SGD(0.5), loss)
-    return model
-
+from tests.support.launch import BATCH
+from tests.support.models import echo_model
+from tests.support.process_cases import (
+    KINDS,
+    LOGITS,
+    MASKED,
+    WEIGHTS,
+    X,
+    Y,
+    echoed,
+    fit,
+    masked_model,
+    own,
+    scored,
+    small_net,
+)
 
 # The rows and scores of fit's own pass.
 
 
 def binary(here):
     return echoed(here, (X, Y))
-
-
-def weighted(here):
-    return echoed(here, (X, Y, WEIGHTS))
-
-
-def multiclass(here):
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return echoed(here, (LOGITS, KINDS), columns=4, loss=loss)
-
-
-def several_outputs(here):
-    inputs = keras.Input((1,))
-    layers = {name: keras.layers.Dense(1, use_bias=False, kernel_initializer="identity", name=name) for name in "ab"}
-    model = keras.Model(inputs, {name: layer(inputs) for name, layer in layers.items()})
-    model.compile(keras.optimizers.SGD(0.0), dict.fromkeys("ab", "binary_crossentropy"))
-    metrics = Metrics(verbose=False)
-    fit(here, model, [metrics], (X, {"a": Y, "b": 1 - Y}))
-    return scored(metrics)
-
-
-def masked_model():
-    inputs = keras.Input((5, 1))
-    hidden = keras.layers.Masking(0.0)(inputs)
-    outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="identity")(hidden)
-    model = keras.Model(inputs, outputs)
-    model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy")
-    return model
-
-
-def masked(here):
-    metrics = Metrics(verbose=False)
-    fit(here, masked_model(), [metrics], MASKED)
-    return scored(metrics)
-
-
-def half_precision(here):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        return echoed(here, (X, Y))
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 def several_steps(here):
@@ -127,10 +58,10 @@ def _counted(here, model, arrays, **options):
     names = ["f1", "kappa", "confusion", "auc", "average_precision"]
     exact = Metrics(names, memory="exact", verbose=False, **options)
     bounded = Metrics({f"b_{name}": name for name in names}, memory="bounded", verbose=False, **options)
-    own, consume = [], Reader.consume
+    counted_rows, consume = [], Reader.consume
 
     def counting(reader, batches):
-        own.extend(len(keras.tree.flatten(batch["y_true"])[0]) for batch in batches)
+        counted_rows.extend(len(keras.tree.flatten(batch["y_true"])[0]) for batch in batches)
         consume(reader, batches)
 
     Reader.consume = counting
@@ -140,7 +71,7 @@ def _counted(here, model, arrays, **options):
         Reader.consume = consume
     counted = {name.removeprefix("b_"): values for name, values in bounded.history.items()}
     bounds = {name.removeprefix("b_"): pairs for name, pairs in bounded.history.bounds.items()}
-    return {"exact": dict(exact.history), "counted": counted, "bounds": bounds, "own": sum(own)}
+    return {"exact": dict(exact.history), "counted": counted, "bounds": bounds, "own": sum(counted_rows)}
 
 
 def counts(here):
@@ -158,7 +89,7 @@ def counts_of_classes(here):
 def counts_of_copies(here):
     """Kernels cut across the processes: both have all rows, and one of them counts the rows."""
     _model_parallel(("model", "batch"), "batch")
-    return _counted(type(here)(0, 1, here.folder), _wide_net(), (LOGITS, KINDS))
+    return _counted(replace(here, index=0, processes=1), _wide_net(), (LOGITS, KINDS))
 
 
 def counts_that_fail(here):
@@ -213,7 +144,7 @@ def _with_the_model_shared(here):
     metrics, given = Metrics(verbose=False), None
     model = _wide_net()
     fit(here, model, [metrics], (LOGITS, KINDS), epochs=2)
-    data = tuple(part(array, here.index, here.processes) for array in (LOGITS, KINDS))
+    data = own(here, (LOGITS, KINDS))
     given = Metrics(verbose=False).evaluate(model, data, batch_size=BATCH)
     spec = str(model.layers[-1].kernel.value.sharding.spec)
     return {**scored(metrics), "given": given, "kernel": spec}
@@ -228,14 +159,14 @@ def model_parallel(here):
 def model_parallel_across(here):
     """The kernels cut across the processes: each feeds every row."""
     _model_parallel(("model", "batch"), "batch")
-    return _with_the_model_shared(type(here)(0, 1, here.folder))
+    return _with_the_model_shared(replace(here, index=0, processes=1))
 
 
 # Given data.
 
 
 def given(here):
-    data = tuple(part(array, here.index, here.processes) for array in (X, Y, WEIGHTS))
+    data = own(here, (X, Y, WEIGHTS))
     metrics = Metrics(validation_data=data, validation_batch_size=BATCH, prefix="test_", verbose=False)
     model = echo_model(counted=True)  # with state, which must be restored
     run = fit(here, model, [metrics], (X, Y), epochs=2, validation_data=None)

@@ -7,8 +7,9 @@ import warnings
 from kerascb_metrics import CaptureError, Metrics, ScoringError
 from kerascb_metrics.collect.backends import jax as jax_backend
 from tests.support.failures import Ends, FailsInOne
-from tests.support.jax_cases import X, Y, binary, fit
+from tests.support.jax_cases import binary
 from tests.support.models import echo_model
+from tests.support.process_cases import X, Y, fit
 
 
 def score_that_raises(here):

@@ -1,4 +1,7 @@
-"""Cases for `torch_worker.py`: fits of several processes. Each takes a `Here`; `test_torch_processes.py` compares."""
+"""Cases for `torch_worker.py`: fits of several processes. Each takes a `Here`; `test_torch_processes.py` compares.
+
+More are in `process_cases.py`.
+"""
 
 import itertools
 import warnings
@@ -14,35 +17,24 @@ from kerascb_metrics.collect import row_store
 from kerascb_metrics.collect.backend import backend
 from kerascb_metrics.collect.restore import replaced
 from kerascb_metrics.pipeline import label_rules
-from tests.support.jax_cases import KINDS, LOGITS, MASKED, WEIGHTS, X, Y, masked_model, scored, small_net
+from tests.support.launch import BATCH
 from tests.support.models import Batches, echo_model
-from tests.support.torch_launch import part
+from tests.support.process_cases import (
+    KINDS,
+    LOGITS,
+    MASKED,
+    WEIGHTS,
+    X,
+    Y,
+    echoed,
+    fit,
+    masked_model,
+    own,
+    scored,
+    small_net,
+)
 
-BATCH = 16
 NAMES = ["f1", "kappa", "confusion", "auc", "average_precision"]
-
-
-def data_parallel(**options):
-    options = {"auto_shard_dataset": False, **options}
-    keras.distribution.set_distribution(keras.distribution.DataParallel(**options))
-
-
-def own(here, arrays):
-    return keras.tree.map_structure(lambda array: part(array, here.index, here.processes), tuple(arrays))
-
-
-def fit(here, model, metrics, arrays, epochs=1, callbacks=(), **options):
-    """Train on this process's part of `arrays` and validate on the same part."""
-    data = own(here, arrays)
-    options = {"validation_data": data, "batch_size": BATCH, "shuffle": False, "verbose": 0, **options}
-    return model.fit(*data[:2], epochs=epochs, callbacks=[*callbacks, *metrics], **options)
-
-
-def echoed(here, arrays, columns=1, loss="binary_crossentropy", epochs=1, **options):
-    """The scores of a model that returns its input."""
-    metrics = Metrics(verbose=False, **options)
-    run = fit(here, echo_model(columns, loss), [metrics], arrays, epochs)
-    return scored(metrics, run.history)
 
 
 def refusal(attempt):
@@ -59,54 +51,16 @@ def refusal(attempt):
 
 def joined_by_keras(here):
     """No distribution is set: Keras joins the processes all the same."""
+    keras.distribution.set_distribution(None)
     return echoed(here, (X, Y), epochs=2)
 
 
 def binary(here):
-    data_parallel()
     return echoed(here, (X, Y), epochs=2)
-
-
-def weighted(here):
-    data_parallel()
-    return echoed(here, (X, Y, WEIGHTS))
-
-
-def multiclass(here):
-    data_parallel()
-    return echoed(here, (LOGITS, KINDS), 4, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-
-
-def several_outputs(here):
-    data_parallel()
-    inputs = keras.Input((1,))
-    layers = {name: keras.layers.Dense(1, use_bias=False, kernel_initializer="identity", name=name) for name in "ab"}
-    model = keras.Model(inputs, {name: layer(inputs) for name, layer in layers.items()})
-    model.compile(keras.optimizers.SGD(0.0), dict.fromkeys("ab", "binary_crossentropy"))
-    metrics = Metrics(verbose=False)
-    fit(here, model, [metrics], (X, {"a": Y, "b": 1 - Y}))
-    return scored(metrics)
-
-
-def masked(here):
-    data_parallel()
-    metrics = Metrics(verbose=False)
-    fit(here, masked_model(), [metrics], MASKED)
-    return scored(metrics)
-
-
-def half_precision(here):
-    data_parallel()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        return echoed(here, (X, Y))
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 def trained(here):
     """The weights and losses of a fit with Metrics and of one without."""
-    data_parallel()
     found = []
     for callbacks in ([Metrics(verbose=False)], []):
         keras.utils.set_random_seed(0)
@@ -118,7 +72,6 @@ def trained(here):
 
 def monitored(here):
     """Callbacks that decide by a score of all rows: in which epoch each process stopped, and its learning rate."""
-    data_parallel()
     metrics = Metrics(verbose=False)
     watching = metrics.monitor("f1")
     stops = keras.callbacks.EarlyStopping(patience=3, **watching)
@@ -142,21 +95,18 @@ def counted(here, model, arrays, **options):
 
 def counts(here):
     """Weighted rows. All of the first process's are positive, so it learns the other label from another."""
-    data_parallel()
     order = np.argsort(-Y, kind="stable")
     arrays = (X[order], np.where(Y == 1, 1, -1).astype("float32")[order], WEIGHTS)
     return counted(here, echo_model(loss="hinge"), arrays, task=Binary(from_logits=False))
 
 
 def counts_of_classes(here):
-    data_parallel()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return counted(here, echo_model(4, loss), (LOGITS, KINDS))
 
 
 def labels_alone(here):
     """Scores for which labels suffice: how many batches were labelled on the device."""
-    data_parallel()
     labelled, label = [], type(backend()).label
     metrics = Metrics(["f1", "confusion"], memory="bounded", verbose=False)
     noting = replaced(backend(), label=lambda outputs, rule: labelled.append(rule) or label(backend(), outputs, rule))
@@ -167,7 +117,6 @@ def labels_alone(here):
 
 def drawn_at_random(here):
     """A user's score that differs between processes."""
-    data_parallel()
     rng = np.random.default_rng(here.index)
     metrics = Metrics({"own": lambda y_true, y_pred: rng.uniform()}, verbose=False)
     run = fit(here, echo_model(), [metrics], (X, Y), epochs=3)
@@ -176,7 +125,6 @@ def drawn_at_random(here):
 
 def past_the_limit(here, names, rows):
     """A fit with memory="auto" that keeps no more than some rows."""
-    data_parallel()
     metrics = Metrics(names, verbose=False)
     with warnings.catch_warnings(record=True) as warned, replaced(row_store, LIMIT=12 * rows):
         warnings.simplefilter("always")
@@ -196,7 +144,6 @@ def rows_past_the_limit(here):
 
 def thresholds(here):
     """Chosen thresholds, from rows and from counts."""
-    data_parallel()
     task = Binary(threshold="f1")
     exact, bounded = (Metrics(["f1"], task=task, memory=memory, verbose=False) for memory in ("exact", "bounded"))
     fit(here, echo_model(), [exact], (X, Y))
@@ -206,7 +153,6 @@ def thresholds(here):
 
 def compared(here):
     """What needs rows or labels of all processes after the fit."""
-    data_parallel()
     metrics = Metrics(verbose=False, mean_probability=True)
     fit(here, small_net(), [metrics], (X, Y), epochs=3)
     last = metrics.history.at("last")
@@ -219,7 +165,6 @@ def compared(here):
 
 
 def slices(here):
-    data_parallel()
     metrics = Metrics(slices={"half": np.arange(len(own(here, (Y,))[0])) % 2}, verbose=False)
     try:
         fit(here, echo_model(), [metrics], (X, Y))
@@ -232,7 +177,6 @@ def slices(here):
 
 
 def given(here):
-    data_parallel()
     data = own(here, (X, Y, WEIGHTS))
     metrics = Metrics(validation_data=data, validation_batch_size=BATCH, prefix="test_", verbose=False)
     model = echo_model(counted=True)  # with state, which must be restored
@@ -242,7 +186,6 @@ def given(here):
 
 def given_to_one(here):
     """Only the last process has rows, in several batches, from rows and from counts."""
-    data_parallel()
     rows = slice(None) if here.index == here.processes - 1 else slice(0)
     data = X[rows], Y[rows]
     exact, bounded = Metrics(verbose=False), Metrics(["f1", "confusion"], memory="bounded", verbose=False)
@@ -252,7 +195,6 @@ def given_to_one(here):
 
 def batches_without_rows(here):
     """The last batch of the last process has no row."""
-    data_parallel()
     x, y = own(here, (X, Y))
     ends = [0, 10, 20, len(x)] if here.index < here.processes - 1 else [0, 10, len(x), len(x)]
     batches = [(x[start:stop], y[start:stop]) for start, stop in itertools.pairwise(ends)]
@@ -262,7 +204,6 @@ def batches_without_rows(here):
 
 
 def data_loader(here):
-    data_parallel()
     loader = DataLoader(TensorDataset(*map(torch.as_tensor, own(here, (X, Y)))), batch_size=BATCH)
     metrics = Metrics(verbose=False)
     fit(here, echo_model(), [metrics], (X, Y), validation_data=loader)
@@ -271,7 +212,7 @@ def data_loader(here):
 
 def sharded_by_keras(here):
     """A PyDataset that Keras shares out, one batch after the other."""
-    data_parallel(auto_shard_dataset=True)
+    keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=True))
     size = 4 if here.processes == 2 else 5  # as many batches for each process
     rows = Batches([(X[start : start + size], Y[start : start + size]) for start in range(0, 60, size)][: 6 * 2])
     metrics = Metrics(verbose=False)
@@ -281,7 +222,6 @@ def sharded_by_keras(here):
 
 def sampled_twice(here):
     """A DistributedSampler repeats rows where the processes cannot have as many each."""
-    data_parallel()
     rows = TensorDataset(torch.as_tensor(X[:79]), torch.as_tensor(Y[:79]))
     sampler = DistributedSampler(rows, shuffle=False)
     loader = DataLoader(rows, batch_size=4, sampler=sampler)
@@ -290,7 +230,6 @@ def sampled_twice(here):
 
 
 def same_rows(here):
-    data_parallel()
     model, metrics = echo_model(), Metrics(verbose=False)
     return {
         "fit": refusal(lambda: fit(here, model, [metrics], (X, Y), validation_data=(X, Y))),
@@ -300,7 +239,6 @@ def same_rows(here):
 
 
 def other_numbers_of_batches(here):
-    data_parallel()
     rows = slice(40 if here.index == 0 else 8)
     metrics = Metrics(verbose=False)
     return {
@@ -387,7 +325,6 @@ def weighted_and_cut(here):
 
 def files(here):
     """A log file and a report, one name for all; then a fit that resumes the log file."""
-    data_parallel()
     log_file, report_file = here.folder / "scores.jsonl", here.folder / "report.html"
     metrics, model = Metrics(log_file=log_file, report_file=report_file, verbose=True), small_net()
     fit(here, model, [metrics], (X, Y), epochs=2)
@@ -400,7 +337,6 @@ def files(here):
 
 def file_of_the_first(here):
     """Only the first process has a log file, in a fit and in one that resumes it."""
-    data_parallel()
     log_file = here.folder / "first.jsonl" if here.index == 0 else None
     model, found = small_net(), []
     for begins, ends in ((0, 2), (2, 4)):

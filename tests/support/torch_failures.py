@@ -11,7 +11,8 @@ import numpy as np
 from kerascb_metrics import CaptureError, DataError, Metrics, Multiclass, ScoringError, UndefinedScoreWarning
 from tests.support.failures import Ends, FailsInOne
 from tests.support.models import echo_model
-from tests.support.torch_cases import KINDS, LOGITS, X, Y, binary, data_parallel, fit, own
+from tests.support.process_cases import KINDS, LOGITS, X, Y, fit, own
+from tests.support.torch_cases import binary
 
 
 def error_of(attempt):
@@ -24,7 +25,6 @@ def error_of(attempt):
 
 
 def score_that_raises(here):
-    data_parallel()
     model, metrics = echo_model(), Metrics({"own": FailsInOne(here)}, error_score="raise", verbose=False)
     error = error_of(lambda: fit(here, model, [metrics], (X, Y), epochs=4))
     return {"error": error, "after": binary(here)}
@@ -32,7 +32,6 @@ def score_that_raises(here):
 
 def nan_outputs(here):
     """An output that is NaN, only in the rows of the last process, as rows and as counts."""
-    data_parallel()
     x = X.copy()
     x[-1] = np.nan
     found = {}
@@ -48,7 +47,6 @@ def nan_outputs(here):
 
 def wrong_targets(here):
     """A target that is not a class, in the first and in a later batch, only in the second process's rows."""
-    data_parallel()
     found = {}
     for memory in ("exact", "bounded"):
         for name, row in (("first", 50), ("later", 79)):
@@ -61,13 +59,11 @@ def wrong_targets(here):
 
 
 def no_validation_data(here):
-    data_parallel()
     data = own(here, (X, Y)) if here.index == 0 else None
     return {"error": error_of(lambda: fit(here, echo_model(), [Metrics(verbose=False)], (X, Y), validation_data=data))}
 
 
 def other_arguments(here):
-    data_parallel()
     average = "macro" if here.index else "auto"
     two = [Metrics(verbose=False) for _ in range(1 + here.index)]
     return {
@@ -79,7 +75,6 @@ def other_arguments(here):
 
 def start_that_raises(here):
     """The second process cannot read its log file."""
-    data_parallel()
     broken = here.folder / f"broken.{here.index}.jsonl"
     broken.write_text("no log\n" if here.index else "")
     metrics = Metrics(log_file=broken, verbose=False)
@@ -88,7 +83,6 @@ def start_that_raises(here):
 
 def damaged_log(here):
     """The first process cannot resume its log file: the line of an epoch is cut short."""
-    data_parallel()
     log_file = here.folder / "damaged.jsonl" if here.index == 0 else None
     fit(here, echo_model(), [Metrics(["f1"], log_file=log_file, verbose=False)], (X, Y), epochs=2)
     if log_file is not None:
@@ -100,7 +94,6 @@ def damaged_log(here):
 
 
 def evaluation_that_raises(here):
-    data_parallel()
     x, y = own(here, (X, Y))
     data = (x, y) if here.index == 0 else (x, y[:, None].repeat(3, axis=1))
     return {
@@ -117,7 +110,6 @@ def _kill():
 
 
 def _ended(here, index):
-    data_parallel()
     metrics = Metrics(log_file=here.folder / "scores.jsonl", verbose=False)
     fit(here, echo_model(), [metrics], (X, Y), epochs=5, callbacks=[Ends(here, index, _kill)])
 
@@ -131,7 +123,6 @@ def second_killed(here):
 
 
 def killed_while_scoring(here):
-    data_parallel()
 
     def own(y_true, y_pred):
         if here.index == 1:
@@ -143,7 +134,6 @@ def killed_while_scoring(here):
 
 def without_the_callback(here):
     """The second process does not list Metrics; its training waits for the others."""
-    data_parallel()
     began = time.monotonic()
     try:
         fit(here, echo_model(), [Metrics(verbose=False)] if here.index == 0 else [], (X, Y))

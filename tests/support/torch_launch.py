@@ -1,44 +1,25 @@
-"""Starts `torch_worker.py` in several processes that train together, waits for them, and leaves none running."""
-
-import os
-import pickle
-import subprocess
-import sys
-from pathlib import Path
+"""Starts `torch_worker.py` in several processes that train together, and says which rows each of them feeds."""
 
 import numpy as np
 
-ROOT = Path(__file__).parent.parent.parent
-LIMIT = 300  # seconds for all cases of a launch, on a busy machine
+from tests.support import launch
+
+ENVIRONMENT = {"KERAS_BACKEND": "torch", "OMP_NUM_THREADS": "1"}
+# Keras 3.16 converts torch tensors by NumPy's old protocol.
+FLAGS = ("-W", "ignore:__array__ implementation:DeprecationWarning")
 
 
 def run(cases, processes, folder, timeout=120):
     """Run the named cases in some processes; return exit codes and outputs by process.
 
-    Args:
-        cases: names of functions of `torch_cases.py` and `torch_failures.py`.
-        processes: how many.
-        folder: where they write.
-        timeout: of torch.distributed, in seconds.
+    torch.distributed waits for `timeout` seconds.
     """
-    logs = [folder / f"output.{index}" for index in range(processes)]
-    started = []
-    try:
-        for index, log in enumerate(logs):
-            started.append(_start(log, str(index), str(processes), str(timeout), str(folder), *cases))
-        codes = [process.wait(timeout=LIMIT) for process in started]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-    return codes, [log.read_text() for log in logs]
+    return launch.run("torch_worker", cases, processes, folder, [timeout], ENVIRONMENT, FLAGS)
 
 
 def results(cases, processes, folder):
     """Run cases that succeed; return a list of dicts, one per process, case → result."""
-    codes, outputs = run(cases, processes, folder)
-    assert codes == [0] * processes, "\n".join(outputs)
-    return [pickle.loads((folder / f"results.{index}").read_bytes()) for index in range(processes)]
+    return launch.results(run(cases, processes, folder), folder)
 
 
 def part(array, index, processes):
@@ -46,12 +27,3 @@ def part(array, index, processes):
     ends = np.cumsum([0, *(3 * processes - place for place in range(processes))])
     cuts = np.round(ends / ends[-1] * len(array)).astype(int)
     return array[cuts[index] : cuts[index + 1]]
-
-
-def _start(log, *arguments):
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    # Keras 3.16 converts torch tensors by NumPy's old protocol.
-    flags = ["-W", "error", "-W", "ignore:__array__ implementation:DeprecationWarning"]
-    command = [sys.executable, *flags, "-m", "tests.support.torch_worker", *arguments]
-    with open(log, "w") as output:
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)

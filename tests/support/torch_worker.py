@@ -1,30 +1,20 @@
 """One of several processes of torch.distributed.
 
-`python -m tests.support.torch_worker INDEX PROCESSES TIMEOUT FOLDER CASE…` runs functions of `torch_cases.py` and
-`torch_failures.py` by name, one after the other, and writes what they return to FOLDER/results.INDEX.
+`python -m tests.support.torch_worker INDEX PROCESSES FOLDER TIMEOUT CASE…`, see `launch.py`.
 """
 
 import datetime
-import pickle
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import torch
 
-
-@dataclass(frozen=True)
-class Here:
-    """Which process this is, how many there are, and where it may write."""
-
-    index: int
-    processes: int
-    folder: Path
+from tests.support.torch_launch import part
+from tests.support.worker import Here, run_cases
 
 
-def main(index, processes, timeout, folder, *names):
-    here = Here(int(index), int(processes), Path(folder))
+def main(index, processes, folder, timeout, *names):
+    here = Here(int(index), int(processes), Path(folder), part)
     torch.distributed.init_process_group(
         "gloo",
         init_method=f"file://{here.folder / 'rendezvous'}",
@@ -32,15 +22,9 @@ def main(index, processes, timeout, folder, *names):
         world_size=here.processes,
         timeout=datetime.timedelta(seconds=int(timeout)),
     )
-    from tests.support import torch_cases, torch_failures
+    from tests.support import process_cases, torch_cases, torch_failures
 
-    found = {}
-    for name in names:
-        print(f"case {name}", flush=True)
-        keras.utils.set_random_seed(0)
-        keras.distribution.set_distribution(None)
-        found[name] = {**vars(torch_failures), **vars(torch_cases)}[name](here)
-    (here.folder / f"results.{here.index}").write_bytes(pickle.dumps(found))
+    run_cases(here, names, process_cases, torch_failures, torch_cases)
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 

@@ -1,4 +1,4 @@
-"""Comparisons with scikit-learn's scores of the rows of `jax_cases.py`."""
+"""Comparisons with scikit-learn's scores of the rows of `process_cases.py`."""
 
 import numpy as np
 from sklearn.metrics import (
@@ -10,7 +10,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from tests.support import jax_cases as cases
+from tests.support import process_cases as cases
 
 
 def assert_panel(scores, y_true, probabilities, sample_weight=None):
