@@ -14,6 +14,7 @@ from kerascb_metrics.history import ScoreHistory
 from kerascb_metrics.insight.labelled_pass import LabelledPass, PassRows
 from kerascb_metrics.pipeline.epoch_result import Bounds, EpochResult, Shapes, score_output, widest
 from kerascb_metrics.pipeline.pass_reader import Reader, Reading
+from kerascb_metrics.pipeline.resumed_scores import other_scores
 from kerascb_metrics.pipeline.rows_at_hand import RowsAtHand
 from kerascb_metrics.pipeline.slice_scores import SliceScores
 from kerascb_metrics.predictions import Predictions
@@ -150,11 +151,18 @@ class Recorder:
         if self._keys:
             entries = {name: entries.get(name, float("nan")) for name in self._keys}
         self._keys = tuple(entries)
+        if self.resumed_epochs == len(self.run.epochs) > 0:
+            self._warn_of_other_scores(result)
         self.run.append(self._epoch, result.values, result.records, result.bounds, result.regressions)
         self._keep_labels()
         self.troubles.report(result.undefined, result.values, result.unweighted, self._where)
         self.troubles.report_left_out(result.left_out, self._where)
         return entries
+
+    def _warn_of_other_scores(self, result: EpochResult) -> None:
+        warning = other_scores(self.run, self._epoch, result)
+        if warning is not None:
+            self.troubles.warn_once("resumed", warning)
 
     def _keep_labels(self) -> None:
         """Keep the labels of the epoch, so that it can be compared with others."""

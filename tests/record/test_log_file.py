@@ -5,18 +5,19 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from kerascb_metrics import Metrics, Multiclass, ScoreHistory, ScoringError
+from kerascb_metrics import Metrics, Multiclass, ScoreHistory, ScoringError, UndefinedScoreWarning
 from tests.support.interrupted_fit import EPOCHS, train
 from tests.support.log_files import Look, on_file
 from tests.support.models import echo_model
 from tests.support.saved_histories import assert_same, assert_same_history
-from tests.support.short_fits import X, Y, binary, fit
+from tests.support.short_fits import X, Y, binary, fit, ours
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -215,13 +216,39 @@ def test_class_names_of_any_text(path, resumed):
     assert metrics.history.tally().class_names == tuple(names)
 
 
-def test_new_score_is_nan_in_earlier_epochs(model, path):
-    fit(model, binary(log_file=path, scoring="f1"))
-    metrics = binary(log_file=path, scoring=["f1", "accuracy"])
-    fit(model, metrics, epochs=2, initial_epoch=1)
-    assert np.isnan(metrics.history["accuracy"][0])
-    assert metrics.history.settings["scoring"] == ["f1", "accuracy"]
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (["f1", "accuracy"], ["f1"], r"other scores\. From epoch 2 on these are recorded as nan: accuracy\. Epochs"),
+        (["f1"], ["f1", "accuracy"], r"other scores\. In epochs 0, 1 these are recorded as nan: accuracy\. Epochs"),
+        (["f1"], ["accuracy", "kappa"], r"In epochs 0, 1 .*: accuracy, kappa\. From epoch 2 on .*: f1\. Epochs"),
+        (["f1", "accuracy"], ["accuracy", "f1"], None),
+    ],
+    ids=["fewer", "more", "other", "same"],
+)
+def test_scores_that_the_resumed_file_or_the_fit_lacks_are_nan_with_one_warning(model, path, before, after, said):
+    fit(model, binary(log_file=path, scoring=before), epochs=2)
+    metrics = binary(log_file=path, scoring=after)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        fit(model, metrics, epochs=4, initial_epoch=2)
+    messages = [str(one.message) for one in ours(warned)]
+    assert len(messages) == (said is not None)
+    assert all(re.search(said, message) for message in messages)
+    for name in {*before, *after}:
+        assert np.isnan(metrics.history[name]).tolist() == [name not in before] * 2 + [name not in after] * 2
+    assert metrics.history.settings["scoring"] == after
     assert_same_history(ScoreHistory.load(path), metrics.history)
+
+
+def test_classes_of_a_score_that_is_undefined_when_a_fit_resumes_are_not_missed(path):
+    model, options = echo_model(loss="mse"), {"scoring": ["f1"], "per_class": True}
+    fit(model, binary(log_file=path, **options))
+    metrics = binary(log_file=path, **options)
+    with pytest.warns(UndefinedScoreWarning, match="NaN or infinite") as warned:
+        fit(model, metrics, epochs=2, validation_data=(X * np.nan, Y), initial_epoch=1)
+    assert len(ours(warned)) == 1
+    assert np.isnan(metrics.history["f1_1"][1])
 
 
 def test_first_epoch_of_a_resumed_fit_still_raises(model, path):
@@ -231,7 +258,7 @@ def test_first_epoch_of_a_resumed_fit_still_raises(model, path):
     fit(model, binary(log_file=path, scoring="f1"))
     with pytest.raises(ScoringError, match="ZeroDivisionError: never"):
         fit(model, binary(log_file=path, scoring=["f1", once]), epochs=2, initial_epoch=1)
-    with pytest.warns(UserWarning, match="recorded 0.0"):
+    with pytest.warns(UserWarning, match="recorded 0.0"), pytest.warns(UserWarning, match="has other scores"):
         fit(model, binary(log_file=path, scoring=["f1", once], error_score=0), epochs=2, initial_epoch=1)
     assert ScoreHistory.load(path)["once"][1] == 0
 
