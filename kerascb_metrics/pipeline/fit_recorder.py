@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerascb_metrics.collect.model_facts import ModelFacts
-from kerascb_metrics.collect.processes import of_first_process
+from kerascb_metrics.collect.processes import is_first_process, of_first_process
 from kerascb_metrics.collect.row_store import Pass
 from kerascb_metrics.exceptions import MissingRowsError, ScoringError
 from kerascb_metrics.history import ScoreHistory
@@ -269,7 +269,9 @@ class Recorder:
         first = len(self.run.epochs) == self.resumed_epochs
         if first and not isinstance(error, ScoringError):
             raise error
-        return self.troubles.settle(error, self._epoch, first)
+        # `metrics.score` of arrays, which no other process sees, has raised.
+        recorded = None if is_first_process() else "what the first process has"
+        return self.troubles.settle(error, self._epoch, first, recorded)
 
 
 def _describe_output(run: RunRecord, describe: Callable[[str], None], output: str | None, sentence: str) -> None:

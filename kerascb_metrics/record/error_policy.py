@@ -22,13 +22,14 @@ class ErrorPolicy:
         self._error_score = error_score
         self._warned: set[object] = set()
 
-    def settle(self, error: Exception, epoch: int, first: bool) -> float:
+    def settle(self, error: Exception, epoch: int, first: bool, recorded: str | None = None) -> float:
         """Raise `error`, or warn once and return the value to record in its place.
 
         Args:
             error: the exception.
             epoch: the epoch, counted from 0.
             first: whether this is the first scored epoch of the fit.
+            recorded: what is recorded in its place, in words; None: the returned value.
 
         Returns:
             The number that `error_score` gives, or nan.
@@ -36,7 +37,8 @@ class ErrorPolicy:
         if self._error_score == "raise" or (self._error_score == "raise_first" and first):
             raise error
         value = float("nan") if self._error_score == "raise_first" else float(self._error_score)
-        self.warn_once(type(error).__name__, f"epoch {epoch}: recorded {value}, because the pass failed: {error}")
+        recorded = str(value) if recorded is None else recorded
+        self.warn_once(type(error).__name__, f"epoch {epoch}: recorded {recorded}, because the pass failed: {error}")
         return value
 
     def report(

@@ -20,7 +20,7 @@ from kerascb_metrics.collect.backends import torch_processes
 from tests.support import process_cases as cases
 from tests.support.models import echo_model
 from tests.support.process_cases import KINDS, LOGITS, WEIGHTS, X, Y
-from tests.support.process_references import assert_binary, assert_multiclass, assert_panel
+from tests.support.process_references import assert_binary, assert_multiclass, assert_panel, assert_recorded_of_first
 from tests.support.torch_launch import results, run
 
 JOINED = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 16)
@@ -47,7 +47,7 @@ CASES = [
 ]
 FAILURES = [
     *["score_that_raises", "nan_outputs", "wrong_targets", "no_validation_data", "other_arguments"],
-    *["start_that_raises", "damaged_log", "evaluation_that_raises"],
+    *["score_that_fails_later", "start_that_raises", "damaged_log", "evaluation_that_raises"],
 ]
 WITH_THREE = [
     *["binary", "multiclass", "counts", "counts_past_the_limit", "rows_past_the_limit", "given_to_one", "same_rows"],
@@ -434,6 +434,12 @@ def test_a_score_that_raises_in_one_process_stops_all(found, found_by_three, pro
         assert "ZeroDivisionError: planted" in message
         assert ("failed in process 1 of those that train together" in message) == (index != 1)
         assert_binary(one["after"], ALL, epochs=2)
+
+
+@joined
+@pytest.mark.slow
+def test_all_processes_record_what_the_first_one_has_if_a_score_fails_in_another(found):
+    assert_recorded_of_first(found["score_that_fails_later"])
 
 
 @joined

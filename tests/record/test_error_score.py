@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score, log_loss, roc_auc_score
 
 from kerascb_metrics import ScoringError, UndefinedScoreWarning
+from kerascb_metrics.pipeline import fit_recorder
 from tests.support.models import echo_model
 from tests.support.short_fits import X, Y, binary, fit, ours
 
@@ -53,6 +54,18 @@ def test_score_of_several_values_that_fails_in_a_later_epoch(error_score, value)
         logs = fit(echo_model(), metrics, epochs=3).history
     np.testing.assert_array_equal(metrics.history["own"], [[1, 2], [value, value], [1, 2]])
     np.testing.assert_array_equal([logs["val_own_0"], logs["val_own_1"]], [[1, value, 1], [2, value, 2]])
+
+
+def test_warning_of_a_later_process_says_that_the_value_of_the_first_one_is_recorded(monkeypatch):
+    calls = []
+
+    def own(y_true, y_pred):
+        calls.append(1)
+        return 1 / (len(calls) - 2)
+
+    monkeypatch.setattr(fit_recorder, "is_first_process", lambda: False)
+    with pytest.warns(UserWarning, match="epoch 1: recorded what the first process has, because the pass failed"):
+        fit(echo_model(), binary(scoring={"own": own}), epochs=2)
 
 
 def test_outputs_that_become_nan(model):

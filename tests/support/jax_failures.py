@@ -2,7 +2,6 @@
 
 import os
 import signal
-import warnings
 
 from kerascb_metrics import CaptureError, Metrics, ScoringError
 from kerascb_metrics.collect.backends import jax as jax_backend
@@ -21,18 +20,6 @@ def score_that_raises(here):
     except (ScoringError, CaptureError) as error:
         message = (type(error).__name__, str(error))
     return {"error": message, "epochs": metrics.history.epochs, "after": binary(here)}
-
-
-def score_that_is_nan(here):
-    metrics = Metrics({"own": FailsInOne(here)}, verbose=False)
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        run = fit(here, echo_model(), [metrics], (X, Y), epochs=4)
-    return {
-        "own": metrics.history["own"],
-        "logs": run.history["val_own"],
-        "warned": [str(each.message) for each in warned],
-    }
 
 
 def _kill():

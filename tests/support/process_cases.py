@@ -4,10 +4,13 @@ Each case takes a `Here` and returns what its test compares. `jax_cases.py` and 
 backend.
 """
 
+import warnings
+
 import keras
 import numpy as np
 
 from kerascb_metrics import Metrics
+from tests.support.failures import FailsInOne
 from tests.support.launch import BATCH
 from tests.support.models import binary_rows, echo_model
 
@@ -94,6 +97,16 @@ def masked(here):
     metrics = Metrics(verbose=False)
     fit(here, masked_model(), [metrics], MASKED)
     return scored(metrics)
+
+
+def score_that_fails_later(here):
+    """A score that fails in the second process, from the second epoch on."""
+    metrics = Metrics({"own": FailsInOne(here)}, verbose=False)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        run = fit(here, echo_model(), [metrics], (X, Y), epochs=4)
+    messages = [str(each.message) for each in warned if str(each.message).startswith("Metrics: ")]
+    return {"own": metrics.history["own"], "logs": run.history["val_own"], "warned": messages}
 
 
 def half_precision(here):

@@ -53,3 +53,15 @@ def assert_multiclass(found, order):
     if given is not None:  # the same rows, by `predict`
         np.testing.assert_array_equal(given["confusion"], last["confusion"])
         np.testing.assert_allclose(given["auc"], last["auc"], rtol=0, atol=1e-6)
+
+
+def assert_recorded_of_first(by_process):
+    """Assert what two processes record of a score that fails in the second one, and that its warning is true."""
+    first, second = by_process
+    accuracy = np.mean((cases.X[:, 0] > 0.5) == cases.Y)
+    assert first["own"] == second["own"] == [accuracy] * 4
+    assert first["logs"] == second["logs"] == [accuracy] * 4
+    assert first["warned"] == []
+    (message,) = second["warned"]
+    assert message.startswith("Metrics: epoch 1: recorded what the first process has, because the pass failed: ")
+    assert "planted" in message
