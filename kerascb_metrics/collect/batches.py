@@ -97,47 +97,39 @@ class Batches:
                 self._error = error
                 self._refusal = error if self._checking or self._of_process else None
 
-    def _check(self, whole: Callable[[], Batch]) -> None:
-        self._check_all(lambda: [whole()])
-
-    def _check_all(self, batches: Callable[[], Sequence[Batch]]) -> None:
-        try:
-            for consumer in self._checking:
-                consumer.check(batches())
-        except Exception as error:  # raised by `refuse_first`, when the pass can end
-            self._refusal = self._refusal or error
-
     def _store(self, part: Captured, labels: LabelledPart | None) -> None:
-        if self._of_process:
-            self._store_of_this_process(part, labels)
+        if self._counting and is_multi_process() and not self._of_process:
+            self._store_shared(part)
             return
-        if self._counting and is_multi_process():
-            self.rows += self._store_of_several_processes(part, _with_paths(part))
-            return
-        if self._checking:
-            row_count(_as_arrays(part))
-            self._check(lambda: tree.map_structure(_as_array, part))
-            labels = labelled(part, self._labelling)  # now that the outputs are known
-        part, saved = _as_crossing(part, labels)
-        leaves = _as_arrays(part)
-        count = row_count(leaves)
-        for store in self._stores:
-            store.add(part, leaves, count, saved)
-        self.rows += count
-
-    def _store_of_this_process(self, part: Captured, labels: LabelledPart | None) -> None:
-        """Store the rows that this process has captured, which are not those of all."""
         if self._shares_first:
-            self._share_first(lambda: [_checked(tree.map_structure(_as_array, part))])
+            self._share_first(lambda: [_whole(part)])
             labels = labels or labelled(part, self._labelling)  # now that the outputs are known
+        elif self._checking:
+            self._check([_whole(part)])
+            labels = labelled(part, self._labelling)
         part, saved = _as_crossing(part, labels)
         leaves = _as_arrays(part)
         count = row_count(leaves)
         for store in self._stores:
-            if store.keeps_none and not backend().owns_captured_rows():
+            if store.keeps_none and self._of_process and not backend().owns_captured_rows():
                 store.add(part, _without_rows(leaves), 0, saved)
             else:
                 store.add(part, leaves, count, saved)
+        self.rows += count
+
+    def _store_shared(self, part: Captured) -> None:
+        """Store a part that several processes share: its rows here where rows are counted, else all of its rows."""
+        whole: Callable[[], Batch] = functools.cache(lambda: tree.map_structure(_as_array, part))
+        if not self.rows:
+            for consumer in self._counting:
+                consumer.inspect([whole()])
+        count = row_count([(path, leaf) for path, leaf in _with_paths(part) if leaf is not None])
+        if self._checking:
+            self._check([whole()])
+        for store in self._stores:
+            rows = rows_to_count(part, whole) if store.keeps_none else whole()
+            leaves = _with_paths(rows)
+            store.add(rows, leaves, row_count(leaves))
         self.rows += count
 
     def _store_none(self) -> None:
@@ -158,22 +150,16 @@ class Batches:
         for consumer in self._counting if whole else ():
             consumer.inspect(whole)
         if whole:
-            self._check_all(lambda: whole)
+            self._check(whole)
+        self._checking = []  # also where the first batch of this process has no rows
         return whole
 
-    def _store_of_several_processes(self, part: Captured, with_paths: _TensorLeaves) -> int:
-        """Store the rows of this process if rows are counted, and all rows if they are kept."""
-        whole: Callable[[], Batch] = functools.cache(lambda: tree.map_structure(_as_array, part))
-        if not self.rows:
-            for consumer in self._counting:
-                consumer.inspect([whole()])
-        count = row_count([(path, leaf) for path, leaf in with_paths if leaf is not None])
-        self._check(whole)
-        for store in self._stores:
-            rows = rows_to_count(part, whole) if store.keeps_none else whole()
-            leaves = _with_paths(rows)
-            store.add(rows, leaves, row_count(leaves))
-        return count
+    def _check(self, first: Sequence[Batch]) -> None:
+        try:
+            for consumer in self._checking:
+                consumer.check(first)
+        except Exception as error:  # raised by `refuse_first`, when the pass can end
+            self._refusal = self._refusal or error
 
 
 def _stores(expected: int | None, counting: Sequence[RowConsumer], keeping: Sequence[RowConsumer]) -> list[RowStore]:
@@ -215,8 +201,9 @@ def _with_paths(part: Captured) -> _TensorLeaves:
     return [((name,), part[name]) for name in sorted(part)]
 
 
-def _checked(batch: Batch) -> Batch:
-    """Return a batch; raise `DataError` if its arrays have different numbers of rows."""
+def _whole(part: Captured) -> Batch:
+    """Return a part as arrays; raise `DataError` if they have different numbers of rows."""
+    batch: Batch = tree.map_structure(_as_array, part)
     row_count(_with_paths(batch))
     return batch
 
