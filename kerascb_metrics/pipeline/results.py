@@ -39,7 +39,9 @@ class Results:
         return f"Metrics({printable(self._keys.prefix)}…: {names_in_words(names)}; {len(self.history.epochs)} epochs)"
 
     def __str__(self) -> str:
-        return str(self.history) if self.history.epochs else repr(self)
+        # Keras has this text in its errors for `compile(metrics=[Metrics()])`.
+        usage = ", a callback: pass it to fit(callbacks=[…])"
+        return str(self.history) if self.history.epochs else f"{self!r}{usage}"
 
     def _repr_html_(self) -> str:
         return self.history._repr_html_() if self.history.epochs else f"<code>{escape(repr(self))}</code>"

@@ -24,6 +24,21 @@ HOOKS = ("on_train_begin", "on_epoch_begin", "evaluate", "on_epoch_end", "on_tra
 SUBSETS = [each for count in range(len(HOOKS) + 1) for each in itertools.combinations(HOOKS, count)]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [lambda own: {"metrics": [own]}, lambda own: {"weighted_metrics": ["accuracy", own]}, lambda own: {"metrics": own}],
+    ids=["metrics", "weighted_metrics", "no list"],
+)
+def test_error_of_keras_for_metrics_given_to_compile_names_fit(arguments):
+    def train():
+        model = echo_model()
+        model.compile(loss="binary_crossentropy", **arguments(Metrics()))
+        model.fit(X, Y, verbose=0)
+
+    with pytest.raises(ValueError, match=r"Metrics\(val_….*\), a callback: pass it to fit\(callbacks=\[…\]\)"):
+        train()
+
+
 def as_list(metrics, model):
     return keras.callbacks.CallbackList([metrics], model=model)
 

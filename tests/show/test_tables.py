@@ -202,7 +202,8 @@ def test_a_metrics_shows_its_history():
     ],
 )
 def test_before_a_fit(metrics, shown):
-    assert repr(metrics) == str(metrics) == shown
+    assert repr(metrics) == shown
+    assert str(metrics) == f"{shown}, a callback: pass it to fit(callbacks=[…])"
     assert Cells(metrics._repr_html_()).text == shown
     assert ScoreHistory()._repr_html_() == "<code>ScoreHistory(0 epochs: no scores)</code>"
     assert str(ScoreHistory()) == "ScoreHistory(0 epochs: no scores)"
