@@ -4,7 +4,7 @@ import os
 import signal
 
 from kerascb_metrics import CaptureError, Metrics, ScoringError
-from kerascb_metrics.collect.backends import jax as jax_backend
+from kerascb_metrics.collect.backends import jax_processes
 from tests.support.failures import Ends, FailsInOne
 from tests.support.jax_cases import binary
 from tests.support.models import echo_model
@@ -45,7 +45,7 @@ def second_killed(here):
 
 def without_the_callback(here):
     """Process 1 does not list Metrics; process 0 waits for 8 seconds."""
-    jax_backend.TIMEOUT = 8
+    jax_processes.TIMEOUT = 8
     fit(here, echo_model(), [Metrics(verbose=False)] if here.index == 0 else [], (X, Y), epochs=5)
 
 

@@ -1,31 +1,24 @@
-"""JAX, and what a batch is when several devices or processes share it."""
+"""JAX: the functions that Keras runs for each batch, and labels."""
 
 import functools
 import itertools
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
-from jax.experimental.multihost_utils import process_allgather
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
+from kerascb_metrics.collect.backends import jax_processes
 from kerascb_metrics.collect.keras_internals import jax_state_setter, sync_jax_state, unstacked_batches
 from kerascb_metrics.collect.label_rule import MAGNITUDE, SHARES_WITHIN, LabelRule, ordered_bits
 from kerascb_metrics.collect.restore import replaced
 from kerascb_metrics.collect.step_spy import StepSpy
-from kerascb_metrics.exceptions import CaptureError
 
 State = Any  # the variables' values, as Keras passes them through its functions
 Result = tuple[tuple[Any, State], list[Captured]]  # ((logs, state), parts)
-
-
-# How many seconds a process waits for the others, the same as torch.distributed.
-TIMEOUT = 1800
-# Each barrier has a name of its own.
-_MEETINGS = itertools.count()
 
 
 class JaxBackend(Backend):
@@ -81,7 +74,7 @@ class JaxBackend(Backend):
 
     def to_numpy(self, tensor: Tensor) -> Array:
         """Return the values of an array; if several processes share it, each of them gets all values."""
-        return np.asarray(tensor) if _is_here(tensor) else process_allgather(tensor, tiled=True)
+        return jax_processes.to_numpy(tensor)
 
     def label(self, outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
         """Return the labels of an array of outputs, and whether they are enough."""
@@ -90,7 +83,7 @@ class JaxBackend(Backend):
 
     def start_copy(self, tensor: Tensor) -> Tensor:
         """Start to copy to the host, without waiting; the values on other processes come with `to_numpy`."""
-        if not _on_host() and _is_here(tensor):
+        if not _on_host() and jax_processes.is_here(tensor):
             tensor.copy_to_host_async()  # the array keeps the copy
         return tensor
 
@@ -105,56 +98,26 @@ class JaxBackend(Backend):
 
     def spans_processes(self) -> bool:
         """Return whether `keras.distribution` is set to devices of several processes."""
-        distribution = keras.distribution.distribution()
-        if distribution is None or jax.process_count() == 1:
-            return False
-        return len({device.process_index for device in distribution.device_mesh.backend_mesh.devices.flat}) > 1
+        return jax_processes.are_joined()
 
     def row_shards(self) -> tuple[int, int]:
         """Return into how many equal parts `keras.distribution` cuts the rows of this process, and those of all.
 
         Processes that hold the same rows, because only the model is shared, have those parts in common.
         """
-        distribution = keras.distribution.distribution()
-        if distribution is None:
-            return 1, 1
-        shape = (distribution.device_mesh.devices.size,)
-        sharding = distribution.get_data_layout(shape).backend_layout
-        own = _count_parts(sharding.addressable_devices_indices_map(shape), *shape)
-        return own, _count_parts(sharding.devices_indices_map(shape), *shape)
+        return jax_processes.row_shards()
 
     def wait_for_processes(self, action: str) -> None:
-        """Wait for the other processes at a barrier of JAX's coordination service.
-
-        The exchange itself would end the process, or wait for ever, if another one were about to exchange something
-        else. The barrier has a time-out, and names who is missing.
-        """
-        client = _coordination_client()
-        if client is None:
-            return
-        try:
-            client.wait_at_barrier(f"kerascb_metrics {next(_MEETINGS)}", timeout_in_ms=1000 * TIMEOUT)
-        except RuntimeError as error:
-            raise CaptureError(
-                f"Metrics: process {jax.process_index()} of {jax.process_count()} waited for the others at {action}, "
-                f"up to {TIMEOUT} seconds. A process has ended, is slower, or does not list Metrics; each must call "
-                f"fit, and list Metrics, in the same way. JAX says: {error}"
-            ) from error
+        """Wait until all processes are here."""
+        jax_processes.wait(action)
 
     def from_processes(self, array: Array) -> Array:
         """Stack the arrays of all processes; every process gets all of them."""
-        # As 32-bit words, because JAX would round 64-bit numbers if x64 is off.
-        words: Array = process_allgather(np.ascontiguousarray(array).reshape(-1).view(np.uint32))
-        return words.view(array.dtype).reshape(len(words), *array.shape)
+        return jax_processes.stacked(array)
 
     def own_rows(self, leaves: Sequence[Tensor | Array]) -> list[Array] | None:
         """Return the rows on this process; None, in every process, if the leaves are sharded in different ways."""
-        if not self.spans_processes():
-            return super().own_rows(leaves)
-        shardings = {_sharding(leaf) for leaf in leaves}
-        if len(shardings) != 1 or None in shardings:
-            return None
-        return [_rows_held(leaf) for leaf in leaves]
+        return jax_processes.own_rows(leaves) if self.spans_processes() else super().own_rows(leaves)
 
 
 # The functions that Keras runs for each batch.
@@ -225,7 +188,9 @@ def _rows_of_steps(leaf: Tensor) -> Tensor:
 
 def _independent_copy(leaf: Any) -> Any:
     """Copy a leaf if the data source may write its next batch to the same memory."""
-    shared = isinstance(leaf, np.ndarray) or (isinstance(leaf, jax.Array) and _on_host() and _is_here(leaf))
+    shared = isinstance(leaf, np.ndarray) or (
+        isinstance(leaf, jax.Array) and _on_host() and jax_processes.is_here(leaf)
+    )
     return np.array(leaf) if shared else leaf
 
 
@@ -268,56 +233,11 @@ def _labels(outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
     return labels.astype(rule.dtype), are_enough
 
 
-# Where the rows of an array are.
-
-
-def _coordination_client() -> Any:
-    """Return the client of `jax.distributed`, which has barriers with a time-out; None if it is not found."""
-    try:
-        from jax._src import distributed
-    except ImportError:
-        return None
-    client = getattr(getattr(distributed, "global_state", None), "client", None)
-    return client if hasattr(client, "wait_at_barrier") else None
-
-
 @functools.cache
 def _on_host() -> bool:
     """Return whether devices share the host's memory: a copy would be useless, and asking for one takes time."""
     on_host: bool = jax.default_backend() == "cpu"
     return on_host
-
-
-@functools.cache
-def _is_only_process() -> bool:
-    only: bool = jax.process_count() == 1
-    return only
-
-
-def _is_here(array: Tensor) -> bool:
-    return _is_only_process() or array.is_fully_addressable or array.is_fully_replicated
-
-
-def _count_parts(rows_by_device: dict[Any, tuple[slice]], length: int) -> int:
-    return len({rows.indices(length) for (rows,) in rows_by_device.values()})
-
-
-def _sharding(leaf: Tensor) -> Hashable:
-    """Return which rows of an array are on which device; None if it is not a JAX array, or cut along other axes."""
-    if isinstance(leaf, np.ndarray) or leaf.ndim == 0:
-        return None
-    by_device = leaf.sharding.devices_indices_map(leaf.shape)
-    whole = [slice(None).indices(size) for size in leaf.shape[1:]]
-    for _, *others in by_device.values():
-        if [part.indices(size) for part, size in zip(others, leaf.shape[1:], strict=True)] != whole:
-            return None
-    return tuple((device.id, rows.indices(len(leaf))) for device, (rows, *_) in by_device.items())
-
-
-def _rows_held(leaf: Tensor) -> Array:
-    held = {shard.index[0].indices(len(leaf)): shard for shard in leaf.addressable_shards if shard.replica_id == 0}
-    none = np.empty((0, *leaf.shape[1:]), leaf.dtype)
-    return np.concatenate([none, *(np.asarray(held[rows].data) for rows in sorted(held))])
 
 
 BACKEND: Backend = JaxBackend()
