@@ -1,7 +1,7 @@
 """`Metrics`: connects the steps (collect, interpret, tally, score, record) to Keras's hooks. It computes nothing."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -241,17 +241,33 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         restore_auto_mode(self._changed_modes)  # of an interrupted fit
         self._reset()
         self._recorder.run.settings["model"] = model_name(predicting)
-        listed = [other.options for other in callbacks if isinstance(other, Metrics)]
-        refuse_other_fit(model_of(self), listed, uses_fit_validation=self.uses_fit_validation)
+        listed = [other for other in callbacks if isinstance(other, Metrics)]
+        others = [other for other in listed if other is not self]
+        self._check_fit(listed, others)
+        self._open_files(others)
+        self._install(callbacks, predicting)
+        warn_if_not_gathered(self._warn_once)
+        self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
+        self._loop.begin(self, model_of(self))
+
+    def _check_fit(self, listed: Sequence["Metrics"], others: Sequence["Metrics"]) -> None:
+        """Raise for what is known to fail: in other processes, slices, outputs, and keys that `others` write too."""
+        options = [each.options for each in listed]
+        refuse_other_fit(model_of(self), options, uses_fit_validation=self.uses_fit_validation)
         check_slices(self._plan.slices, model_of(self), self.options)
         check_outputs(self._plan, self.options.predicting(model_of(self)), self.options)
-        others = [other for other in callbacks if isinstance(other, Metrics) and other is not self]
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
-        self._log = open_log(self.options.log_file, [other.options.log_file for other in others], self._warn_once)
+
+    def _open_files(self, others: Sequence["Metrics"]) -> None:
+        logs = [other.options.log_file for other in others]
+        self._log = open_log(self.options.log_file, logs, self._warn_once)
         self._may_resume = True
         reports = [other.options.report_file for other in others]
         self._report = open_report(self.options.report_file, reports, self._warn_once)
+
+    def _install(self, callbacks: Sequence[Any], predicting: Any) -> None:
+        """Install the validation hook, or prepare the given data; and move to where this must be called."""
         if self.uses_fit_validation:
             if self._log is not None:
                 self._index = move_callback(index_of_saver_before(self, callbacks), self)
@@ -262,9 +278,6 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             self._given.refuse(predicting)
             warn_if_unrelated(predicting, model_of(self), self._warn_once)
             self._index = move_callback(0, self)
-        warn_if_not_gathered(self._warn_once)
-        self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
-        self._loop.begin(self, model_of(self))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch, resume the log file before the first one, and install the validation hook if it is gone."""
