@@ -155,7 +155,9 @@ class Binary:
         if columns != 2:
             return LabelRule(None, (cut,), highest)
         if scale == "probability":
-            return LabelRule(2, (cut,), highest)
+            # Two columns in units of their own are compared by their difference; a batch does not show what they are.
+            may_be_own = self.from_logits is False and self.threshold is not None
+            return None if may_be_own else LabelRule(2, (cut,), highest)
         return LabelRule(2) if cut == 0 else None  # the higher one: the sign of their difference
 
     def describe(self, loss: LossReading) -> str:

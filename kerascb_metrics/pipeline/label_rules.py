@@ -80,7 +80,7 @@ def _rule_of(task: Any, loss: LossReading, tensor: Any, axes: _Axes) -> LabelRul
     if dtype not in FLOATS or not shape:
         return None
     columns = shape[-1] if len(shape) > 1 else 1
-    if task.kind == "binary" and columns == 2 and not _are_columns(axes):
+    if not _are_columns(task, columns, axes):
         return None
     try:
         rule: LabelRule | None = task.label_rule(columns, loss)
@@ -89,6 +89,8 @@ def _rule_of(task: Any, loss: LossReading, tensor: Any, axes: _Axes) -> LabelRul
     return None if rule is None or (rule.columns or 0) > MOST_COLUMNS else rule
 
 
-def _are_columns(axes: _Axes) -> bool:
-    """Return whether two outputs are known to be two columns; else they may be two positions."""
-    return axes is not None and axes[0] is None and axes[-1] == 2
+def _are_columns(task: Any, columns: int, axes: _Axes) -> bool:
+    """Return whether the last axis holds columns, where a task would read positions in another way."""
+    if (task.kind, columns) == ("binary", 2) or (task.kind == "ordinal" and task.labels is not None):
+        return axes is not None and axes[0] is None and axes[-1] == columns
+    return True

@@ -12,7 +12,7 @@ import numpy as np
 from kerascb_metrics._blocks import columns_of
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.join import Rows
-from kerascb_metrics.interpret.kinds import Kind
+from kerascb_metrics.interpret.kinds import Kind, Scale
 from kerascb_metrics.interpret.labeled_rows import LabeledRows, Labeling
 from kerascb_metrics.interpret.weights import check_sum
 from kerascb_metrics.tally.bin_bounds import bounds_of, count_in_bins
@@ -161,6 +161,7 @@ class Accumulator:
     def __init__(self, ranked: bool, precision: bool = False, labelled: bool = True) -> None:
         self._ranked, self._precision = ranked, precision
         self._weighted: bool | None = None
+        self._unit: Scale | None = None
         self._sum: StreamingTally | None = None
         self._bins: np.ndarray | None = None
         self._binning: Binning | None = None
@@ -189,6 +190,8 @@ class Accumulator:
                 "none; 1 is the neutral weight."
             )
         self._weighted = weighted
+        if rows is not None and rows.columns == 2 and labeled.labeling.kind == "binary":
+            self._check_unit(labeled)
         exact = ExactTally(labeled, rows=rows)
         self._of_positions |= exact.of_positions
         if self._samples is not None:
@@ -207,15 +210,23 @@ class Accumulator:
         samples = None if self._samples is None else self._samples.cells()
         return replace(found, dtype=self._dtype, of_positions=self._of_positions, samples=samples)
 
+    def _check_unit(self, labeled: LabeledRows) -> None:
+        """Raise `DataError` if the unit of two columns changes: it tells whether their difference has the label.
+
+        Their own values show whether they are probabilities. A part without any, or that is not scored, shows nothing.
+        """
+        if not len(labeled) or labeled.undefined:
+            return
+        if self._unit not in (None, labeled.labeling.scale):
+            raise _other_outputs()
+        self._unit = labeled.labeling.scale
+
     def _count_in_bins(self, part: ExactTally, dtype: str) -> None:
         """Add to the tables in place, because one table per class is large."""
         y_score, weight = rankable(part.y_score), part.sample_weight
         binning = _binning_for(part, y_score, dtype)
         if self._binning not in (None, binning):
-            raise DataError(
-                "Metrics: the outputs have different dtypes, or units, in different validation batches, so they cannot "
-                "be counted together. Pass memory='exact'."
-            )
+            raise _other_outputs()
         self._binning, self._dtype = binning, y_score.dtype
         if self._bins is None:
             tables = tables_of(part.kind, len(part.classes))
@@ -231,6 +242,13 @@ class Accumulator:
             return
         for table, positive, scores in zip(self._bins, part.are_of(indices), columns_of(y_score, indices), strict=True):
             count_in_bins(positive, scores, binning, weight, into=table)
+
+
+def _other_outputs() -> DataError:
+    return DataError(
+        "Metrics: the outputs have different dtypes, or units, in different validation batches, so they cannot be "
+        "counted together. Pass memory='exact'."
+    )
 
 
 def check_sums(tally: StreamingTally) -> None:

@@ -361,6 +361,37 @@ def test_however_the_step_runs(options, crossed):
         assert set(dtypes(crossed)) == {"uint8"}
 
 
+# One label per row or position is made of columns only.
+
+
+def test_grades_at_positions_whose_number_is_not_known():
+    """As many positions as there are grades: each output is a grade of its own, and none is the highest of a row."""
+    grades = np.array([0.0, 0.5, 1.0], "float32")
+    x, y = sigmoid(101, 3), RNG.choice(grades, (101, 3))
+    metrics = bounded(["confusion"], task=Ordinal(labels=grades))
+    fit(echo((None,), "mse"), [metrics], (x, y))
+    nearest = np.abs(x.reshape(-1, 1) - grades).argmin(axis=1)
+    np.testing.assert_array_equal(
+        metrics.confusion[0], sk.confusion_matrix(np.searchsorted(grades, y.ravel()), nearest)
+    )
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_outputs_in_their_own_units_of_which_some_batches_look_like_probabilities(columns, crossed):
+    """The label of one column is the same, whatever the unit; that of two is made of their difference, or of one."""
+    x = np.repeat(np.array([[0.4, 0.6], [-3.0, 3.0]], "float32"), 160, axis=0)[:, -columns:]
+    y = np.arange(320) % 2
+    loss = SPARSE if columns == 2 else BINARY
+    metrics = bounded(["confusion"], task=Binary(threshold=0.3, from_logits=False))
+    if columns == 2:
+        with pytest.raises(DataError, match=r"units, in different validation batches.*memory='exact'"):
+            fit(echo((2,), loss), [metrics], (x, y))
+        assert set(dtypes(crossed)) == {"float32"}
+        return
+    fit(echo((1,), loss), [metrics], (x, y))
+    np.testing.assert_array_equal(metrics.confusion[0], sk.confusion_matrix(y, x[:, 0] > 0.3))
+
+
 def test_a_mask_and_sequences_of_many_lengths(crossed):
     """Of the ninth length on they are labelled on the host: each new shape would be compiled."""
     batches = []
