@@ -6,6 +6,7 @@ import pytest
 
 from kerascb_metrics.collect.backend import backend
 from kerascb_metrics.collect.label_rule import LabelRule
+from tests.support.models import BACKEND
 
 RNG = np.random.default_rng(0)
 TINY = np.float32(1e-40)  # a denormal number, which many devices take for zero
@@ -70,7 +71,7 @@ def test_one_output_that_is_not_finite_is_seen(rule, wrong):
         assert not label(outputs.reshape(100, 4), rule)[1]
 
 
-@pytest.mark.parametrize("wrong", [-0.5, -1e-30, 1.00001, 7.0])
+@pytest.mark.parametrize("wrong", [-0.5, -1e-30, -TINY, 1.00001, 7.0])
 @pytest.mark.parametrize("rule", [LabelRule(None, (0.5,), 1 + 1e-6), LabelRule(4, highest=1 + 1e-6)])
 def test_one_output_that_is_no_probability_is_seen(rule, wrong):
     for place in (0, 3, 77, 399):
@@ -85,3 +86,16 @@ def test_no_rows():
     labels, enough = label(np.zeros((0, 3), "float32"), LabelRule(3))
     assert enough
     assert labels.shape == (0, 1)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="a setting of JAX")
+@pytest.mark.parametrize("rule", [LabelRule(None, (0.5,)), LabelRule(2, (0.5,), 1.0), LabelRule(2)])
+def test_jax_may_refuse_arrays_of_other_ranks(rule):
+    import jax
+
+    share = RNG.random((40, 3, 1)).astype("float32")
+    outputs = np.concatenate([1 - share, share], axis=-1)
+    expected = label(outputs, rule)[0]
+    with jax.numpy_rank_promotion("raise"):
+        jax.clear_caches()  # else what was compiled before runs
+        np.testing.assert_array_equal(label(outputs, rule)[0], expected)

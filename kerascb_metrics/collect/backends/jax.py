@@ -219,14 +219,16 @@ def _labels(outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
     floats = outputs.astype("float32")
     bits = jax.lax.bitcast_convert_type(floats, "int32")
     bits = jnp.where(bits < 0, -(bits & MAGNITUDE), bits)
-    # A sum takes a tenth of the time of isfinite(floats).all(). On a processor min and max may lose a NaN.
+    # A sum takes a tenth of the time of isfinite(floats).all().
     are_enough = jnp.isfinite(floats.sum())
     if rule.highest is not None:
-        are_enough &= (floats.min(initial=0.0) >= 0) & (floats.max(initial=0.0) <= rule.highest)
+        are_enough &= (bits.min(initial=0) >= 0) & (bits.max(initial=0) <= ordered_bits(rule.highest))
+    # With as many axes as the outputs, as `jax_numpy_rank_promotion="raise"` wants it.
+    cuts = ordered_bits(rule.cuts).reshape(*[1] * (bits.ndim - 1), -1)
     if rule.columns is None:
-        labels = bits > ordered_bits(rule.cuts)
+        labels = bits > cuts
     elif rule.cuts:
-        labels = bits[..., 1:] > ordered_bits(rule.cuts)
+        labels = bits[..., 1:] > cuts
         are_enough &= (abs(floats.sum(axis=-1) - 1) <= SHARES_WITHIN).all()
     else:
         labels = jnp.argmax(bits, axis=-1, keepdims=True)  # the first of several

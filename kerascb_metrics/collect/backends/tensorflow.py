@@ -120,10 +120,10 @@ def _labels(rule: LabelRule, outputs: Tensor) -> tuple[Tensor, Tensor]:
     floats = tf.cast(outputs, "float32")
     bits = tf.bitcast(floats, "int32")
     bits = tf.where(bits < 0, -tf.bitwise.bitwise_and(bits, MAGNITUDE), bits)
-    # A sum takes a tenth of the time of is_finite of all. With XLA min and max may lose a NaN.
+    # A sum takes a tenth of the time of is_finite of all.
     are_enough = tf.math.is_finite(tf.reduce_sum(floats))
     if rule.highest is not None:
-        are_enough &= (tf.reduce_min(floats) >= 0) & (tf.reduce_max(floats) <= rule.highest)
+        are_enough &= (tf.reduce_min(bits) >= 0) & (tf.reduce_max(bits) <= ordered_bits(rule.highest))
     if rule.columns is None:
         labels = bits > ordered_bits(rule.cuts)
     elif rule.cuts:
