@@ -1,6 +1,7 @@
 """Which task it is, if the user does not tell: by the compiled loss first, by shapes and values last."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,7 +41,6 @@ def infer_task(rows: Rows, loss: LossReading) -> Task:
     columns = rows.columns
     one_output = columns == 1
     if loss.family == "regression":
-        _refuse_nan(rows, loss)
         return _infer_regression(rows, loss)
     if loss.family in ("binary", "hinge"):
         return Binary() if one_output else Multilabel()
@@ -52,7 +52,8 @@ def infer_task(rows: Rows, loss: LossReading) -> Task:
 
 
 def _infer_regression(rows: Rows, loss: LossReading) -> Task:
-    if are_zero_one(rows.y_true):
+    targets = _checked_targets(rows, loss)
+    if are_zero_one(targets):
         own = _of_classes(rows)
         raise DataError(
             f"Metrics: the loss {loss.name} suggests regression, but all targets are 0 or 1. "
@@ -62,20 +63,20 @@ def _infer_regression(rows: Rows, loss: LossReading) -> Task:
 
 
 def _infer_from_values(rows: Rows, loss: LossReading, ignored: Values) -> Task:
-    _refuse_nan(rows, loss)
-    if not are_integral(rows.y_true):
-        _refuse_shares(rows, loss)
+    targets = _checked_targets(rows, loss)
+    if not are_integral(targets):
+        _refuse_shares(rows, targets, loss)
         return Regression()
     if rows.columns == 1:
-        if are_zero_one(rows.y_true[~equal_any(rows.y_true, ignored)]):
+        if are_zero_one(targets[~equal_any(targets, ignored)]):
             return Binary()
         raise DataError(
             "Metrics: the loss does not tell the task, and one output column with targets other than 0 and 1 is "
-            f"ambiguous (received {some(rows.y_true)}). {advice(rows, loss, ['binary', 'regression'], most=2)}"
+            f"ambiguous (received {some(targets)}). {advice(rows, loss, ['binary', 'regression'], most=2)}"
         )
     if rows.y_true.shape != rows.y_pred.shape:
         return Binary() if rows.columns == 2 else Multiclass()
-    if are_zero_one(rows.y_true) and (rows.y_true.sum(axis=-1) != 1).any():
+    if are_zero_one(targets) and (targets.sum(axis=-1) != 1).any():
         return Multilabel()
     raise DataError(
         "Metrics: the loss does not tell whether the targets are one-hot (one class per row) or multi-hot (any "
@@ -84,9 +85,13 @@ def _infer_from_values(rows: Rows, loss: LossReading, ignored: Values) -> Task:
     )
 
 
-def _refuse_nan(rows: Rows, loss: LossReading) -> None:
-    """Raise `DataError` for targets that are missing."""
-    targets = _with_weight(rows)
+def _checked_targets(rows: Rows, loss: LossReading) -> np.ndarray:
+    """Return the targets that tell the task: without padding, unless there is nothing else.
+
+    Raises:
+        DataError: if some are missing.
+    """
+    targets = _without_padding(rows)
     missing = np.isnan(targets) if targets.dtype.kind == "f" else np.zeros(0, bool)
     if missing.any():
         others = targets[~missing]
@@ -95,11 +100,14 @@ def _refuse_nan(rows: Rows, loss: LossReading) -> None:
             f"Metrics: {np.count_nonzero(missing)} of {missing.size} targets are NaN. "
             f"{advice(rows, loss, [*kinds, 'regression'])}"
         )
+    return targets if len(targets) else rows.y_true
 
 
-def _with_weight(rows: Rows) -> np.ndarray:
-    """Return the targets without those of rows of weight zero, which may be anything."""
-    if rows.sample_weight is None:
+def _without_padding(rows: Rows) -> np.ndarray:
+    """Return the targets without masked positions and rows of weight zero: those may be anything."""
+    if rows.mask is not None and not rows.mask.any():  # a trial that hides every row
+        rows = replace(rows, mask=None)
+    if rows.sample_weight is None and rows.mask is None:
         return rows.y_true
     try:
         flat = flatten(rows, rows.columns)
@@ -109,14 +117,14 @@ def _with_weight(rows: Rows) -> np.ndarray:
     return flat.y_true if weightless is None else flat.y_true[~weightless]
 
 
-def _refuse_shares(rows: Rows, loss: LossReading) -> None:
+def _refuse_shares(rows: Rows, targets: np.ndarray, loss: LossReading) -> None:
     """Raise `DataError` for rows that add up to 1: they may be probabilities of classes, or numbers."""
-    if rows.columns == 1 or rows.y_true.shape != rows.y_pred.shape or not look_soft(rows.y_true):
+    if rows.columns == 1 or rows.y_true.shape != rows.y_pred.shape or not look_soft(targets):
         return
-    if np.allclose(rows.y_true.sum(axis=-1, dtype=np.float64), 1, rtol=0, atol=1e-3):
+    if np.allclose(targets.sum(axis=-1, dtype=np.float64), 1, rtol=0, atol=1e-3):
         raise DataError(
             "Metrics: the loss does not tell the task, and targets that add up to 1 in each row may be probabilities "
-            f"of classes; received {rows.y_true.reshape(-1, rows.columns)[0].tolist()}. "
+            f"of classes; received {targets.reshape(-1, rows.columns)[0].tolist()}. "
             f"{advice(rows, loss, ['multiclass', 'regression'], most=2)}"
         )
 

@@ -118,6 +118,7 @@ CLASS_NUMBERS = np.array([0, 1, 2, 2, 1, 0])
 ONE_HOT = np.eye(3)[CLASS_NUMBERS]
 MULTI_HOT = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 1]])
 REALS = np.linspace(-1.5, 2, N)
+SHARES = np.linspace(0.1, 0.9, N)
 
 
 def outputs(*shape):
@@ -148,6 +149,9 @@ def outputs(*shape):
         ("hinge", MULTI_HOT, outputs(3), Multilabel()),
         ("sparse_categorical_crossentropy", np.zeros((N, 4), int), outputs(4, 3), Multiclass()),
         ("binary_crossentropy", np.zeros((N, 4, 4, 1)), outputs(4, 4, 1), Binary()),
+        ("crossentropy", INTS, outputs(1), Binary()),
+        ("crossentropy", INTS, outputs(2), Binary()),
+        ("crossentropy", CLASS_NUMBERS, outputs(3), Multiclass()),
         ("mean_squared_error", REALS, outputs(1), Regression()),
         ("huber", np.arange(N), outputs(1), Regression()),
         ("mean_absolute_error", np.stack([REALS, REALS], 1), outputs(2), Regression()),
@@ -172,6 +176,7 @@ def test_the_loss_tells_the_task(loss, y_true, y_pred, task):
         (REALS, outputs(), Regression()),
         (REALS[:, None], outputs(1), Regression()),
         (np.stack([REALS, REALS], 1), outputs(2), Regression()),
+        (np.stack([SHARES, SHARES], 1), outputs(2), Regression()),
         (np.zeros((N, 4), int), outputs(4, 3), Multiclass()),
         (np.zeros((N, 2, 2, 1)), outputs(2, 2, 1), Binary()),
     ],
@@ -193,6 +198,9 @@ def test_shapes_and_values_tell_the_task_of_an_unknown_loss(loss, y_true, y_pred
         ("mean_squared_error", ONE_HOT, outputs(3), "mean_squared_error", ["multiclass", "multilabel", "regression"]),
         ("mse", INTS.astype(bool), outputs(), "mean_squared_error", ["binary"]),
         ("huber", np.zeros(N), outputs(1), "huber", ["binary", "regression"]),
+        (None, np.stack([ONE_HOT, ONE_HOT], 1), outputs(2, 3), r"targets \(6, 2, 3\)", ["multiclass", "multilabel"]),
+        (None, np.stack([SHARES, 1 - SHARES], 1), outputs(2), "add up to 1", ["regression"]),
+        (None, np.stack([ONE_HOT * 0.9 + 0.1 / 3] * 2, 1), outputs(2, 3), "add up to 1", ["regression"]),
         (None, CLASS_NUMBERS, outputs(1), "0, 1, 2", ["regression"]),
         (None, np.arange(N), outputs(), "0, 1, 2, 3, 4, …", ["regression"]),
     ],
@@ -201,6 +209,29 @@ def test_an_ambiguous_task_raises_and_names_the_choices(loss, y_true, y_pred, re
     with pytest.raises(DataError, match=received) as caught:
         infer_task(rows_of(y_true, y_pred), read_loss(loss))
     assert [task for task in remedies if f"'{task}'" not in str(caught.value)] == []
+
+
+HIDDEN = {"weight zero": {"sample_weight": [1, 1, 1, 1, 1, 0]}, "masked": {"mask": [True] * 5 + [False]}}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("padding", [np.nan, 0.5, -1, 7])
+def test_padding_does_not_tell_the_task(padding, hidden):
+    """NaN would make real numbers of targets that are 0 and 1, and so a regression of a binary task."""
+    y_true = np.append(INTS[:5], padding)
+    assert infer_task(rows_of(y_true, outputs(1), **HIDDEN[hidden]), read_loss(None)) == Binary()
+    with pytest.raises(DataError, match="suggests regression, but all targets are 0 or 1"):
+        infer_task(rows_of(y_true, outputs(1), **HIDDEN[hidden]), read_loss("mse"))
+    rows = rows_of(np.vstack([MULTI_HOT[:5], [padding] * 3]), outputs(3), **HIDDEN[hidden])
+    assert infer_task(rows, read_loss(None)) == Multilabel()
+
+
+@pytest.mark.parametrize("loss", [None, "mse"])
+@pytest.mark.parametrize(
+    "hidden", [{"sample_weight": np.zeros(N)}, {"mask": np.zeros(N, bool)}], ids=["weight", "mask"]
+)
+def test_targets_tell_the_task_where_all_rows_are_padding(hidden, loss):
+    assert infer_task(rows_of(REALS, outputs(1), **hidden), read_loss(loss)) == Regression()
 
 
 # The argument comes first.
