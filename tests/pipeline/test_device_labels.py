@@ -379,8 +379,8 @@ def test_grades_at_positions_whose_number_is_not_known():
 @pytest.mark.parametrize("columns", [1, 2])
 def test_outputs_in_their_own_units_of_which_some_batches_look_like_probabilities(columns, crossed):
     """The label of one column is the same, whatever the unit; that of two is made of their difference, or of one."""
-    x = np.repeat(np.array([[0.4, 0.6], [-3.0, 3.0]], "float32"), 160, axis=0)[:, -columns:]
-    y = np.arange(320) % 2
+    x = np.repeat(np.array([[0.4, 0.6], [-3.0, 3.0]], "float32"), 400, axis=0)[:, -columns:]
+    y = np.arange(800) % 2
     loss = SPARSE if columns == 2 else BINARY
     metrics = bounded(["confusion"], task=Binary(threshold=0.3, from_logits=False))
     if columns == 2:
