@@ -4,6 +4,7 @@ No thread outlives a call, so copies of processes and of callbacks hold none. Wh
 on how many there are, so results are the same to the last bit.
 """
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,4 +43,16 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item], values: in
     if threads == 1:
         return [work(item) for item in items]
     with ThreadPoolExecutor(threads, "kerascb_metrics") as pool:
-        return list(pool.map(work, items))
+        results = [_begun(pool, work, item) for item in items]
+        return [result() for result in results]
+
+
+def _begun(pool: ThreadPoolExecutor, work: Callable[[Item], Result], item: Item) -> Callable[[], Result]:
+    """Begin `work(item)`; return what waits for the result. Where no thread can be started it works in this one.
+
+    That is so while Python ends, and where the system allows no more threads.
+    """
+    try:
+        return pool.submit(work, item).result
+    except RuntimeError:
+        return functools.partial(work, item)

@@ -103,3 +103,13 @@ def test_how_many_threads_there_are(asked, cores, expected, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
     assert thread_count() == expected
+
+
+def test_where_no_thread_can_be_started_the_caller_does_the_work(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert in_threads(abs, [-1, 2, -3], values=1 << 20) == [1, 2, 3]
