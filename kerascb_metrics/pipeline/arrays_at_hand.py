@@ -51,7 +51,9 @@ def pass_of_arrays(y_true: Any, y_pred: Any, sample_weight: Any = None, mask: An
 
 
 def refuse_labels(seen: Pass, plan: Plan) -> None:
-    """Raise `DataError` for outputs that are labels of several classes, which would be read as a regression.
+    """Raise `DataError` for outputs that are labels, where the rows would be read as a regression.
+
+    They are labels of several classes, or targets: 0 and 1, with shares of 1 in the targets' place.
 
     Args:
         seen: as `pass_of_arrays` returns it.
@@ -60,13 +62,31 @@ def refuse_labels(seen: Pass, plan: Plan) -> None:
     (batch,) = seen.batches
     outputs = batch["y_pred"] if isinstance(batch["y_pred"], dict) else {None: batch["y_pred"]}
     for output, y_pred in outputs.items():
+        if plan.task_of(output) != "auto":
+            continue
+        # A look at the first rows spares most arrays the second one.
+        are_zero_one = bool(np.isin(y_pred[:9], (0, 1)).all() and np.isin(y_pred, (0, 1)).all())
+        y_true = batch["y_true"].get(output) if isinstance(batch["y_true"], dict) else batch["y_true"]
+        if are_zero_one and y_true is not None and _are_shares(y_true):
+            raise DataError(
+                f"Metrics.score: y_true holds values such as {y_true.flat[0]:.4g} and y_pred only 0 and 1, as if they "
+                "were in the wrong order. Pass the targets first: score(y_true, y_pred); or, for a regression, "
+                "Metrics(task='regression')."
+            )
         is_flat = y_pred.dtype.kind in "OUSiu" and y_pred.size == len(y_pred)
-        if is_flat and plan.task_of(output) == "auto" and not np.isin(y_pred, (0, 1)).all():
+        if is_flat and not are_zero_one:
             raise DataError(
                 f"Metrics.score: y_pred holds labels such as {y_pred.flat[0]}, but scores need the outputs of a model: "
                 "probabilities, logits, or values. Pass one column per class, such as np.eye(classes)[labels]; or, for "
                 "a regression, Metrics(task='regression')."
             )
+
+
+def _are_shares(values: np.ndarray) -> bool:
+    """Return whether values are within [0, 1], and not only 0 and 1."""
+    if values.dtype.kind != "f" or not values.size:
+        return False
+    return bool(values.min() >= 0 and values.max() <= 1 and not np.isin(values, (0, 1)).all())
 
 
 def _structure(name: str, value: Any) -> Any:
