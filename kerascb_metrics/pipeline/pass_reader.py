@@ -27,7 +27,13 @@ from kerascb_metrics.pipeline.label_rules import LabelRules, are_labelled
 from kerascb_metrics.pipeline.last_axis import LastAxes, known_columns
 from kerascb_metrics.pipeline.mean_probability import MeanProbability
 from kerascb_metrics.pipeline.rows_at_hand import RowReading, RowsAtHand
-from kerascb_metrics.pipeline.settling import describe, padding_is_scored, refuse_element_weights, settle_task
+from kerascb_metrics.pipeline.settling import (
+    describe,
+    looks_like_one_class,
+    padding_is_scored,
+    refuse_element_weights,
+    settle_task,
+)
 from kerascb_metrics.pipeline.trial import Trial, refuse_untargeted
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.plan import OutputPlan, Plan
@@ -83,7 +89,7 @@ class Reader(RowConsumer):
         plan: Plan,
         use_sample_weight: bool,
         describe_output: Callable[[str | None, str], None],
-        warn: Callable[[str, str], None],
+        warn: Callable[[object, str], None],
         mean_probability: bool = False,
     ) -> None:
         self.memory = plan.memory
@@ -360,6 +366,9 @@ class Reader(RowConsumer):
             task = settle_task(self._plan.task_of(output), rows, loss, scoring)
             if self._facts.is_fit_pass:
                 refuse_element_weights(rows, loss)
+        doubt = looks_like_one_class(self._plan.task_of(output), task, rows, loss)
+        if doubt:
+            self._warn(("one class", output), f"output {output!r}: {doubt}" if output else doubt)
         padding = padding_is_scored(task, rows, loss, self._facts.masking_layer)
         self._describe_output(output, f"{describe(task, rows, loss)}.{padding}")
         return OutputPlan(scoring, task, loss)

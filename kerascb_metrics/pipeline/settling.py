@@ -10,8 +10,12 @@ from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.left_out import ignored_values
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import has_element_weights
+from kerascb_metrics.interpret.targets import are_zero_one
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.scoring import Scoring
+
+# From how many rows a loss for several labels is doubted: of fewer, each may have one label by chance.
+_FEWEST_LOOKED_AT, _LOOKED_AT = 10, 1000
 
 
 def settle_task(task: Any, rows: Predictions, loss: LossReading, scoring: Scoring) -> Any:
@@ -38,6 +42,30 @@ def refuse_element_weights(rows: Predictions, loss: LossReading) -> None:
             f"outputs, {rows.y_pred.shape}. To score with one weight per element, pass them in "
             "Metrics(validation_data=(x, y, weights))."
         )
+
+
+def looks_like_one_class(given: Any, task: Any, rows: Predictions, loss: LossReading) -> str:
+    """Return a sentence if a loss for several labels was given what looks like one class per row; else "".
+
+    Args:
+        given: the task that was asked for.
+        task: the settled task.
+        rows: the rows of the output, of which some are looked at.
+        loss: what the compiled loss tells about it.
+    """
+    if given != "auto" or task.kind != "multilabel" or rows.y_true.shape != rows.y_pred.shape:
+        return ""
+    y_true, y_pred = (array[:_LOOKED_AT].reshape(-1, rows.columns) for array in (rows.y_true, rows.y_pred))
+    if len(y_true) < _FEWEST_LOOKED_AT or not (are_zero_one(y_true) and (y_true.sum(axis=1) == 1).all()):
+        return ""
+    shares = y_pred.astype(np.float64)
+    if not (shares.min() >= 0 and np.allclose(shares.sum(axis=1), 1, rtol=0, atol=1e-2)):
+        return ""
+    return (
+        f"the loss {loss.name} makes this a multilabel task, each column with a threshold of its own, but each row has "
+        "one label and outputs that add up to 1, as a softmax of one class per row has. If it is one, compile with "
+        "categorical_crossentropy, or pass Metrics(task='multiclass'); if not, task='multilabel' ends this warning."
+    )
 
 
 def padding_is_scored(task: Any, rows: Predictions, loss: LossReading, masking_layer: str | None) -> str:
