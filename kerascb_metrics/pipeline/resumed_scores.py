@@ -1,9 +1,8 @@
 """Scores that a resumed log file and the fit that resumes it do not have in common."""
 
-from collections.abc import Iterable
-
 from kerascb_metrics.pipeline.epoch_result import EpochResult
 from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.record.values import is_number
 from kerascb_metrics.show.tables import names_in_words
 
 
@@ -16,7 +15,8 @@ def other_scores(run: RunRecord, epoch: int, result: EpochResult) -> str | None:
         result: what was scored in it.
     """
     new = [name for name in result.values if name not in run]
-    gone = [name for name in run if name not in result.values and not _may_return(name, result.undefined)]
+    parts = tuple(f"{name}_" for name in _without_classes(run, result))  # these come back in a later epoch
+    gone = [name for name in run if name not in result.values and not name.startswith(parts)]
     earlier = names_in_words(map(str, run.epochs))
     sentences = [f"In epochs {earlier} these are recorded as nan: {names_in_words(new)}."] if new else []
     sentences += [f"From epoch {epoch} on these are recorded as nan: {names_in_words(gone)}."] if gone else []
@@ -28,6 +28,8 @@ def other_scores(run: RunRecord, epoch: int, result: EpochResult) -> str | None:
     )
 
 
-def _may_return(name: str, undefined: Iterable[str]) -> bool:
-    """Return whether a name is that of a class of an undefined score, which does not know its classes."""
-    return any(name.startswith(f"{score}_") for score in undefined)
+def _without_classes(run: RunRecord, result: EpochResult) -> list[str]:
+    """Return the scores that have several values in the file, and failed or are undefined now: one number for all."""
+    return [
+        name for name, value in result.values.items() if name in run and is_number(value) and not run.is_scalar(name)
+    ]

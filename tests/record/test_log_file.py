@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascb_metrics import Metrics, Multiclass, ScoreHistory, ScoringError, UndefinedScoreWarning
+from kerascb_metrics import Metrics, Multiclass, ScoreHistory, ScoringError
 from tests.support.interrupted_fit import EPOCHS, train
 from tests.support.log_files import Look, on_file
 from tests.support.models import echo_model
@@ -241,14 +241,21 @@ def test_scores_that_the_resumed_file_or_the_fit_lacks_are_nan_with_one_warning(
     assert_same_history(ScoreHistory.load(path), metrics.history)
 
 
-def test_classes_of_a_score_that_is_undefined_when_a_fit_resumes_are_not_missed(path):
-    model, options = echo_model(loss="mse"), {"scoring": ["f1"], "per_class": True}
-    fit(model, binary(log_file=path, **options))
-    metrics = binary(log_file=path, **options)
-    with pytest.warns(UndefinedScoreWarning, match="NaN or infinite") as warned:
-        fit(model, metrics, epochs=2, validation_data=(X * np.nan, Y), initial_epoch=1)
+def test_values_of_a_score_that_fails_when_a_fit_resumes_are_not_missed(model, path):
+    def own(y_true, y_pred):
+        if fails:
+            fails.pop()
+            raise ZeroDivisionError("once")
+        return np.array([0.25, 0.75])
+
+    fails = []
+    fit(model, binary(log_file=path, scoring={"own": own}))
+    fails.append(True)
+    metrics = binary(log_file=path, scoring={"own": own}, error_score=0)
+    with pytest.warns(UserWarning, match="epoch 1: recorded 0.0") as warned:
+        fit(model, metrics, epochs=3, initial_epoch=1)
     assert len(ours(warned)) == 1
-    assert np.isnan(metrics.history["f1_1"][1])
+    np.testing.assert_array_equal(metrics.history["own_1"], [0.75, np.nan, 0.75])
 
 
 def test_first_epoch_of_a_resumed_fit_still_raises(model, path):
