@@ -103,7 +103,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
             so that a browser shows the run while it goes on. At any time the file is a whole page. If several processes
             train together, the first one writes.
         verbose: "auto" prints once how the outputs are interpreted, unless `fit` is silent; True prints that and one
-            line per scored epoch, also then; False prints nothing.
+            line per scored epoch, also then; False prints nothing. As in Keras, 0 is False, and 1 and 2 are True.
 
     Attributes:
         options: the arguments, in one frozen object; each of them is an attribute too, except

@@ -20,7 +20,7 @@ Task: TypeAlias = Literal["auto"] | Kind | tasks.Task
 Average: TypeAlias = Literal["auto", "binary", "micro", "macro", "weighted", "samples"] | None
 Memory: TypeAlias = Literal["auto", "exact", "bounded"]
 ErrorScore: TypeAlias = Literal["raise_first", "raise"] | float
-Verbose: TypeAlias = bool | Literal["auto"]
+Verbose: TypeAlias = bool | Literal["auto", 0, 1, 2]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +63,8 @@ class Options:
     def __post_init__(self) -> None:
         """Check the arguments."""
         check_choice("use_sample_weight", self.use_sample_weight, (True, False))
+        if isinstance(self.verbose, int) and self.verbose in (0, 1, 2):  # as Keras's methods take it
+            object.__setattr__(self, "verbose", bool(self.verbose))
         check_choice("verbose", self.verbose, ("auto", True, False))
         check_error_score(self.error_score)
         check_choice("memory", self.memory, ("auto", "exact", "bounded"))

@@ -10,6 +10,7 @@ from kerascb_metrics.record import files
 from kerascb_metrics.record.atomic_write import write_whole
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
+from kerascb_metrics.record.unknown_score import unknown_score
 from kerascb_metrics.record.values import Bounds, copied, copied_pair
 from kerascb_metrics.show.notebook import html_of_scores
 from kerascb_metrics.show.report.render import report_page_of
@@ -52,8 +53,8 @@ class Scores(ResultPlots):
 
     def __getitem__(self, name: str) -> Any:
         values = self._record.values
-        if name not in values:
-            raise KeyError(f"no score {name!r} was computed; there are: {', '.join(values) or 'none'}")
+        if not isinstance(name, str) or name not in values:
+            raise unknown_score(name, values, of_result=True)
         return copied(values[name])
 
     def __iter__(self) -> Iterator[str]:

@@ -13,6 +13,7 @@ from kerascb_metrics.record.packed_record import StoredRecord, StoredTallies, st
 from kerascb_metrics.record.regression_record import RegressionRecord
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.saved_run import SavedRun
+from kerascb_metrics.record.unknown_score import unknown_score
 from kerascb_metrics.record.values import (
     Bounds,
     Copies,
@@ -63,11 +64,8 @@ class RunRecord(Mapping[str, list[Any]]):
         self.memo: dict[Any, Any] = {}
 
     def __getitem__(self, name: str) -> list[Any]:
-        if name not in self._values:
-            names = ", ".join(self._values) or "none yet, because no epoch has been scored"
-            bare = str(name).removeprefix("val_")
-            hint = f"; did you mean {bare!r}? Only the keys of logs begin with 'val_'" if bare in self._values else ""
-            raise KeyError(f"no score {name!r} was recorded; there are: {names}{hint}")
+        if not isinstance(name, str) or name not in self._values:
+            raise unknown_score(name, self._values)
         values = self._values[name]
         return Copies(values) if name in self._with_arrays and any(map(np.ndim, values)) else list(values)
 
@@ -224,10 +222,13 @@ class RunRecord(Mapping[str, list[Any]]):
             return self._index_of_best(self.headline)
         if isinstance(epoch, bool | np.bool_):  # equal to 1 and 0 for Python
             raise ValueError(f"epoch must be one of {self.epochs}, 'last' or 'best'; received {epoch!r}.")
-        if epoch in (-1, "last") and self._epochs:
+        if not self._epochs:
+            raise ValueError("no epoch has been scored yet.")
+        if epoch in (-1, "last"):
             return len(self._epochs) - 1
         if epoch not in self._epochs:
-            raise ValueError(f"epoch {epoch!r} was not scored; the scored epochs are {self.epochs}.")
+            named = "; 'last' and 'best' name two of them" if isinstance(epoch, str) else ""
+            raise ValueError(f"epoch {epoch!r} was not scored; the scored epochs are {self.epochs}{named}.")
         return next(index for index, scored in enumerate(self._epochs) if scored == epoch)
 
     @property
@@ -236,6 +237,8 @@ class RunRecord(Mapping[str, list[Any]]):
         for name in self:
             if self.is_scalar(name) and self._direction(name) is not None:
                 return name
+        if not self._epochs:
+            raise ValueError("no epoch has been scored yet.")
         raise ValueError("no score here has a best: none has one number per epoch and a known direction.")
 
     def mode(self, name: str) -> Mode:

@@ -12,6 +12,7 @@ from kerascb_metrics import (
     Binary,
     CaptureError,
     DataError,
+    Metrics,
     Multiclass,
     Multilabel,
     ScoreHistory,
@@ -59,6 +60,8 @@ def test_unknown_name_lists_the_known_names():
         history(f1=[0.5], own=[1.0])["val_f1"]
     with pytest.raises(KeyError, match="no score 'auc' was recorded; there are: f1, own"):
         history(f1=[0.5], own=[1.0])["auc"]
+    with pytest.raises(KeyError, match=r"there are: f1, own; did you mean 'f1'\?"):
+        history(f1=[0.5], own=[1.0])["f11"]
     with pytest.raises(KeyError, match="no score 'auc'"):
         history(f1=[0.5]).best("auc")
 
@@ -187,6 +190,12 @@ def test_true_and_false_are_not_epochs(epoch):
 def test_index_of_an_epoch_that_was_not_scored(epoch):
     with pytest.raises(ValueError, match=r"was not scored; the scored epochs are \[0, 2, 4\]"):
         history(f1=[0.5, 0.75, 0.6]).index_of(epoch)
+
+
+def test_where_no_epoch_was_scored_every_question_says_so():
+    for ask in (lambda made: made.at("best"), lambda made: made.at(0), lambda made: made.report("last")):
+        with pytest.raises(ValueError, match="no epoch has been scored yet"):
+            ask(ScoreHistory())
 
 
 def test_missing_scores_are_nan():
@@ -375,3 +384,20 @@ def test_modes_are_set_and_restored():
 def test_no_mode_to_set():
     assert give_modes([], {}.get) == []
     assert give_modes([watcher("val_f1")], {}.get) == []
+
+
+@pytest.mark.parametrize("made", [history(f1=[0.5, 0.6]), history(f1=[0.5, 0.6]).at(0)], ids=["history", "result"])
+@pytest.mark.parametrize("name", [np.array([0, 1]), [0, 1]], ids=["array", "list"])
+def test_what_cannot_be_a_name_is_refused_with_the_order_of_the_arguments(made, name):
+    with pytest.raises(TypeError, match=r"received (ndarray|list)\. The name comes last: .*by_group\(groups, 'f1'\)"):
+        made[name]
+    with pytest.raises(TypeError, match="The name comes last"):
+        made.by_group("f1", name)
+    assert 0 not in made
+    with pytest.raises(KeyError, match=r"The name comes last: compare\(epoch, other, 'f1'\)"):
+        made[0]
+
+
+@pytest.mark.parametrize(("given", "stored"), [(0, False), (1, True), (2, True), (True, True), ("auto", "auto")])
+def test_verbose_may_be_a_number_as_in_keras(given, stored):
+    assert Metrics(verbose=given).options.verbose is stored

@@ -171,7 +171,7 @@ def test_fit_without_validation(model):
         ({"error_score": "nan"}, r"error_score must be one of 'raise_first', 'raise' or a number; received 'nan'"),
         ({"error_score": None}, r"error_score must be one of 'raise_first', 'raise' or a number; received None"),
         ({"verbose": "loud"}, r"verbose must be one of 'auto', True, False; received 'loud'"),
-        ({"verbose": 2}, r"verbose must be one of 'auto', True, False; received 2"),
+        ({"verbose": 3}, r"verbose must be one of 'auto', True, False; received 3"),
     ],
     ids=lambda value: str(value).split(" at 0x")[0][:40],
 )

@@ -1,0 +1,42 @@
+"""The error for a score that is not there: it names the one that was meant, if one is near."""
+
+import difflib
+from collections.abc import Hashable, Iterable
+
+_MOST_NAMES = 20
+
+
+def unknown_score(name: object, known: Iterable[str], *, of_result: bool = False) -> Exception:
+    """Return a `KeyError`, as of a dict, with the scores that there are; a `TypeError` for what cannot be a key.
+
+    Args:
+        name: what was asked for.
+        known: the names of the scores.
+        of_result: whether they are those of one result, and not of epochs.
+
+    >>> unknown_score("val_f1", ["f1", "auc"])
+    KeyError("no score 'val_f1' was recorded; there are: f1, auc; did you mean 'f1'? ...")
+    >>> unknown_score([0, 1], ["f1"])
+    TypeError("the name of a score is a string, such as 'f1'; received list. The name comes last: ...")
+    """
+    names = list(known)
+    if not isinstance(name, str):
+        example = names[0] if names else "f1"
+        kind = KeyError if isinstance(name, Hashable) else TypeError
+        return kind(
+            f"the name of a score is a string, such as {example!r}; received {type(name).__name__}. The name comes "
+            f"last: compare(epoch, other, {example!r}), by_group(groups, {example!r})."
+        )
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    none = "none" if of_result else "none yet, because no epoch has been scored"
+    there_are = f"{', '.join(names[:_MOST_NAMES])}{more}" or none
+    verb = "computed" if of_result else "recorded"
+    return KeyError(f"no score {name!r} was {verb}; there are: {there_are}{_hint(name, names)}")
+
+
+def _hint(name: str, names: list[str]) -> str:
+    bare = name.removeprefix("val_")
+    if bare != name and bare in names:
+        return f"; did you mean {bare!r}? Only the keys of logs begin with 'val_'"
+    near = difflib.get_close_matches(bare, names, n=3)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
