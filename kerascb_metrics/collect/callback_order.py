@@ -4,18 +4,18 @@ from typing import Any
 
 import keras
 
-from kerascb_metrics.collect import fit_calls, keras_internals
+from kerascb_metrics.collect import keras_internals
 
 
 def callbacks_of_fit(callback: keras.callbacks.Callback) -> list[Any]:
     """Return the callbacks in the list whose hook is calling `callback`; only itself if the list is not found."""
-    calling = fit_calls.calling_list(callback)
+    calling = keras_internals.calling_list(callback)
     return [callback] if calling is None else list(keras_internals.callbacks_in(calling))
 
 
 def may_be_in_same_fit(callback: keras.callbacks.Callback, other: keras.callbacks.Callback) -> bool:
     """Return whether `other` is in the list whose hook is calling `callback`; True if the list is not found."""
-    calling = fit_calls.calling_list(callback)
+    calling = keras_internals.calling_list(callback)
     return calling is None or any(each is other for each in keras_internals.callbacks_in(calling))
 
 
@@ -31,7 +31,7 @@ def move_callback(place: int | None, callback: keras.callbacks.Callback) -> int 
     Returns:
         The index that it had; None if nothing was moved.
     """
-    calling = fit_calls.calling_list(callback)
+    calling = keras_internals.calling_list(callback)
     if calling is None or place is None:
         return None
     listed = keras_internals.callbacks_in(calling)

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from kerascb_metrics.collect import fit_calls
+from kerascb_metrics.collect import keras_internals
 
 _LOCK = threading.Lock()
 
@@ -23,7 +23,7 @@ class Claim:
     def take(self) -> None:
         """Claim the callback for the innermost fit of this thread; raise `ValueError` if another fit has it."""
         with _LOCK:
-            own = fit_calls.list_of_innermost_fit()
+            own = keras_internals.list_of_innermost_fit()
             self._refuse_others(own)
             self._list = _no_list if own is None else weakref.ref(own)
 
@@ -34,11 +34,11 @@ class Claim:
     def refuse_use(self) -> None:
         """Raise `ValueError` if another fit than the innermost one of this thread has the callback."""
         with _LOCK:
-            self._refuse_others(fit_calls.list_of_innermost_fit())
+            self._refuse_others(keras_internals.list_of_innermost_fit())
 
     def _refuse_others(self, own: Any) -> None:
         held = self._list()
-        running = 0 if held is None else sum(listed is held for listed in fit_calls.lists_of_all_fits())
+        running = 0 if held is None else sum(listed is held for listed in keras_internals.lists_of_all_fits())
         if running > (held is own):
             raise ValueError(
                 "Metrics: this Metrics is in use: another fit, which has not ended, calls it. Give each fit its own "

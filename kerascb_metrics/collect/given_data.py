@@ -18,9 +18,15 @@ from keras import tree
 from kerascb_metrics.collect import shadow
 from kerascb_metrics.collect.backend import Captured, Tensor, backend
 from kerascb_metrics.collect.batches import Batches
-from kerascb_metrics.collect.fit_calls import models_in_fit, trained_by_another_thread
 from kerascb_metrics.collect.gathering import pass_of_all_processes
-from kerascb_metrics.collect.keras_internals import compiled_parts, get_data_adapter, get_keras_mask, state_variables
+from kerascb_metrics.collect.keras_internals import (
+    compiled_parts,
+    get_data_adapter,
+    get_keras_mask,
+    models_in_fit,
+    state_variables,
+    trained_by_another_thread,
+)
 from kerascb_metrics.collect.processes import captures_own_rows
 from kerascb_metrics.collect.restore import preserve_random_state, preserve_state_variables, without_ddp
 from kerascb_metrics.collect.row_store import Pass, RowConsumer

@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 
-from kerascb_metrics.collect import fit_calls, keras_internals, shadow
+from kerascb_metrics.collect import keras_internals, shadow
 from kerascb_metrics.collect.backend import TappedFunction, backend
 from kerascb_metrics.collect.batches import Batches
 from kerascb_metrics.collect.gathering import pass_of_all_processes
@@ -67,7 +67,7 @@ def install(model: Any) -> None:
 def remove(model: Any) -> None:
     """Restore `model.evaluate`, unless a fit around the one that ends still needs the hook."""
     hook = vars(model).get("evaluate")
-    if isinstance(hook, ValidationHook) and fit_calls.fits_under_way(model) <= 1:
+    if isinstance(hook, ValidationHook) and keras_internals.fits_under_way(model) <= 1:
         hook.undo(model)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerascb_metrics.collect.fit_calls import fit_validation_arguments
+from kerascb_metrics.collect.keras_internals import fit_validation_arguments
 from kerascb_metrics.collect.processes import bytes_of_processes, is_multi_process
 from kerascb_metrics.collect.shards import refuse_other_batches
 from kerascb_metrics.exceptions import CaptureError

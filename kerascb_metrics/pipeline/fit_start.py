@@ -6,8 +6,13 @@ from typing import Any
 import keras
 from keras import tree
 
-from kerascb_metrics.collect.fit_calls import fit_list_holds, fit_validates, fit_validation_data, fit_validation_targets
-from kerascb_metrics.collect.keras_internals import get_keras_mask
+from kerascb_metrics.collect.keras_internals import (
+    fit_list_holds,
+    fit_validates,
+    fit_validation_data,
+    fit_validation_targets,
+    get_keras_mask,
+)
 from kerascb_metrics.collect.model_facts import loss_and_output_names
 from kerascb_metrics.collect.processes import is_multi_process, separate_processes
 from kerascb_metrics.interpret.outputs import Outputs

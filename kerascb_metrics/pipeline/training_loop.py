@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kerascb_metrics.collect.fit_calls import calling_list, fits_under_way
+from kerascb_metrics.collect.keras_internals import calling_list, fits_under_way
 from kerascb_metrics.collect.shadow import way_out
 from kerascb_metrics.exceptions import CaptureError
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascb_metrics.collect import fit_calls, keras_internals
+from kerascb_metrics.collect import keras_internals
 from tests.support.models import BACKEND, binary_rows, echo_model
 
 TRIED_ON = ("3.12.4", "3.13.2", "3.14.1", "3.15.1", "3.16.0.dev2026102704")
@@ -28,9 +28,9 @@ class Witness(keras.callbacks.Callback):
     """Calls the functions from inside fit's own validation pass."""
 
     def on_test_batch_begin(self, batch, logs=None):
-        self.calling_list = fit_calls.calling_list(self)
-        self.fits = fit_calls.fits_under_way(self.model)
-        self.validates = fit_calls.fit_validates(self.model)
+        self.calling_list = keras_internals.calling_list(self)
+        self.fits = keras_internals.fits_under_way(self.model)
+        self.validates = keras_internals.fit_validates(self.model)
         self.made_by_keras = keras_internals.made_by_keras(self.model.test_function)
 
 
@@ -43,13 +43,15 @@ def witness():
 
 def test_fit_is_on_the_stack(witness):
     assert witness.fits == 1, MOVED + "`fit` is not found on the stack, by its code and its local `self`"
-    assert fit_calls.fits_under_way(echo_model()) == 0
+    assert keras_internals.fits_under_way(echo_model()) == 0
 
 
 @pytest.mark.parametrize("validates", [True, False])
 def test_whether_fit_validates_is_found(validates):
     model, found = echo_model(), []
-    look = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: found.append(fit_calls.fit_validates(model)))
+    look = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: found.append(keras_internals.fit_validates(model))
+    )
     fit(look, model=model, validation_data=(X, Y) if validates else None)
     assert found == [validates], MOVED + "`fit` keeps its validation data in no local `validation_data`"
 
@@ -57,7 +59,7 @@ def test_whether_fit_validates_is_found(validates):
 def test_the_first_validation_batch_of_fit_is_found():
     model, found = echo_model(), []
     look = keras.callbacks.LambdaCallback(
-        on_train_begin=lambda logs: found.append(fit_calls.first_validation_batch(model))
+        on_train_begin=lambda logs: found.append(keras_internals.first_validation_batch(model))
     )
     fit(look, model=model, validation_batch_size=3)
     assert found == [3], MOVED + "`fit` keeps its arguments in no locals of their names"

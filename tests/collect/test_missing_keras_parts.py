@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from kerascb_metrics import Metrics
-from kerascb_metrics.collect import fit_calls, keras_internals
+from kerascb_metrics.collect import keras_internals
 from kerascb_metrics.exceptions import CaptureError
 from kerascb_metrics.tensorboard import ConfusionImages
 from tests.support.models import BACKEND, Batches, binary_rows, echo_model
@@ -130,18 +130,18 @@ def test_no_private_model_on_the_callback():
 
 @pytest.fixture
 def unseen(monkeypatch):
-    monkeypatch.setattr(fit_calls, "_frames", lambda frame=None: iter(()))
+    monkeypatch.setattr(keras_internals, "_frames", lambda frame=None: iter(()))
 
 
 def test_without_frames_each_returns_its_default(unseen):
     model, callback = echo_model(), Metrics()
-    assert fit_calls.fits_under_way(model) == 0
-    assert fit_calls.fit_validates(model) is True
-    assert fit_calls.fit_list_holds(callback, model) is True
-    assert fit_calls.first_validation_batch(model) is None
-    assert fit_calls.calling_list(callback) is None
-    assert fit_calls.list_of_innermost_fit() is None
-    assert fit_calls.lists_of_all_fits() == []
+    assert keras_internals.fits_under_way(model) == 0
+    assert keras_internals.fit_validates(model) is True
+    assert keras_internals.fit_list_holds(callback, model) is True
+    assert keras_internals.first_validation_batch(model) is None
+    assert keras_internals.calling_list(callback) is None
+    assert keras_internals.list_of_innermost_fit() is None
+    assert keras_internals.lists_of_all_fits() == []
 
 
 def test_without_frames_the_scores_are_the_same(monkeypatch, tmp_path):
@@ -156,7 +156,7 @@ def test_without_frames_the_scores_are_the_same(monkeypatch, tmp_path):
 
     seen = run()
     (tmp_path / "log.jsonl").unlink()
-    monkeypatch.setattr(fit_calls, "_frames", lambda frame=None: iter(()))
+    monkeypatch.setattr(keras_internals, "_frames", lambda frame=None: iter(()))
     assert run() == seen
 
 

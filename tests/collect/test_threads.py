@@ -13,7 +13,7 @@ import pytest
 from sklearn import metrics as sk
 
 from kerascb_metrics import CaptureError, Metrics
-from kerascb_metrics.collect import fit_calls, validation_hook
+from kerascb_metrics.collect import keras_internals, validation_hook
 from tests.support.models import BACKEND, Batches, binary_rows, echo_model
 from tests.support.small_models import HOW, MAKERS, X, Y, trained
 
@@ -266,16 +266,16 @@ FITTED = []
 @pytest.mark.parametrize(("work", "walks"), [(lambda wait: wait(), False), (deep, True), (training, True)])
 def test_the_frames_of_other_threads_are_walked_along_only_if_one_may_be_in_a_fit(work, walks):
     with another_thread(work):
-        assert any(True for _ in fit_calls._stacks_of_others()) == walks
+        assert any(True for _ in keras_internals._stacks_of_others()) == walks
         if work is training:
-            assert fit_calls.trained_by_another_thread(FITTED[-1])
-        assert not fit_calls.trained_by_another_thread(echo_model())
+            assert keras_internals.trained_by_another_thread(FITTED[-1])
+        assert not keras_internals.trained_by_another_thread(echo_model())
 
 
 def test_without_a_place_for_the_traceback_frames_are_walked_along(monkeypatch):
     def refuse():
         raise OSError("no temporary folder")
 
-    monkeypatch.setattr(fit_calls.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(keras_internals.tempfile, "TemporaryFile", refuse)
     with another_thread(training):
-        assert fit_calls.trained_by_another_thread(FITTED[-1])
+        assert keras_internals.trained_by_another_thread(FITTED[-1])

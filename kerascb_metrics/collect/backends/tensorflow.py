@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import tree
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
-from kerascb_metrics.collect.fit_calls import first_validation_batch
+from kerascb_metrics.collect.keras_internals import first_validation_batch
 from kerascb_metrics.collect.label_rule import MAGNITUDE, MOST_COLUMNS, SHARES_WITHIN, LabelRule, ordered_bits
 from kerascb_metrics.collect.step_spy import StepSpy
 from kerascb_metrics.exceptions import CaptureError

@@ -18,7 +18,7 @@ from kerascb_metrics.collect.backends.torch_processes import (
     process_count,
     refuse_unknown_distribution,
 )
-from kerascb_metrics.collect.fit_calls import models_in_fit
+from kerascb_metrics.collect.keras_internals import models_in_fit
 from kerascb_metrics.collect.label_rule import SHARES_WITHIN, LabelRule
 from kerascb_metrics.collect.step_spy import StepSpy
 
