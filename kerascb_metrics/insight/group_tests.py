@@ -28,7 +28,10 @@ def equality_test(
     if given.rows.weight is None and not depend(given, known):
         shares = _shares(known, index, cells)
         if shares is not None:
-            return _chi_squared(*shares), "chi-squared test of shares"
+            pvalue = _chi_squared(*shares)
+            if math.isnan(pvalue):
+                return pvalue, "fewer than two groups have this score"
+            return pvalue, "chi-squared test of shares"
         if given.rows.kind != "multilabel" and cells.shape[2] == _TWO:
             return _permuted_cells(known, index, cells, basis.zero_division), "permutation of rows"
     if given.rows.samples > _MOST_DEALT:

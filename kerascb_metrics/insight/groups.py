@@ -17,6 +17,8 @@ from kerascb_metrics.insight.confidence import ConfidenceInterval
 from kerascb_metrics.insight.labelled_pass import PassRows
 from kerascb_metrics.interpret.grouping import Grouping
 
+_MOST_NAMED = 5
+
 
 @dataclass(frozen=True, eq=False)
 class GroupScores(Mapping[Hashable, float]):
@@ -91,10 +93,25 @@ class GroupScores(Mapping[Hashable, float]):
         rows = [("group", "rows", self.name, f"{100 * self.confidence_level:.4g} % interval")]
         for group, value in self.by_group.items():
             low, high = self.confidence_interval[group]
-            rows.append((group_text(group), f"{self.n[group]:,}", f"{value:.4f}", f"{low:.4f} to {high:.4f}"))
+            ends = "unknown" if self.confidence_interval[group].reason else f"{low:.4f} to {high:.4f}"
+            rows.append((group_text(group), f"{self.n[group]:,}", f"{value:.4f}", ends))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
-        return "\n".join([*lines, self.summary])
+        return "\n".join([*lines, *self._reasons, self.summary])
+
+    @property
+    def _reasons(self) -> list[str]:
+        """Why intervals are unknown: one line per reason, with the groups that it is true of."""
+        groups: dict[str, list[str]] = {}
+        for group in self.by_group:
+            groups.setdefault(self.confidence_interval[group].reason, []).append(group_text(group))
+        groups.pop("", None)  # those whose interval is known
+        return [f"no interval for {_first(names)}: {reason}" for reason, names in groups.items()]
+
+
+def _first(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{'; '.join(names[:_MOST_NAMED])}{more}"  # a combination of groups has commas
 
 
 def group_text(group: Hashable) -> str:

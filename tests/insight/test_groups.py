@@ -151,6 +151,29 @@ def test_it_prints_a_table():
     assert "all equal: p = " in lines[4]
 
 
+def test_the_table_says_why_a_group_has_no_interval():
+    y_true, p, groups = rows()
+    groups, y_true = groups.astype(object), y_true.copy()
+    for row in range(7):  # one row each, so that no group has both classes
+        groups[row] = f"z{row}"
+    y_true[:7] = 0
+    found = Metrics(["auc", "recall"], task="binary").score(y_true, p)
+    table = str(found.by_group(groups, "auc"))
+    *_, why, summary = table.splitlines()
+    assert why == "no interval for z0; z1; z2; z3; z4 and 2 more: the group has no row, or rows of one class only"
+    assert table.count("unknown") == 7
+    assert "nan to nan" not in table
+    assert "no interval" not in str(found.by_group(rows()[2], "auc"))
+    assert summary.startswith("all rows ")
+
+
+def test_a_test_that_fewer_than_two_groups_allow_is_not_named():
+    y_true, p = np.array([0, 1, 1, 0, 0, 0]), np.array([0.1, 0.9, 0.2, 0.1, 0.2, 0.3])
+    found = Metrics("recall", task="binary").score(y_true, p).by_group([0, 0, 0, 1, 1, 1], "recall")
+    assert np.isnan(found.pvalue)
+    assert found.method == "fewer than two groups have this score"
+
+
 def test_what_is_wrong_raises(tmp_path):
     y_true, p, groups = rows()
     scores = Metrics(["f1", "confusion"], task="binary", per_class=True).score(y_true, p)
