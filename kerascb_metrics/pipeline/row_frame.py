@@ -157,6 +157,7 @@ def _pandas() -> Any:
         import pandas as pd
     except ImportError as error:
         raise ImportError(
-            "A frame of rows needs pandas: pip install 'kerascb_metrics[pandas]', or pip install pandas."
+            'A frame of rows needs pandas, which cannot be imported: pip install "kerascb_metrics[pandas]", or '
+            "pip install pandas."
         ) from error
     return pd

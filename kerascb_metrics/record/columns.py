@@ -43,7 +43,8 @@ def frame_of(run: RunRecord) -> Any:
         import pandas as pd
     except ImportError as error:
         raise ImportError(
-            "ScoreHistory.to_frame needs pandas: pip install 'kerascb_metrics[pandas]', or pip install pandas."
+            'ScoreHistory.to_frame needs pandas, which cannot be imported: pip install "kerascb_metrics[pandas]", or '
+            "pip install pandas."
         ) from error
     table = columns(run)
     frame = pd.DataFrame(dict(enumerate(table.values())), index=pd.Index(run.epochs, name="epoch", dtype="int64"))

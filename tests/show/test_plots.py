@@ -304,7 +304,7 @@ def test_subfigures():
 def test_without_matplotlib_the_error_names_the_extra(draw, monkeypatch):
     history, *_ = binary_history()
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r'pip install "kerascb_metrics\[plot\]"'):
+    with pytest.raises(ImportError, match=r'pip install "kerascb_metrics\[plot\]", or pip install matplotlib'):
         getattr(history, draw)()
 
 

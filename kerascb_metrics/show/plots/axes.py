@@ -29,7 +29,8 @@ def pyplot() -> Any:
         return importlib.import_module("matplotlib.pyplot")
     except ImportError as error:
         raise ImportError(
-            'kerascb_metrics needs matplotlib for plots, and it cannot be imported: pip install "kerascb_metrics[plot]"'
+            'A plot needs matplotlib, which cannot be imported: pip install "kerascb_metrics[plot]", or '
+            "pip install matplotlib."
         ) from error
 
 
