@@ -5,7 +5,7 @@ import functools
 import inspect
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -130,18 +130,18 @@ def mapped(function: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _captured(y_true: Any, y_pred: Any, sample_weight: Any) -> Captured:
-    _refuse_ragged(tree.flatten((y_true, y_pred)))
+    mapped(_refuse_ragged, y_true)
+    mapped(_refuse_ragged, y_pred)
     mask = mapped(get_keras_mask, y_pred)
     return {"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight, "mask": mask}
 
 
-def _refuse_ragged(leaves: Iterable[Tensor]) -> None:
-    for leaf in leaves:
-        if hasattr(leaf, "ragged_rank") or getattr(leaf, "is_nested", False):
-            raise DataError(
-                "Metrics: validation targets and outputs must be dense; received a ragged tensor "
-                f"({type(leaf).__name__}). Pad it (`.to_tensor()`) and mask the padding, or give it zero weight."
-            )
+def _refuse_ragged(leaf: Tensor) -> None:
+    if hasattr(leaf, "ragged_rank") or getattr(leaf, "is_nested", False):
+        raise DataError(
+            "Metrics: validation targets and outputs must be dense; received a ragged tensor "
+            f"({type(leaf).__name__}). Pad it (`.to_tensor()`) and mask the padding, or give it zero weight."
+        )
 
 
 def _by_keras_names(

@@ -176,6 +176,7 @@ def test_scores_of_whole_rows_are_refused(task, scoring, average, refused):
         (Multiclass(ignore_class=NAN), [2.0, NAN, 0, 1], np.eye(4)[:, :3] / 2, [0, 2, 3], [2, 0, 1]),
         (Multiclass(ignore_class=NAN), [[0, 0, 1], [NAN] * 3, [1, 0, 0]], np.full((3, 3), 0.3), [0, 2], [2, 0]),
         (Multiclass(labels=["a", "b", "c"], ignore_class="?"), ["c", "?", "a"], np.eye(3), [0, 2], ["c", "a"]),
+        (Multiclass(labels=["a", "b", "c"], ignore_class=["?", NAN]), ["c", "?", "a"], np.eye(3), [0, 2], ["c", "a"]),
         (Regression(ignore_class=[NAN, -1]), [1.5, NAN, -1, 2.5], [1.0, 2.0, 3.0, 4.0], [0, 3], [1.5, 2.5]),
     ],
 )
@@ -184,6 +185,12 @@ def test_rows_are_left_out(task, y_true, y_pred, left, label):
     tally = read(task, y_true, y_pred, sample_weight=weight)
     assert tally.labels[0].tolist() == label
     assert tally.sample_weight.tolist() == weight[left].tolist()
+
+
+@pytest.mark.parametrize("value", [0.1, np.float64(0.1), [np.float64(0.1)], np.array([0.1])], ids=repr)
+def test_a_value_is_compared_in_the_precision_of_the_targets(value):
+    """0.1 is another number in float32, and NumPy would compare its own float64 in float64."""
+    assert len(read(Regression(ignore_class=value), np.array([0.1, 0.2, 0.3], "float32"), np.ones(3))) == 2
 
 
 def test_the_loss_and_the_task_both_leave_out():
@@ -208,7 +215,14 @@ def test_a_one_hot_row_that_is_partly_nan_is_refused():
         (Binary(), [0, -1, 1, -1], [0.1, 0.2, 0.3, 0.9], [1, 0, 2, 0], [0, 1]),
         (Binary(), [-1, 0, 1, 9], [0.1, 0.2, 0.3, 0.9], [1, 0, 2, 0], [-1, 1]),
         (Binary(), [0, 0, 1, NAN], [0.1, 0.2, 0.3, 0.9], [1, 0, 2, 0], [0, 0, 1]),
+        (Binary(), [0, 1, 1, 9], [0.1, 0.2, 0.3, 0.9], [1, 1, 0, 0], [0, 1, 1]),
+        (Binary(), [1, 1, 0, 5], [0.1, 0.2, 0.3, 0.9], [1, 1, 0, 0], [1, 1, 0]),
+        (Binary(), [-1, 1, -1, 0], [0.1, 0.2, 0.3, 0.9], [1, 1, 0, 0], [-1, 1, -1]),
+        (Binary(pos_label=-1), [-1, -1, 1, 0], [0.1, 0.2, 0.3, 0.9], [1, 1, 0, 0], [-1, -1, 1]),
+        (Binary(pos_label=7), [7, 3, 3, 3, 9], [0.1, 0.2, 0.3, 0.9, 0.8], [1, 1, 1, 0, 0], [7, 3, 3, 3]),
+        (Binary(pos_label=7), [7, 7, 3, 9], [0.1, 0.2, 0.3, 0.9], [1, 1, 0, 0], [7, 7]),
         (Binary(), [[0, 1], [0, 0], [1, 0]], np.full((3, 2), 0.5), [1, 0, 1], [1, 0]),
+        (Binary(), [[0, 1], [0, 0], [1, 0]], np.full((3, 2), 0.5), [1, 0, 0], [1, 0]),
         (Multiclass(), [2, -1, 0, 1], np.eye(4)[:, :3] / 2, [1, 0, 0, 1], [2, 0, 1]),
         (Multiclass(), [[0, 0, 1], [0, 0, 0], [1, 0, 0]], np.full((3, 3), 0.3), [1, 0, 0], [2, 0]),
         (Multilabel(), [[0, 1], [9, 9], [1, 0]], np.full((3, 2), 0.3), [1, 0, 0], [[0, 1], [1, 0]]),
@@ -237,6 +251,16 @@ def test_an_ignore_class_that_is_no_target_value_raises(task, ignore_class):
 def test_a_value_of_the_task_cannot_be_ignored(task, value):
     with pytest.raises(ValueError, match="ignore_class=-1"):
         task(ignore_class=value)
+
+
+@pytest.mark.parametrize(("pos_label", "value"), [(0, 0), (0, 1), (-1, 0), (-1, 1), (-1, -1), (7, 7)])
+def test_neither_class_can_be_ignored_whichever_is_positive(pos_label, value):
+    with pytest.raises(DataError, match=f"class {value} is ignored"):
+        Binary(pos_label=pos_label, ignore_class=value)
+
+
+def test_zero_and_one_may_be_ignored_where_the_labels_are_others():
+    assert len(read(Binary(pos_label=7, ignore_class=[0, 1]), [7, 0, 1, 3], np.full(4, 0.5))) == 2
 
 
 # Through fit, with a loss of the user's own.
@@ -361,6 +385,7 @@ def test_text_among_numbers_is_refused(task):
 )
 def test_soft_targets_of_weight_zero_may_be_anything(task, y_true, y_pred):
     assert len(read(task, y_true, y_pred, sample_weight=[1, 0, 1])) == 2
+    assert len(read(task, y_true, y_pred, sample_weight=[1, 0, 0])) == 2  # the third row has a target
 
 
 @pytest.mark.parametrize("task", [NAN, None, [1]])

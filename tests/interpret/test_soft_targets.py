@@ -101,6 +101,7 @@ def test_soft_targets_is_true_or_false(task):
 def test_soft_targets_have_the_classes_0_and_1():
     with pytest.raises(ValueError, match="pos_label=2"):
         Binary(soft_targets=True, pos_label=2)
+    assert Binary(soft_targets=True, pos_label=0).pos_label == 0
 
 
 @pytest.mark.parametrize("memory", ["exact", "bounded"])
