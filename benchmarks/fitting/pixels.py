@@ -18,6 +18,7 @@ from benchmarks.fitting.models import epochs
 from benchmarks.harness.table import as_long
 from benchmarks.harness.timing import interleave
 from kerascb_metrics import Metrics
+from kerascb_metrics._blocks import blocks
 
 CLASSES = 20
 IMAGES, SIDE, BATCH, EPOCHS = 64, 128, 8, 5
@@ -65,18 +66,16 @@ def sorting(new, x, outputs):
     """Return a function that sorts the columns of the model's outputs with two threads, after a softmax of logits."""
     y_pred = np.asarray(new.predict(x, batch_size=BATCH, verbose=0)).reshape(-1, CLASSES)
     columns = np.ascontiguousarray(y_pred.T)
-    halves = [slice(0, len(y_pred) // 2), slice(len(y_pred) // 2, None)]
+    shares = np.empty(columns.shape, np.float64)
 
-    def sort_all(pool):
-        if outputs == "softmax":
-            list(pool.map(np.sort, columns))
-            return
-        shares = list(pool.map(lambda half: softmax(y_pred[half].astype(np.float64), axis=1), halves))
-        list(pool.map(np.sort, np.concatenate(shares).T.copy()))
+    def lay_out(block):
+        shares[:, block] = softmax(y_pred[block].astype(np.float64), axis=1).T
 
     def run():
         with ThreadPoolExecutor(2) as pool:
-            sort_all(pool)
+            if outputs == "logits":
+                list(pool.map(lay_out, blocks(y_pred)))
+            list(pool.map(np.sort, columns if outputs == "softmax" else shares))
 
     return run
 

@@ -70,8 +70,12 @@ class Predictor:
         return self.model if isinstance(self.model, keras.Model) else None
 
 
-def problem_with(model: Any) -> str | None:
+def problem_with(model: Any, call: str = "Metrics(validation_data=(x, y), model=encoder)") -> str | None:
     """Return what is wrong with something that should predict; None if it is a Keras model or a function of x.
+
+    Args:
+        model: what was given.
+        call: what to write instead.
 
     >>> problem_with(keras.Model)
     'received the class Model. Pass an object of it, as in Metrics(validation_data=(x, y), model=encoder)'
@@ -81,7 +85,7 @@ def problem_with(model: Any) -> str | None:
             return f"received a {type(model).__name__}. Pass a function that calls it, as in {_EXAMPLE}"
         kind = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
         of_it = " of it" if isinstance(model, type) else ""
-        return f"received {kind}. Pass an object{of_it}, as in Metrics(validation_data=(x, y), model=encoder)"
+        return f"received {kind}. Pass an object{of_it}, as in {call}"
     if isinstance(model, keras.Model):
         return None
     try:

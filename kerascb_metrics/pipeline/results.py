@@ -176,7 +176,7 @@ class Results:
         >>> Metrics(["precision", "recall"]).evaluate(model, x, y)
         Scores(precision=0.5000, recall=1.0000)
         """
-        problem = problem_with(model)
+        problem = problem_with(model, "metrics.evaluate(model, x, y)")
         if problem is not None:
             raise TypeError(f"Metrics.evaluate takes a Keras model or a function, then the data; {problem}.")
         given = GivenData(data_of(x, y, sample_weight, data), batch_size, steps)

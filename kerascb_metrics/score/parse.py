@@ -9,6 +9,8 @@ from typing import Any
 
 from sklearn import metrics
 
+from kerascb_metrics.interpret.advice import as_written
+from kerascb_metrics.interpret.tasks import TASKS
 from kerascb_metrics.score.functions import function_score, unwrapped
 from kerascb_metrics.score.panel import CONFUSION_CELLS, PANEL
 from kerascb_metrics.score.panels import OF_ANY_TASK
@@ -168,6 +170,9 @@ def _check_source(source: Any) -> None:
     if callable(source):
         _check_arguments(source)
         return
+    task = TASKS[source]() if isinstance(source, str) and source in TASKS else source
+    if isinstance(task, tuple(TASKS.values())):
+        raise ValueError(f"Metrics: {source!r} is a task, not a score. Pass {as_written(task)}.")
     if not isinstance(source, str):
         raise ValueError(
             f"Metrics: a score must be a name, a scorer or a metric function; received {shown(source)}. For other data "
@@ -175,7 +180,7 @@ def _check_source(source: Any) -> None:
         )
     known = named_scores(Options())
     if source not in known:
-        lower = source.lower().replace("-", "_")
+        lower = source.lower().replace("-", "_").removeprefix("val_")
         usual = USUAL_NAMES.get(lower, lower if lower in known else None)
         near = [usual] if usual else difflib.get_close_matches(source, known, n=3)
         of_sklearn = metrics.get_scorer_names()

@@ -155,6 +155,10 @@ def test_fit_without_validation(model):
     ("arguments", "message"),
     [
         ({"scoring": "f1_makro"}, r"unknown score 'f1_makro'; did you mean 'f1_macro'.*get_scorer_names"),
+        ({"scoring": "val_f1"}, r"unknown score 'val_f1'; did you mean 'f1'\?"),
+        ({"scoring": "binary"}, r"'binary' is a task, not a score\. Pass task='binary'\."),
+        ({"scoring": Binary(threshold=0.3)}, r"is a task, not a score\. Pass task=Binary\(threshold=0\.3\)\."),
+        ({"scoring": ["f1", Multiclass()]}, r"is a task, not a score\. Pass task='multiclass'\."),
         ({"scoring": "?"}, r"unknown score '\?'.*f1, precision.*confusion_cells, iou.*get_scorer_names"),
         ({"scoring": ["f1", "f1"]}, r"two scores named 'f1'. Pass a dict"),
         ({"scoring": []}, r"scoring is empty. Leave it out for the panel"),
