@@ -7,6 +7,8 @@ import numpy as np
 
 from kerascb_metrics.collect.row_store import Pass
 from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.interpret.soft_targets import look_soft
+from kerascb_metrics.interpret.targets import are_zero_one
 from kerascb_metrics.score.plan import Plan
 
 
@@ -64,17 +66,10 @@ def refuse_labels(seen: Pass, plan: Plan) -> None:
     for output, y_pred in outputs.items():
         if plan.task_of(output) != "auto":
             continue
-        # A look at the first rows spares most arrays the second one.
-        are_zero_one = bool(np.isin(y_pred[:9], (0, 1)).all() and np.isin(y_pred, (0, 1)).all())
-        y_true = batch["y_true"].get(output) if isinstance(batch["y_true"], dict) else batch["y_true"]
-        if are_zero_one and y_true is not None and _are_shares(y_true):
-            raise DataError(
-                f"Metrics.score: y_true holds values such as {y_true.flat[0]:.4g} and y_pred only 0 and 1, as if they "
-                "were in the wrong order. Pass the targets first: score(y_true, y_pred); or, for a regression, "
-                "Metrics(task='regression')."
-            )
-        is_flat = y_pred.dtype.kind in "OUSiu" and y_pred.size == len(y_pred)
-        if is_flat and not are_zero_one:
+        are_targets = are_zero_one(y_pred[:9]) and are_zero_one(y_pred)  # the first rows spare most arrays the rest
+        if are_targets:
+            _refuse_swapped(batch["y_true"].get(output) if isinstance(batch["y_true"], dict) else batch["y_true"])
+        elif y_pred.dtype.kind in "OUSiu" and y_pred.size == len(y_pred):
             raise DataError(
                 f"Metrics.score: y_pred holds labels such as {y_pred.flat[0]}, but scores need the outputs of a model: "
                 "probabilities, logits, or values. Pass one column per class, such as np.eye(classes)[labels]; or, for "
@@ -82,11 +77,15 @@ def refuse_labels(seen: Pass, plan: Plan) -> None:
             )
 
 
-def _are_shares(values: np.ndarray) -> bool:
-    """Return whether values are within [0, 1], and not only 0 and 1."""
-    if values.dtype.kind != "f" or not values.size:
-        return False
-    return bool(values.min() >= 0 and values.max() <= 1 and not np.isin(values, (0, 1)).all())
+def _refuse_swapped(y_true: np.ndarray | None) -> None:
+    """Raise `DataError` for targets that look like outputs, where the outputs look like targets."""
+    if y_true is not None and look_soft(y_true):
+        share = y_true[(y_true > 0) & (y_true < 1)][0]
+        raise DataError(
+            f"Metrics.score: y_true holds values such as {share:.4g} and y_pred only 0 and 1, as if they were in the "
+            "wrong order. Pass the targets first: score(y_true, y_pred); or, for a regression, "
+            "Metrics(task='regression')."
+        )
 
 
 def _structure(name: str, value: Any) -> Any:

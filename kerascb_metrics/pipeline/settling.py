@@ -10,6 +10,7 @@ from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.left_out import ignored_values
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import has_element_weights
+from kerascb_metrics.interpret.soft_targets import are_soft
 from kerascb_metrics.interpret.targets import are_zero_one
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.scoring import Scoring
@@ -58,8 +59,7 @@ def looks_like_one_class(given: Any, task: Any, rows: Predictions, loss: LossRea
     y_true, y_pred = (array[:_LOOKED_AT].reshape(-1, rows.columns) for array in (rows.y_true, rows.y_pred))
     if len(y_true) < _FEWEST_LOOKED_AT or not (are_zero_one(y_true) and (y_true.sum(axis=1) == 1).all()):
         return ""
-    shares = y_pred.astype(np.float64)
-    if not (shares.min() >= 0 and np.allclose(shares.sum(axis=1), 1, rtol=0, atol=1e-2)):
+    if not are_soft(y_pred).all():
         return ""
     return (
         f"the loss {loss.name} makes this a multilabel task, each column with a threshold of its own, but each row has "
