@@ -218,12 +218,11 @@ class RunRecord(Mapping[str, list[Any]]):
 
     def index_of(self, epoch: Epoch) -> int:
         """Return the index of a scored epoch in the lists; `ScoreHistory.index_of` documents it."""
+        self._refuse_none()
         if epoch == "best":
             return self._index_of_best(self.headline)
         if isinstance(epoch, bool | np.bool_):  # equal to 1 and 0 for Python
             raise ValueError(f"epoch must be one of {self.epochs}, 'last' or 'best'; received {epoch!r}.")
-        if not self._epochs:
-            raise ValueError("no epoch has been scored yet.")
         if epoch in (-1, "last"):
             return len(self._epochs) - 1
         if epoch not in self._epochs:
@@ -234,12 +233,15 @@ class RunRecord(Mapping[str, list[Any]]):
     @property
     def headline(self) -> str:
         """The name of the first score that has a best: one number per epoch, with a known direction."""
+        self._refuse_none()
         for name in self:
             if self.is_scalar(name) and self._direction(name) is not None:
                 return name
-        if not self._epochs:
-            raise ValueError("no epoch has been scored yet.")
         raise ValueError("no score here has a best: none has one number per epoch and a known direction.")
+
+    def _refuse_none(self) -> None:
+        if not self._epochs:
+            raise ValueError("no epoch was scored yet.")
 
     def mode(self, name: str) -> Mode:
         """Return the direction of a score; `ScoreHistory.mode` documents it."""

@@ -194,7 +194,7 @@ def test_index_of_an_epoch_that_was_not_scored(epoch):
 
 def test_where_no_epoch_was_scored_every_question_says_so():
     for ask in (lambda made: made.at("best"), lambda made: made.at(0), lambda made: made.report("last")):
-        with pytest.raises(ValueError, match="no epoch has been scored yet"):
+        with pytest.raises(ValueError, match="no epoch was scored yet"):
             ask(ScoreHistory())
 
 
