@@ -1,8 +1,7 @@
 """`Metrics()` compared with the same scores as compiled Keras metrics, on the backend that KERAS_BACKEND names.
 
 Each variant fits a model of its own for some epochs per round: an epoch trains on one batch, and validates on all rows.
-What either adds to the plain fit is compared; the scores of both are computed for training batches too where they are
-compiled, as Keras does.
+What either adds to the plain fit is compared. Keras computes compiled metrics for the training batch, too.
 """
 
 import math
