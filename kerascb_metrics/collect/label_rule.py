@@ -12,6 +12,8 @@ import numpy.typing as npt
 FLOATS = ("float16", "bfloat16", "float32")
 # Labels of more columns than this do not fit into two bytes.
 MOST_COLUMNS = 1 << 16
+# Up to so many columns are compared one after the other: one loop over the rows, half the time of an argmax.
+UNROLLED = 32
 # Two shares must add up to 1 within this. The host allows more, so it accepts whatever is accepted on the device.
 SHARES_WITHIN = 0.01
 

@@ -12,7 +12,7 @@ RNG = np.random.default_rng(0)
 TINY = np.float32(1e-40)  # a denormal number, which many devices take for zero
 # Few different values, so that most rows have ties; zeros of both signs, denormal numbers.
 VALUES = np.array([-3.0, -1.0, -TINY, -0.0, 0.0, TINY, 2 * TINY, 0.5, 1.0], "float32")
-SHARES = np.array([0.0, TINY, 2 * TINY, 0.25, 0.5, 0.75, 1.0], "float32")
+SHARES = np.array([0.0, -0.0, TINY, 2 * TINY, 0.25, 0.5, 0.75, 1.0], "float32")
 
 
 def label(outputs, rule, dtype="float32"):
@@ -63,23 +63,28 @@ def test_two_shares():
 
 
 @pytest.mark.parametrize("wrong", [np.nan, -np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("rule", [LabelRule(4), LabelRule(None, (0.5,)), LabelRule(4, highest=1.0)])
+@pytest.mark.parametrize(
+    "rule",
+    [LabelRule(4), LabelRule(40), LabelRule(None, (0.5,)), LabelRule(4, highest=1.0), LabelRule(40, highest=1.0)],
+)
 def test_one_output_that_is_not_finite_is_seen(rule, wrong):
     for place in (0, 3, 77, 399):
         outputs = np.full(400, 0.25, "float32")
         outputs[place] = wrong
-        assert not label(outputs.reshape(100, 4), rule)[1]
+        assert not label(outputs.reshape(-1, rule.columns or 4), rule)[1]
 
 
 @pytest.mark.parametrize("wrong", [-0.5, -1e-30, -TINY, 1.00001, 7.0])
-@pytest.mark.parametrize("rule", [LabelRule(None, (0.5,), 1 + 1e-6), LabelRule(4, highest=1 + 1e-6)])
+@pytest.mark.parametrize(
+    "rule", [LabelRule(None, (0.5,), 1 + 1e-6), LabelRule(4, highest=1 + 1e-6), LabelRule(40, highest=1 + 1e-6)]
+)
 def test_one_output_that_is_no_probability_is_seen(rule, wrong):
     for place in (0, 3, 77, 399):
         outputs = np.full(400, 0.25, "float32")
         outputs[place] = wrong
-        assert not label(outputs.reshape(100, 4), rule)[1]
+        assert not label(outputs.reshape(-1, rule.columns or 4), rule)[1]
         outputs[place] = np.float32(1 + 5e-7)
-        assert label(outputs.reshape(100, 4), rule)[1]
+        assert label(outputs.reshape(-1, rule.columns or 4), rule)[1]
 
 
 def test_no_rows():

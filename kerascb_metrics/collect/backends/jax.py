@@ -1,4 +1,4 @@
-"""JAX: the functions that Keras runs for each batch, and labels."""
+"""JAX: the functions that Keras runs for each batch."""
 
 import functools
 import itertools
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import keras
 import numpy as np
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
 from kerascb_metrics.collect.backends import jax_processes
+from kerascb_metrics.collect.backends.jax_labels import labels_of
 from kerascb_metrics.collect.keras_internals import jax_state_setter, sync_jax_state, unstacked_batches
-from kerascb_metrics.collect.label_rule import MAGNITUDE, SHARES_WITHIN, LabelRule, ordered_bits
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.collect.restore import replaced
 from kerascb_metrics.collect.step_spy import StepSpy
 
@@ -78,7 +78,7 @@ class JaxBackend(Backend):
 
     def label(self, outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
         """Return the labels of an array of outputs, and whether they are enough."""
-        labels, are_enough = _labels(outputs, rule)
+        labels, are_enough = labels_of(outputs, rule)
         return labels, are_enough
 
     def start_copy(self, tensor: Tensor) -> Tensor:
@@ -209,30 +209,6 @@ def _restoring_state(model: Any, function: Callable[..., Any]) -> Callable[..., 
             raise
 
     return guarded
-
-
-# Labels.
-
-
-@functools.partial(jax.jit, static_argnums=1)
-def _labels(outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
-    floats = outputs.astype("float32")
-    bits = jax.lax.bitcast_convert_type(floats, "int32")
-    bits = jnp.where(bits < 0, -(bits & MAGNITUDE), bits)
-    # A sum takes a tenth of the time of isfinite(floats).all().
-    are_enough = jnp.isfinite(floats.sum())
-    if rule.highest is not None:
-        are_enough &= (bits.min(initial=0) >= 0) & (bits.max(initial=0) <= ordered_bits(rule.highest))
-    # With as many axes as the outputs, as `jax_numpy_rank_promotion="raise"` wants it.
-    cuts = ordered_bits(rule.cuts).reshape(*[1] * (bits.ndim - 1), -1)
-    if rule.columns is None:
-        labels = bits > cuts
-    elif rule.cuts:
-        labels = bits[..., 1:] > cuts
-        are_enough &= (abs(floats.sum(axis=-1) - 1) <= SHARES_WITHIN).all()
-    else:
-        labels = jnp.argmax(bits, axis=-1, keepdims=True)  # the first of several
-    return labels.astype(rule.dtype), are_enough
 
 
 @functools.cache

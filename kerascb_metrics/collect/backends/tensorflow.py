@@ -1,7 +1,5 @@
 """TensorFlow."""
 
-import functools
-import platform
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,8 +7,9 @@ import tensorflow as tf
 from keras import tree
 
 from kerascb_metrics.collect.backend import Array, Backend, Captured, TappedFunction, Tensor
+from kerascb_metrics.collect.backends.tensorflow_labels import labeller
 from kerascb_metrics.collect.keras_internals import first_validation_batch
-from kerascb_metrics.collect.label_rule import MAGNITUDE, MOST_COLUMNS, SHARES_WITHIN, LabelRule, ordered_bits
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.collect.step_spy import StepSpy
 from kerascb_metrics.exceptions import CaptureError
 
@@ -69,7 +68,7 @@ class TensorFlowBackend(Backend):
 
     def label(self, outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
         """Return the labels of a tensor of outputs, and whether they are enough."""
-        labels, are_enough = _labeller(rule)(outputs)
+        labels, are_enough = labeller(rule)(outputs)
         return labels, are_enough
 
     def variable_to_numpy(self, variable: Any) -> Array:
@@ -103,46 +102,6 @@ def _next_step(model: Any, spy: StepSpy) -> Callable[[Any], tuple[Any, list[Capt
     if not model.run_eagerly and model.steps_per_execution == 1:
         next_step = tf.function(next_step, reduce_retracing=True)
     return next_step
-
-
-@functools.lru_cache(maxsize=32)
-def _labeller(rule: LabelRule) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Return a compiled function of outputs. With XLA it takes a third of the time; Apple's devices have none."""
-    labeller: Callable[[Tensor], tuple[Tensor, Tensor]] = tf.function(
-        _not_converted(functools.partial(_labels, rule)),
-        reduce_retracing=True,
-        jit_compile=platform.system() != "Darwin",
-    )
-    return labeller
-
-
-def _labels(rule: LabelRule, outputs: Tensor) -> tuple[Tensor, Tensor]:
-    floats = tf.cast(outputs, "float32")
-    bits = tf.bitcast(floats, "int32")
-    bits = tf.where(bits < 0, -tf.bitwise.bitwise_and(bits, MAGNITUDE), bits)
-    # A sum takes a tenth of the time of is_finite of all.
-    are_enough = tf.math.is_finite(tf.reduce_sum(floats))
-    if rule.highest is not None:
-        are_enough &= (tf.reduce_min(bits) >= 0) & (tf.reduce_max(bits) <= ordered_bits(rule.highest))
-    if rule.columns is None:
-        labels = bits > ordered_bits(rule.cuts)
-    elif rule.cuts:
-        labels = bits[..., 1:] > ordered_bits(rule.cuts)
-        are_enough &= tf.reduce_all(abs(tf.reduce_sum(floats, axis=-1) - 1) <= SHARES_WITHIN)
-    else:
-        labels = _first_highest(bits, rule.columns)
-    return tf.cast(labels, rule.dtype), are_enough
-
-
-def _first_highest(values: Tensor, columns: int) -> Tensor:
-    """Return the number of the highest column; TensorFlow does not say which of several its argmax returns.
-
-    The numbers are the low bits of what is compared, so that no two are equal.
-    """
-    last = MOST_COLUMNS - 1
-    shifted = tf.cast(values, "int64") * MOST_COLUMNS
-    highest = tf.reduce_max(shifted + (last - tf.range(columns, dtype="int64")), axis=-1, keepdims=True)
-    return last - tf.bitwise.bitwise_and(highest, tf.constant(last, "int64"))
 
 
 def _refuse_several_workers(strategy: Any) -> None:
