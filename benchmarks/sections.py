@@ -20,7 +20,7 @@ SECTIONS = {
     "streaming": [Job("memory.streaming")],
     "mirrored": [Job("fitting.mirrored", "tensorflow")],
     "processes": [Job("processes.exchange", "torch")],
-    "memory": [Job("memory.peaks"), Job("memory.records")],
+    "memory": [Job("memory.peaks", keeps_memory=False), Job("memory.records")],
     "growth": [Job("scoring.growth")],
     "imports": [Job("startup.import_time")],
 }
