@@ -162,7 +162,7 @@ def are_zero_one(values: np.ndarray) -> bool:
     >>> are_zero_one(np.array([0.0, 1.0])), are_zero_one(np.array([0, 2]))
     (True, False)
     """
-    return bool(np.isin(values, [0, 1]).all())
+    return bool(((values == 0) | (values == 1)).all())
 
 
 def are_integral(values: np.ndarray) -> bool:
