@@ -179,7 +179,9 @@ class _Run:
     """
 
     def __init__(self, part: Batch, leaves: Leaves, expected: int, bytes_saved: int) -> None:
-        self._structure, self._kinds = tree.map_structure(lambda leaf: None, part), _kinds(leaves)
+        self._names = None if any(isinstance(value, dict | list | tuple) for value in part.values()) else sorted(part)
+        self._structure = tree.map_structure(lambda leaf: None, part) if self._names is None else None
+        self._kinds = _kinds(leaves)
         self._saved = bytes_saved
         self.row_bytes = _row_bytes(leaves) + bytes_saved
         self._columns: list[Array | None] = [
@@ -204,6 +206,8 @@ class _Run:
         """Return the batches as one. Add no more while somebody uses it: the arrays are not copied."""
         if self._capacity > self.rows:
             self._resize(self.rows)
+        if self._names is not None:  # `tree` itself takes ten times as long
+            return dict(zip(self._names, self._columns, strict=True))
         batch: Batch = tree.pack_sequence_as(self._structure, self._columns)
         return batch
 
