@@ -9,11 +9,12 @@ from kerascb_metrics._threads import in_threads, thread_count
 BLOCK = 1 << 16
 
 
-def blocks(array: np.ndarray) -> Iterator[slice]:
+def blocks(array: np.ndarray, values: int = BLOCK) -> Iterator[slice]:
     """Yield the slices that cut an array's rows into blocks of about 64 Ki values.
 
     Args:
         array: an array of any shape with at least one axis.
+        values: about how many values a block has.
 
     Yields:
         One slice per block, in order.
@@ -21,19 +22,20 @@ def blocks(array: np.ndarray) -> Iterator[slice]:
     >>> list(blocks(np.zeros((40_000, 4))))
     [slice(0, 16384, None), slice(16384, 32768, None), slice(32768, 40000, None)]
     """
-    rows = max(1, BLOCK * len(array) // max(1, array.size))
+    rows = max(1, values * len(array) // max(1, array.size))
     for start in range(0, len(array), rows):
         yield slice(start, min(start + rows, len(array)))
 
 
-def each_block(array: np.ndarray, work: Callable[[slice], None]) -> None:
+def each_block(array: np.ndarray, work: Callable[[slice], None], values: int = BLOCK) -> None:
     """Call a function with each block of rows, see `blocks`; of a large array in several threads.
 
     Args:
         array: an array of any shape with at least one axis.
         work: writes what belongs to a block, and nothing else.
+        values: about how many values a block has.
     """
-    cuts = list(blocks(array))
+    cuts = list(blocks(array, values))
     # A run of blocks for each thread: fewer changes from one thread to another than block by block.
     each = max(1, -(-len(cuts) // thread_count()))
 
