@@ -54,7 +54,7 @@ class Comparison:
 
 def compared(
     name: str,
-    known: KnownScore | None,
+    known: KnownScore,
     first: LabelledPass,
     second: LabelledPass,
     index: int,
@@ -66,7 +66,7 @@ def compared(
 
     Args:
         name: the score.
-        known: its formula; None: not known.
+        known: its formula.
         first: a pass.
         second: another one.
         index: the class, for "binary".
@@ -74,11 +74,6 @@ def compared(
         level: the confidence level.
         numbers: see `paired_delta`.
     """
-    if known is None:
-        raise ValueError(
-            f"{name} cannot be compared: it is not made of the labels alone. Scores of labels, such as f1, precision, "
-            "recall, accuracy, kappa and mcc, can."
-        )
     table = right_and_wrong(first, second)
     rows = first.rows
     is_accuracy = known.base == "accuracy" or (known.average == "micro" and rows.kind != "multilabel")

@@ -1,5 +1,6 @@
 """Epochs of a run compared by their labels, and the best of them corrected for having been chosen."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ from kerascb_metrics.insight.intervals import Basis, formula_of
 from kerascb_metrics.insight.known_scores import KnownScore
 from kerascb_metrics.insight.labelled_pass import LabelledPass
 from kerascb_metrics.insight.paired_areas import paired_delong
+from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.intervals import basis_of, output_and_name
+from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
 
 _ONLY_RIGHT = "with memory='bounded' only right or wrong is kept of each row, which accuracy alone is made of"
@@ -34,18 +37,19 @@ def compare_epochs(
     Raises:
         ValueError: if the score is not one of labels, or the labels or rows of an epoch were not kept.
     """
-    output, own, basis = _basis(run, name)
-    known = formula_of(own, run.at(run.epochs[-1]).values[name], basis) if basis else None
+    last = run.at("last")
+    known, basis = compared_formula(last, name)
+    output, _ = output_and_name(last, name)
     epochs = [first, second] if chosen is None else run.epochs
     _refuse(run, epochs, output)
     passes = {epoch: run.labels.pass_of(epoch, output) for epoch in epochs}
     refuse_all_but_accuracy(passes[first], known, basis)
-    if known is not None and basis is not None and known.base == "auc":
+    if known.is_area:
         return _compare_areas(name, passes[first], passes[second], basis, level, chosen)
     numbers = None if groups is None else passes[first].rows.groups_of(groups)
-    if basis is None or known is None or chosen is None or first == second:
-        index, zero = _index(known, basis), basis.zero_division if basis else 0.0
-        return compared(name, known, passes[first], passes[second], index, zero, level, numbers)
+    if chosen is None or first == second:
+        index = index_of(known, basis)
+        return compared(name, known, passes[first], passes[second], index, basis.zero_division, level, numbers)
     other = second if chosen == first else first
     order = list(passes)
     found = max_t(
@@ -53,13 +57,63 @@ def compare_epochs(
         order.index(other),
         list(passes.values()),
         known,
-        _index(known, basis),
+        index_of(known, basis),
         basis.zero_division,
         level,
         numbers,
     )
     found = found if chosen == first else found.turned()
     return as_comparison(name, found, passes[first], passes[second], level)
+
+
+def compared_formula(result: ResultRecord, name: str) -> tuple[KnownScore, Basis]:
+    """Return the formula of a score that a test is known for, and what the formula was checked with.
+
+    Args:
+        result: the result that has the score.
+        name: the score.
+
+    Raises:
+        ValueError: for any other score, whatever is kept of the rows.
+    """
+    record, (_, own), value = compared_record(result, name), output_and_name(result, name), result.values[name]
+    if isinstance(value, float) and math.isnan(value):
+        raise ValueError(f"{name} cannot be compared: it is undefined in {result.subject}.")
+    basis = basis_of(record, result.settings)
+    known = formula_of(own, value, basis)
+    if known is None:
+        raise ValueError(
+            f"{name} cannot be compared: it is not made of the labels alone. Scores of labels, such as f1, precision, "
+            "recall, accuracy, kappa and mcc, can."
+        )
+    if known.is_area and known.base != "auc":
+        raise ValueError(f"{name} cannot be compared: of the areas, a test is known for ROC AUC alone. Record 'auc'.")
+    return known, basis
+
+
+def compared_record(result: ResultRecord, name: str) -> EpochRecord:
+    """Return what is kept of the rows of a score that is to be compared.
+
+    Args:
+        result: the result that has the score.
+        name: the score.
+
+    Raises:
+        ValueError: for a score of a regression, and where there are no counts of its rows.
+    """
+    output, _ = output_and_name(result, name)
+    record = result.tallies.get(output)
+    if record is not None:
+        return record
+    if output in result.regressions:
+        raise ValueError(
+            f"{name} cannot be compared: it is a score of a regression, and comparisons are for scores of labels, such "
+            f"as f1, and ROC AUC. confidence_interval({name!r}) says how certain a score of a regression is."
+        )
+    raise ValueError(
+        f"{name} cannot be compared: {result.subject} has no counts, because its scores are undefined, or it was not "
+        "scored here (a .csv file, history.append)."
+    )
 
 
 def groups_of_epoch(run: RunRecord, epoch: int, name: str, groups: Any, level: float) -> GroupScores:
@@ -91,15 +145,15 @@ def groups_of_epoch(run: RunRecord, epoch: int, name: str, groups: Any, level: f
     return group_scores(name, own, known, given, Groups.of(groups, given.rows), basis, level)
 
 
-def refuse_all_but_accuracy(given: LabelledPass, known: KnownScore | None, basis: Basis | None) -> None:
+def refuse_all_but_accuracy(given: LabelledPass, known: KnownScore, basis: Basis) -> None:
     """Raise `ValueError` for another score than accuracy, where of each row only right or wrong is kept."""
     if given.rows.only_right and not is_accuracy(known, basis):
         raise ValueError(f"epochs cannot be compared: {_ONLY_RIGHT}.")
 
 
-def is_accuracy(known: KnownScore | None, basis: Basis | None) -> bool:
+def is_accuracy(known: KnownScore, basis: Basis) -> bool:
     """Return whether a score is the share of right rows."""
-    if known is None or basis is None or basis.kind == "multilabel":
+    if basis.kind == "multilabel":
         return False
     return known.base == "accuracy" or (known.average == "micro" and known.index is None)
 
@@ -131,11 +185,13 @@ def corrected_best_of(run: RunRecord, name: str) -> CorrectedBest:
         name: the score.
     """
     count, unknown = len(run.epochs), float("nan")
-    output, own, basis = _basis(run, name)
-    record = run.tallies[-1].get(output) if count else None
-    if basis is None or record is None:
+    last = run.at("last")
+    output, own = output_and_name(last, name)
+    record = last.tallies.get(output)
+    if record is None:
         return CorrectedBest(unknown, count, "the score is not one of labels")
-    known = formula_of(own, run[name][-1], basis)
+    basis = basis_of(record, run.settings)
+    known = formula_of(own, last.values[name], basis)
     if known is None or known.is_area:
         return CorrectedBest(unknown, count, "the score is not one of labels alone")
     if record.chosen is not None:
@@ -146,20 +202,11 @@ def corrected_best_of(run: RunRecord, name: str) -> CorrectedBest:
     if run.labels.pass_of(run.epochs[-1], output).rows.only_right and not is_accuracy(known, basis):
         return CorrectedBest(unknown, count, _ONLY_RIGHT)
     tables = [run.labels.tables_of(epoch, output) for epoch in run.epochs]
-    return CorrectedBest(corrected_best(tables, known, _index(known, basis), basis.zero_division), count)
+    return CorrectedBest(corrected_best(tables, known, index_of(known, basis), basis.zero_division), count)
 
 
-def _basis(run: RunRecord, name: str) -> tuple[str | None, str, Basis | None]:
-    """Return the output that a score is of, its own name, and what its formula is checked with: the last epoch."""
-    last = run.at("last")
-    output, own = output_and_name(last, name)
-    record = last.tallies.get(output)
-    return output, own, None if record is None else basis_of(record, run.settings)
-
-
-def _index(known: KnownScore | None, basis: Basis | None) -> int:
-    if known is None or basis is None:
-        return 1
+def index_of(known: KnownScore, basis: Basis) -> int:
+    """Return the class that a score is of, if it is of one."""
     return basis.pos_index if known.index is None else known.index
 
 

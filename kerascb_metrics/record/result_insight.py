@@ -18,7 +18,13 @@ from kerascb_metrics.insight.objective import Objective
 from kerascb_metrics.insight.paired_areas import compared_areas
 from kerascb_metrics.insight.row_bootstrap import of_any_score
 from kerascb_metrics.insight.thresholds import BestThreshold, best_threshold, options_of
-from kerascb_metrics.record.comparisons import compare_epochs, groups_of_epoch
+from kerascb_metrics.record.comparisons import (
+    compare_epochs,
+    compared_formula,
+    compared_record,
+    groups_of_epoch,
+    index_of,
+)
 from kerascb_metrics.record.intervals import basis_of, output_and_name, recorded_interval
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
@@ -262,14 +268,13 @@ class ResultInsight(Mapping[str, Any]):
         return names[0]
 
     def _compared_by_rows(self, other: "ResultInsight", name: str, groups: Any, level: float) -> Comparison:
+        known, basis = compared_formula(self._record, name)
+        compared_record(other._record, name)
         if self._rows is None or other._rows is None:
             why = self._why_no_rows if self._rows is None else other._why_no_rows
             raise MissingRowsError(f"these results cannot be compared: {why}.")
-        output, own = output_and_name(self._record, name)
+        output, _ = output_and_name(self._record, name)
         tallies = self._rows.tally(output), other._rows.tally(output)
-        record = self._record.tallies.get(output)
-        if record is None or tallies[1].undefined:
-            raise ValueError(f"{name} cannot be compared: it is not made of labels, or is undefined.")
         rows = PassRows.of(tallies[0])
         if not rows.is_same(PassRows.of(tallies[1])):
             raise ValueError(
@@ -278,10 +283,8 @@ class ResultInsight(Mapping[str, Any]):
             )
         subjects = [one._subject or f"the {place} result" for one, place in ((self, "first"), (other, "second"))]
         one, two = (LabelledPass(rows, tally.y_pred, own) for tally, own in zip(tallies, subjects, strict=True))
-        basis = basis_of(record, self._record.settings)
-        known = formula_of(own, self[name], basis)
-        index = basis.pos_index if known is None or known.index is None else known.index
-        if known is not None and known.base == "auc":
+        index = index_of(known, basis)
+        if known.is_area:
             found = compared_areas(*tallies, index, basis, level)
             return as_comparison(name, found, one, two, level)
         numbers = None if groups is None else rows.groups_of(groups)

@@ -213,6 +213,39 @@ def test_what_cannot_be_compared_says_why(tmp_path):
         type(one).load(tmp_path / "one.json").compare(other, "f1")
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "reason"),
+    [
+        ("mae", "regression", "score of a regression, .* confidence_interval\\('mae'\\)"),
+        ("average_precision", None, "a test is known for ROC AUC alone"),
+        ("r2", None, "not made of the labels alone"),
+    ],
+)
+def test_a_score_without_a_test_is_refused_for_what_it_is(name, task, reason, tmp_path):
+    """Not because labels were not kept: no labels would do."""
+    history = run(3, scoring=name, task=task).history
+    history.save(tmp_path / "run.json")
+    loaded = type(history).load(tmp_path / "run.json")
+    for call in (
+        lambda: history.compare(0, 1, name),
+        lambda: history.compare("best", "last", name),
+        lambda: history.at(0).compare(history.at("last"), name),
+        lambda: loaded.compare(0, 1, name),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} cannot be compared: .*{reason}"):
+            call()
+    history.save_report(tmp_path / "report.html")  # leaves the comparisons out
+
+
+def test_an_undefined_score_is_not_compared():
+    y_true, first, _ = two()
+    metrics = Metrics("recall", task="binary", zero_division=float("nan"))
+    with pytest.warns(UserWarning, match="recall"):
+        one = metrics.score(np.zeros_like(y_true), first)
+    with pytest.raises(ValueError, match="recall cannot be compared: it is undefined in this result"):
+        one.compare(one, "recall")
+
+
 def test_averages_over_rare_classes_are_refused_in_words():
     rng = np.random.default_rng(0)
     y_true = np.array([0] * 150 + [1] * 45 + [2] * 5)
