@@ -26,6 +26,7 @@ from kerascb_metrics.record.comparisons import (
     index_of,
 )
 from kerascb_metrics.record.intervals import basis_of, output_and_name, recorded_interval
+from kerascb_metrics.record.one_output import in_one_output
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.score.threshold import THRESHOLD
@@ -69,7 +70,8 @@ class ResultInsight(Mapping[str, Any]):
             at_least: the lowest values that other scores may have, as in {"precision": 0.9}.
             cost: instead of a score, what one row of "fp", "fn", "tp" or "tn" costs, 0 where it is not given: then
                 the least cost per row is the best.
-            output: the name of the output if the model has several.
+            output: the name of the output if the model has several; it may instead be in the names of the scores, as
+                in "kind_f1".
 
         Returns:
             A named tuple `(threshold, value, cross_fitted)` of floats, of a multilabel task of arrays. A row is
@@ -96,6 +98,7 @@ class ResultInsight(Mapping[str, Any]):
         """
         if self._rows is None:
             raise MissingRowsError(f"no threshold can be chosen: {self._why_no_rows}.")
+        output, name, at_least = in_one_output(self._record, name, at_least, output)
         tally, scoring = self._rows.tally(output), self._rows.scoring(output)
         if tally.kind not in ("binary", "multilabel"):
             raise ValueError(

@@ -16,6 +16,8 @@ def unknown_score(name: object, known: Iterable[str], *, of_result: bool = False
 
     >>> unknown_score("val_f1", ["f1", "auc"])
     KeyError("no score 'val_f1' was recorded; there are: f1, auc; did you mean 'f1'? ...")
+    >>> unknown_score("f1", ["kind_f1", "price_r2"])
+    KeyError("no score 'f1' was recorded; there are: kind_f1, price_r2; did you mean 'kind_f1'?")
     >>> unknown_score([0, 1], ["f1"])
     TypeError("the name of a score is a string, such as 'f1'; received list. The name comes last: ...")
     """
@@ -38,5 +40,6 @@ def _hint(name: str, names: list[str]) -> str:
     bare = name.removeprefix("val_")
     if bare != name and bare in names:
         return f"; did you mean {bare!r}? Only the keys of logs begin with 'val_'"
-    near = difflib.get_close_matches(bare, names, n=3)
+    of_outputs = [own for own in names if own.endswith(f"_{bare}")]
+    near = of_outputs[:3] or difflib.get_close_matches(bare, names, n=3)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -261,7 +261,7 @@ def test_what_cannot_be_chosen_for_is_refused():
         scores.best_threshold()
     with pytest.raises(TypeError, match="takes a score"):
         scores.best_threshold("f1", cost={"fp": 1})
-    for name in ("auc", "f3", 0.5):
+    for name in ("auc", "f3", 0.5, ["f1"]):
         with pytest.raises(ValueError, match="counts suffice for"):
             scores.best_threshold(name)
     for limits in ({"auc": 0.5}, {"precision": "high"}, ["precision"], {"precision": np.nan}):
@@ -278,6 +278,29 @@ def test_what_cannot_be_chosen_for_is_refused():
         Metrics(task="regression").score([0.1, 2.0], [0.3, 1.0]).best_threshold("f1")
     with pytest.raises(ValueError, match="a multiclass task has no threshold"):
         Metrics().score([0, 1, 2], np.eye(3)).best_threshold("f1")
+
+
+def test_the_output_may_be_in_the_names_of_scores():
+    y_true, z = drawn()
+    scores = Metrics("f1").score({"a": y_true, "b": 1 - y_true}, {"a": expit(z), "b": expit(-z)})
+    expected = scores.best_threshold("recall", at_least={"precision": 0.6}, output="b")
+    for name, limited, output in [
+        ("b_recall", "b_precision", None),
+        ("b_recall", "precision", None),
+        ("recall", "b_precision", None),
+        ("b_recall", "b_precision", "b"),
+    ]:
+        assert scores.best_threshold(name, at_least={limited: 0.6}, output=output) == expected
+    cost = {"fp": 1, "fn": 1}
+    found = scores.best_threshold(cost=cost, at_least={"b_recall": 0.5})
+    assert found == scores.best_threshold(cost=cost, at_least={"recall": 0.5}, output="b")
+    for name, limited, output in [("b_recall", "precision", "a"), ("a_recall", "b_precision", None)]:
+        with pytest.raises(ValueError, match=r"a threshold is of one output; received .*a.* and 'b_"):
+            scores.best_threshold(name, at_least={limited: 0.6}, output=output)
+    with pytest.raises(ValueError, match="at_least has a score twice"):
+        scores.best_threshold("b_f1", at_least={"precision": 0.5, "b_precision": 0.9})
+    with pytest.raises(ValueError, match="output must be one of 'a', 'b'"):
+        scores.best_threshold("a_recall", output="c")
 
 
 def test_rows_that_are_gone_are_named(tmp_path):
