@@ -17,15 +17,13 @@ from kerascb_metrics.record.epoch_record import EpochRecord
 from kerascb_metrics.record.files import load, save
 from kerascb_metrics.record.run_record import RunRecord
 from kerascb_metrics.record.saved_run import Tallies
+from kerascb_metrics.record.unknown_score import attribute_of
 from kerascb_metrics.record.values import Bounds, Epoch, Mode, Value
 from kerascb_metrics.scores import Scores
 from kerascb_metrics.show.history_plots import HistoryPlots
 from kerascb_metrics.show.notebook import html_of_run
 from kerascb_metrics.show.report.render import report_page
 from kerascb_metrics.show.tables import names_in_words, text_table
-
-if TYPE_CHECKING:  # matplotlib is an extra
-    pass
 
 
 class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
@@ -64,6 +62,11 @@ class ScoreHistory(HistoryPlots, Mapping[str, list[Any]]):
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or a pickle, holds no rows."""
         return {**vars(self), "_row_source": None}
+
+    if not TYPE_CHECKING:  # a type checker shall know the attributes that there are
+
+        def __getattr__(self, name: str) -> Any:
+            return attribute_of(self, name, self, "history")
 
     def __getitem__(self, name: str) -> list[Any]:
         return self._run[name]

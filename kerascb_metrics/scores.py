@@ -10,15 +10,12 @@ from kerascb_metrics.record import files
 from kerascb_metrics.record.atomic_write import write_whole
 from kerascb_metrics.record.result_record import ResultRecord
 from kerascb_metrics.record.run_record import RunRecord
-from kerascb_metrics.record.unknown_score import unknown_score
+from kerascb_metrics.record.unknown_score import attribute_of, unknown_score
 from kerascb_metrics.record.values import Bounds, copied, copied_pair
 from kerascb_metrics.show.notebook import html_of_scores
 from kerascb_metrics.show.report.render import report_page_of
 from kerascb_metrics.show.result_plots import ResultPlots
 from kerascb_metrics.show.result_tables import line_of_result, text_of_result
-
-if TYPE_CHECKING:  # matplotlib is an extra
-    pass
 
 _NOT_AT_HAND = "the rows are not at hand: files and copies of a history hold none"
 
@@ -62,6 +59,11 @@ class Scores(ResultPlots):
 
     def __len__(self) -> int:
         return len(self._record.values)
+
+    if not TYPE_CHECKING:  # a type checker shall know the attributes that there are
+
+        def __getattr__(self, name: str) -> Any:
+            return attribute_of(self, name, self, "scores")
 
     # Two matrices do not compare to a single truth value, so the comparison of `Mapping` would raise.
     __eq__ = object.__eq__

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerascb_metrics.collect.given_data import GivenData
 from kerascb_metrics.collect.keras_internals import model_of
@@ -19,6 +19,7 @@ from kerascb_metrics.pipeline.fit_start import known_outputs
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.run_settings import score_names
+from kerascb_metrics.record.unknown_score import attribute_of
 from kerascb_metrics.score.plan import Plan
 from kerascb_metrics.scores import Scores
 from kerascb_metrics.show.tables import names_in_words, printable
@@ -45,6 +46,12 @@ class Results:
 
     def _repr_html_(self) -> str:
         return self.history._repr_html_() if self.history.epochs else f"<code>{escape(repr(self))}</code>"
+
+    if not TYPE_CHECKING:  # a type checker shall know the attributes that there are
+
+        def __getattr__(self, name: str) -> Any:
+            known = self.history if "_recorder" in vars(self) else ()
+            return attribute_of(self, name, known, "metrics.history")
 
     @property
     def history(self) -> ScoreHistory:

@@ -1,7 +1,8 @@
-"""The error for a score that is not there: it names the one that was meant, if one is near."""
+"""The errors for a score that is not there, or is elsewhere: they name the one that was meant, if one is near."""
 
 import difflib
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 _MOST_NAMES = 20
 
@@ -34,6 +35,35 @@ def unknown_score(name: object, known: Iterable[str], *, of_result: bool = False
     there_are = f"{', '.join(names[:_MOST_NAMES])}{more}" or none
     verb = "computed" if of_result else "recorded"
     return KeyError(f"no score {name!r} was {verb}; there are: {there_are}{_hint(name, names)}")
+
+
+def attribute_of(of: object, name: str, known: Iterable[str], where: str) -> Any:
+    """Raise for an attribute that an object lacks; for the name of a score the error says where its values are.
+
+    Args:
+        of: the object, which calls this in `__getattr__`.
+        name: the attribute.
+        known: the names of the scores; not read for a name with an underscore in front, which Python asks for itself.
+        where: the mapping that holds them, as one writes it.
+
+    Raises:
+        AttributeError: always, unless a property has the name: then its own error.
+
+    >>> attribute_of(0, "val_f1", ["f1", "kind_f1"], "metrics.history")
+    Traceback (most recent call last):
+        ...
+    AttributeError: 'int' object has no attribute 'val_f1'; scores are items: metrics.history['f1']
+    """
+    own = getattr(type(of), name, None)
+    if isinstance(own, property) and own.fget is not None:  # Python calls `__getattr__` too where a property raises
+        return own.fget(of)
+    meant = None
+    if not name.startswith("_"):
+        bare = name.removeprefix("val_")
+        names = list(known)
+        meant = bare if bare in names else next((own for own in names if own.endswith(f"_{bare}")), None)
+    hint = "" if meant is None else f"; scores are items: {where}[{meant!r}]"
+    raise AttributeError(f"{type(of).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=of)
 
 
 def _hint(name: str, names: list[str]) -> str:
