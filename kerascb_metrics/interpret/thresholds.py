@@ -12,11 +12,11 @@ _STEPS = (0, 1, -1, 2, -2, 3, -3)
 
 
 def check_choosing(task: str, threshold: object) -> None:
-    """Raise `ValueError` for text that is not the name of a score that can choose a threshold.
+    """Raise `ValueError` for text that is not the name of a score that can choose a threshold, and for what has one.
 
     Args:
         task: the name of the task's class, for the message.
-        threshold: the task's argument; anything but text is not checked.
+        threshold: the task's argument; whether numbers are in order is not checked.
 
     >>> check_choosing("Binary", "auc")
     Traceback (most recent call last):
@@ -27,6 +27,11 @@ def check_choosing(task: str, threshold: object) -> None:
         raise ValueError(
             f"{task}: threshold must be a number, or the name of a score that chooses it: {', '.join(CHOOSING)}; "
             f"received {threshold!r}."
+        )
+    if hasattr(threshold, "threshold"):  # a `BestThreshold` is a tuple, and might pass for three thresholds
+        raise ValueError(
+            f"{task}: threshold must be a number, not what has one; received {type(threshold).__name__}. Pass its "
+            "attribute .threshold."
         )
 
 

@@ -191,11 +191,17 @@ def test_unknown_arguments():
         Metrics(None, "binary")
 
 
+def best():
+    return Metrics().score([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.6]).best_threshold("f1")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: Binary(threshold=[0.2, 0.3]), r"Binary: threshold must be one number.*Multilabel\(threshold="),
         (lambda: Binary(threshold="0.5"), r"threshold must be"),
+        (lambda: Binary(threshold=best()), r"received BestThreshold. Pass its attribute \.threshold"),
+        (lambda: Multilabel(threshold=best()), r"received BestThreshold. Pass its attribute \.threshold"),
         (lambda: Binary(from_logits="yes"), r"Binary: from_logits must be 'auto', True or False; received 'yes'"),
         (lambda: Multiclass(from_logits=2), r"Multiclass: from_logits must be"),
         (lambda: Multilabel(from_logits=None), r"Multilabel: from_logits must be"),
