@@ -61,7 +61,7 @@ class GroupScores(Mapping[Hashable, float]):
 
     @property
     def group_min(self) -> float:
-        """The lowest score of a group; groups without one do not count. nan if none has one."""
+        """The lowest score of a group, as of fairlearn; nan does not count. nan if no group has a number."""
         return float(min(self._known, default=math.nan))
 
     @property

@@ -123,22 +123,21 @@ class SliceScores:
                 groups = rows_of_groups(tally, slicing) if isinstance(tally, ExactTally) else (parts or [])[place]
             found = [_scored(group, scoring, computed) for group in groups]
             for name in known.scores:
-                values, there = [], []
+                values = []
                 for key, of_group in zip(slicing.keys, found, strict=True):
                     own = slicing.key(name, key)
                     values.append(_value(own, name, of_group, on_error))
-                    is_known = not (math.isnan(values[-1]) or name in of_group.undefined)
-                    there += [values[-1]] * is_known
-                    undefined += [own] * (not is_known and name in computed)
+                    is_undefined = math.isnan(values[-1]) or name in of_group.undefined
+                    undefined += [own] * (is_undefined and name in computed)
                 entries = {slicing.key(name, key): value for key, value in zip(slicing.keys, values, strict=True)}
-                entries[slicing.worst(name, directions[name])] = _worst(there, directions[name])
+                entries[slicing.worst(name, directions[name])] = _worst(values, directions[name])
                 _write(result, name, entries)
         if undefined:
             more = f" and {len(undefined) - _MOST_NAMED} more" if len(undefined) > _MOST_NAMED else ""
             self._warn(
                 "slices without a score",
                 f"{where}: undefined for {', '.join(undefined[:_MOST_NAMED])}{more}: these groups have no row, or a "
-                "class too few. They do not count for the worst group.",
+                "class too few. Only nan does not count for the worst group; zero_division=nan leaves out 0/0.",
             )
 
     def _refuse_other_length(self, samples: int) -> None:
@@ -181,8 +180,10 @@ def _value(full: str, name: str, found: ScoreValues, on_error: OnError) -> float
     return float(value) if is_number(value) else math.nan
 
 
-def _worst(values: Sequence[float], greater_is_better: bool | None) -> float:
-    return (max if greater_is_better is False else min)(values, default=math.nan)
+def _worst(values: Iterable[float], greater_is_better: bool | None) -> float:
+    """Return the worst of the groups that have a number, as `GroupScores` and fairlearn have it."""
+    numbers = (value for value in values if not math.isnan(value))
+    return (max if greater_is_better is False else min)(numbers, default=math.nan)
 
 
 def _write(result: EpochResult, name: str, entries: dict[str, float]) -> None:

@@ -366,14 +366,32 @@ def test_a_class_with_the_name_of_a_group_raises():
         Metrics("f1", task=Multilabel(class_names=["site_Ulm", "b", "c"]), **options)
 
 
-def test_a_group_whose_score_is_undefined_does_not_count_for_the_worst():
+@pytest.mark.parametrize("zero_division", [0.0, 1.0, np.nan])
+def test_the_worst_group_is_that_of_by_group_where_a_score_is_undefined(zero_division):
+    """Recall of a group without a positive row is `zero_division`, as in scikit-learn; nan is left out."""
     p, y = binary()
     site = np.where(y == 1, "mixed", np.where(np.arange(N) % 3 == 0, "negative", "mixed"))
-    metrics = Metrics(["recall"], slices={"site": site}, verbose=False)
-    with pytest.warns(UserWarning, match="undefined for recall_site_negative"):
+    metrics = Metrics(["recall"], slices={"site": site}, zero_division=zero_division, verbose=False)
+    with pytest.warns(UserWarning, match="undefined for recall_site_negative.*zero_division=nan leaves out 0/0"):
         logs = fitted(metrics, p, y, epochs=1)
-    assert logs["val_recall_site_negative"] == [0.0]  # zero_division, as scikit-learn has it
-    assert logs["val_recall_site_min"] == logs["val_recall_site_mixed"]
+    np.testing.assert_array_equal(logs["val_recall_site_negative"], [zero_division])
+    assert logs["val_recall_site_min"] == [np.nanmin([zero_division, *logs["val_recall_site_mixed"]])]
+    assert logs["val_recall_site_min"] == [metrics.history.by_group("site", "recall")[0].group_min]
+
+
+def test_a_group_that_lacks_a_class_counts_for_the_worst():
+    """Its macro average is a number: one of its classes is 0/0, the others are not."""
+    rng = np.random.default_rng(0)
+    p, y = classes(rng)
+    site = np.where((y == 2) | (rng.random(N) < 0.5), "whole", "lacks 2")
+    options = {"slices": {"site": site}, "validation_data": (p, y), "model": lambda x: x, "verbose": False}
+    metrics = Metrics(["recall"], task="multiclass", **options)
+    with pytest.warns(UserWarning, match="undefined for recall_site_lacks 2"):
+        logs = fitted(metrics, epochs=1)
+    values = [logs[f"val_recall_site_{of}"][0] for of in ("lacks 2", "whole")]
+    assert values[0] < values[1]
+    assert logs["val_recall_site_min"] == [values[0]]
+    assert metrics.history.by_group("site", "recall")[0].group_min == pytest.approx(values[0], abs=1e-12)
 
 
 @pytest.mark.parametrize("error_score", ["raise_first", "raise", 0.25])
