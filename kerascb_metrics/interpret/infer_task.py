@@ -91,7 +91,7 @@ def _checked_targets(rows: Rows, loss: LossReading) -> np.ndarray:
     Raises:
         DataError: if some are missing.
     """
-    targets = _without_padding(rows)
+    targets = without_padding(rows)
     missing = np.isnan(targets) if targets.dtype.kind == "f" else np.zeros(0, bool)
     if missing.any():
         others = targets[~missing]
@@ -103,7 +103,7 @@ def _checked_targets(rows: Rows, loss: LossReading) -> np.ndarray:
     return targets if len(targets) else rows.y_true
 
 
-def _without_padding(rows: Rows) -> np.ndarray:
+def without_padding(rows: Rows) -> np.ndarray:
     """Return the targets without masked positions and rows of weight zero: those may be anything."""
     if rows.mask is not None and not rows.mask.any():  # a trial that hides every row
         rows = replace(rows, mask=None)

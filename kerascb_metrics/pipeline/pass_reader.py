@@ -28,6 +28,7 @@ from kerascb_metrics.pipeline.last_axis import LastAxes, known_columns
 from kerascb_metrics.pipeline.mean_probability import MeanProbability
 from kerascb_metrics.pipeline.rows_at_hand import RowReading, RowsAtHand
 from kerascb_metrics.pipeline.settling import (
+    are_not_of_the_loss,
     describe,
     looks_like_one_class,
     padding_is_scored,
@@ -366,12 +367,16 @@ class Reader(RowConsumer):
             task = settle_task(self._plan.task_of(output), rows, loss, scoring)
             if self._facts.is_fit_pass:
                 refuse_element_weights(rows, loss)
-        doubt = looks_like_one_class(self._plan.task_of(output), task, rows, loss)
-        if doubt:
-            self._warn(("one class", output), f"output {output!r}: {doubt}" if output else doubt)
+        self._doubt("one class", output, looks_like_one_class(self._plan.task_of(output), task, rows, loss))
+        if self._facts.is_fit_pass:  # so Keras computes the loss of these targets
+            self._doubt("targets", output, are_not_of_the_loss(task, rows, loss))
         padding = padding_is_scored(task, rows, loss, self._facts.masking_layer)
         self._describe_output(output, f"{describe(task, rows, loss)}.{padding}")
         return OutputPlan(scoring, task, loss)
+
+    def _doubt(self, topic: str, output: str | None, doubt: str) -> None:
+        if doubt:
+            self._warn((topic, output), f"output {output!r}: {doubt}" if output else doubt)
 
     def _labeled(self, output: str | None, rows: Predictions) -> LabeledRows:
         assert self._outputs is not None

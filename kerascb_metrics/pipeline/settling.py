@@ -6,12 +6,13 @@ import numpy as np
 
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.advice import as_written
-from kerascb_metrics.interpret.infer_task import infer_task
-from kerascb_metrics.interpret.left_out import ignored_values
+from kerascb_metrics.interpret.infer_task import infer_task, without_padding
+from kerascb_metrics.interpret.left_out import equal_any, ignored_values
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.positions import has_element_weights
 from kerascb_metrics.interpret.soft_targets import are_soft
 from kerascb_metrics.interpret.targets import are_zero_one
+from kerascb_metrics.interpret.validation import some
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.scoring import Scoring
 
@@ -66,6 +67,34 @@ def looks_like_one_class(given: Any, task: Any, rows: Predictions, loss: LossRea
         "one label and outputs that add up to 1, as a softmax of one class per row has. If it is one, compile with "
         "categorical_crossentropy, or pass Metrics(task='multiclass'); if not, task='multilabel' ends this warning."
     )
+
+
+def are_not_of_the_loss(task: Any, rows: Predictions, loss: LossReading) -> str:
+    """Return a sentence if a binary crossentropy has targets other than 0, 1 and what is between them; else "".
+
+    Keras computes a loss of them without an error, which falls without end.
+
+    Args:
+        task: the settled task.
+        rows: the rows of the output.
+        loss: what the compiled loss tells about it.
+    """
+    is_binary = loss.family == "binary" or (loss.family == "crossentropy" and rows.columns == 1)
+    if not is_binary or rows.y_true.dtype.kind not in "if" or not _outside(rows.y_true).size:
+        return ""
+    y_true = without_padding(rows)
+    y_true = y_true[~equal_any(y_true, ignored_values(task.ignore_class, loss, y_true.dtype))]
+    others = _outside(y_true)
+    if not others.size or len(np.unique(y_true)) > 2:  # of more than two values the task says that it takes two
+        return ""
+    return (
+        f"the loss {loss.name} takes targets from 0 to 1, and what it computes of others means nothing; received "
+        f"{some(others)}. Train on targets 0 and 1, or compile with hinge, which takes −1 and 1."
+    )
+
+
+def _outside(y_true: np.ndarray) -> np.ndarray:
+    return y_true[(y_true < 0) | (y_true > 1)]
 
 
 def padding_is_scored(task: Any, rows: Predictions, loss: LossReading, masking_layer: str | None) -> str:
