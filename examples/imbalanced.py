@@ -49,9 +49,7 @@ history = metrics.history
 print(
     f"{y_val.mean():.1%} of {len(y_val)} validation rows are rare: without them accuracy is {1 - y_val.mean():.4f}.\n"
 )
-print("epoch" + "".join(f"{name:>19}" for name in history))
-for index in range(0, len(history.epochs), 2):
-    print(f"{history.epochs[index]:5d}" + "".join(f"{values[index]:19.4f}" for values in history.values()))
+print(history)
 
 # %%
 # scikit-learn's report of the best epoch.

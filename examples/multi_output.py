@@ -58,12 +58,8 @@ model.fit(
 )
 
 # %%
-# Every score of every epoch, then the report of the best epoch of each output.
-names = [name for name in metrics.history if name != "digit_confusion"]
-print("epoch" + "".join(f"{name:>16}" for name in names))
-for index, epoch in enumerate(metrics.history.epochs):
-    print(f"{epoch:5d}" + "".join(f"{metrics.history[name][index]:16.4f}" for name in names))
-
+# The scores by epoch, then the report of the best epoch of each output.
+print(metrics.history)
 for output in ("digit", "even"):
     best, value = metrics.history.best(f"{output}_f1")
     print(f"\n{output}: best F1 {value:.4f} in epoch {best}\n\n{metrics.history.report(best, output=output)}")

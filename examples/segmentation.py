@@ -58,10 +58,7 @@ model.fit(x, y, validation_split=0.25, epochs=12, batch_size=16, verbose=0, call
 # %%
 # The scores of all pixels that count.
 history = metrics.history
-print("epoch   macro F1   mean IoU")
-for epoch, f1, iou in zip(history.epochs, history["f1"], history["iou"], strict=True):
-    print(f"{epoch:5d}{f1:11.4f}{iou:11.4f}")
-
+print(history)
 counted = int(history.at("last")["confusion"].sum())
 print(f"\n{counted} of {y[450:].size} validation pixels count; the others are on edges.\n\n{history.report('best')}")
 

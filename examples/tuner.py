@@ -32,7 +32,7 @@ class EightOrNot(keras_tuner.HyperModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trials: list[tuple[int, float, ScoreHistory]] = []
+        self.trials: dict[str, ScoreHistory] = {}
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return the network of one trial."""
@@ -49,9 +49,9 @@ class EightOrNot(keras_tuner.HyperModel):
         self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, callbacks: list[Any], **options: Any
     ) -> Any:
         """Train the network and keep its scores."""
-        metrics = Metrics(["f1", "auc"])
+        metrics = Metrics("f1")
         fit_result = model.fit(*args, callbacks=[metrics, *callbacks], **options)
-        self.trials.append((hp["units"], hp["learning_rate"], metrics.history))
+        self.trials[f"{hp['units']} units, learning rate {hp['learning_rate']}"] = metrics.history
         return fit_result
 
 
@@ -77,20 +77,13 @@ tuner.search(
 )
 
 # %%
-# Every trial, with its own history.
-print("units  learning rate  best F1  in epoch  its AUC")
-for units, learning_rate, history in hypermodel.trials:
-    epoch, f1 = history.best("f1")
-    auc = history.at(epoch)["auc"]
-    print(f"{units:5d}{learning_rate:15.3f}{f1:9.4f}{epoch:10d}{auc:9.4f}")
-
+# The best F1 of every trial, and F1 epoch by epoch as a figure.
+trials = compare_histories(hypermodel.trials)
+print(trials.table("f1"))
 (best,) = tuner.get_best_hyperparameters()
 print(f"\nbest: {best.values}")
 
-# %%
-# F1 of the trials, epoch by epoch.
-runs = {f"{units} units, learning rate {rate}": history for units, rate, history in hypermodel.trials}
 pictures = Path("pictures")  # in the folder that this is run in
 pictures.mkdir(exist_ok=True)
-compare_histories(runs).plot("f1").figure_.savefig(pictures / "trials.png", dpi=90)
+trials.plot("f1").figure_.savefig(pictures / "trials.png", dpi=90)
 print(f"picture: {pictures}/trials.png")
