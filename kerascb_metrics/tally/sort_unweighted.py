@@ -200,11 +200,13 @@ def _look_at(block: np.ndarray, placements: Placements) -> tuple[np.ndarray, int
 
 
 def _ties(block: np.ndarray, where: np.ndarray) -> Ties:
-    # A zero followed by a one of the same score: the keys differ only in the bit of the label.
-    last_zeros = np.flatnonzero((block[1:] ^ block[:-1]) == 1)
-    first = np.searchsorted(where, last_zeros)
+    # Where a one follows a zero of the same score: the keys differ only in the bit of the label.
+    follows = np.zeros(len(block), bool)
+    np.equal(block[1:] ^ block[:-1], 1, out=follows[1:])
+    first = np.flatnonzero(follows[where])
     if not len(first):
         return Ties(first, first, first)
+    last_zeros = where[first] - 1
     key, end = block[last_zeros], len(block) - 1
     # Most groups are just these two.
     more = (block[last_zeros - 1] == key) & (last_zeros > 0)
