@@ -195,6 +195,6 @@ def _of_labels(
         return found
 
     everywhere = np.ones(y_true.shape, bool) if present is None else present
-    predicted = y_pred & everywhere
-    tp, true, positive, rows = map(counted, (y_true & predicted, y_true, predicted, everywhere))
+    labelled, predicted = y_true & everywhere, y_pred & everywhere
+    tp, true, positive, rows = map(counted, (labelled & predicted, labelled, predicted, everywhere))
     return np.stack([tp, positive - tp, true - tp, rows - true - positive + tp], axis=1)
