@@ -14,7 +14,7 @@ from kerascb_metrics.score.kappa import kappa_of
 from kerascb_metrics.score.score import Undefined
 from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally import sample_cells
-from kerascb_metrics.tally.counts import label_tables
+from kerascb_metrics.tally.counts import label_tables, single_cells
 from kerascb_metrics.tally.exact import Counts
 from tests.support.arrays import assert_same, read
 
@@ -158,6 +158,29 @@ def test_counts_of_any_number_of_classes(seed, rows, n_classes, dtypes, weighted
     if n_classes <= 3000:
         assert counts.matrix().shape == (n_classes, n_classes)
         assert_same(counts.matrix()[np.ix_(used, used)], expected)
+
+
+@pytest.mark.parametrize("table", [[[3, 1], [0, 5]], [[0, 2], [0.5, 0]], [[0, 0], [0, 1]]])
+def test_the_cells_of_a_single_label_make_its_table(table):
+    y_true, y_pred, weight = single_cells(np.array(table))
+    assert (weight > 0).all()
+    assert_same(metrics.confusion_matrix(y_true, y_pred, labels=[0, 1], sample_weight=weight), table)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("n_classes", [5, 3000])
+def test_counts_of_two_parts_add_up_to_those_of_all_rows(n_classes, weights):
+    y_true, y_pred = MULTICLASS
+    weight = WEIGHTS[weights]
+    parts = [
+        Counts.of(y_true[rows], y_pred[rows], n_classes, None if weight is None else weight[rows])
+        for rows in (slice(30), slice(30, None))  # the first lacks some cells
+    ]
+    found = parts[0] + parts[1]
+    assert found.weight.dtype == (np.int64 if weight is None else np.float64)
+    assert len(found.weight) == len(set(zip(y_true.tolist(), y_pred.tolist(), strict=True)))
+    assert found.matrix().shape == (n_classes, n_classes)
+    assert_same(found.matrix()[:5, :5], metrics.confusion_matrix(y_true, y_pred, sample_weight=weight))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "float16"])

@@ -1,5 +1,6 @@
 """`memory="bounded"`: the bins, and the interval that holds the exact value."""
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -171,17 +172,85 @@ def test_pairs_pass_64_bits_unharmed():
     assert (lowest.auc, highest.auc) == ((6 * 5 + 6) / pairs, (6 * 5 + 6 + 2) / pairs)
 
 
-def test_the_curve_has_exact_points():
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_curve_has_exact_points(weighted, inverted):
     rng = np.random.default_rng(0)
     positive = rng.random(50_000) < 0.3
     scores = sigmoid(rng.normal(size=50_000) + 2 * (positive - 0.5))
-    curve = bounds(positive, scores)[0].curve
+    weight = rng.integers(1, 5, 50_000) / 4 if weighted else None
+    table = count_in_bins(positive, scores, binning_of("probability", "float32"), weight)
+    curve = bounds_of(table, binning_of("probability", "float32"), inverted=inverted)[0].curve
+    if inverted:
+        scores = -scores
     assert 300 < len(curve.thresholds) <= 1100
     assert curve.thresholds[0] == np.inf
-    for place in range(1, len(curve.thresholds), 50):
+    assert (np.diff(curve.tpr) < 2 * 3 / 1000).all()
+    assert (np.diff(curve.tps + curve.fps) / (curve.tps + curve.fps)[-1] < 2 * 3 / 1000).all()
+    weight = np.ones(50_000) if weight is None else weight
+    for place in range(1, len(curve.thresholds), 25):
         above = scores >= curve.thresholds[place]
-        assert (curve.tps[place], curve.fps[place]) == ((above & positive).sum(), (above & ~positive).sum())
-    assert (curve.tps[-1], curve.fps[-1]) == (positive.sum(), (~positive).sum())
+        assert (curve.tps[place], curve.fps[place]) == (weight[above & positive].sum(), weight[above & ~positive].sum())
+    assert (curve.tps[-1], curve.fps[-1]) == (weight[positive].sum(), weight[~positive].sum())
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_area_varies_as_if_the_rows_of_a_bin_were_tied(scale, inverted):
+    rng = np.random.default_rng(1)
+    positive = rng.random(3_000) < 0.3
+    scores = (rng.normal(size=3_000) + positive).astype("float32")
+    scores = sigmoid(scores) if scale == "probability" else scores
+    binning = binning_of(scale, "float32")
+    found = bounds_of(count_in_bins(positive, scores, binning), binning, inverted=inverted)
+    bins = binning.bins_of(scores).astype("float32")
+    assert len(np.unique(bins)) < len(np.unique(scores))
+    expected = rank(positive, -bins if inverted else bins).spread
+    for own in found:
+        assert own.spread.variance == pytest.approx(expected.variance, rel=1e-9)
+        assert own.spread.degrees == pytest.approx(expected.degrees, rel=1e-6)
+    weighted = count_in_bins(positive, scores, binning, np.ones(3_000))
+    assert bounds_of(weighted, binning)[0].spread is None
+
+
+def weak_orders(count):
+    """Every order of some rows, with and without ties: the step that each stands on."""
+    orders = itertools.product(range(count), repeat=count)
+    return [order for order in orders if set(order) == set(range(max(order) + 1))]
+
+
+# The rows of each bin: 1 of the class, 0 another. `tied`: the first bin is that of exact 0.
+@pytest.mark.parametrize(
+    ("rows", "tied"),
+    [
+        ([[1, 0]], False),
+        ([[0, 1, 1], [1, 0]], False),
+        ([[0, 0], [1, 1], [0, 1]], False),
+        ([[0, 0, 1], [1, 0, 1]], True),
+        ([[1], [0, 0, 1], [0], [1]], False),
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_the_interval_goes_from_the_worst_order_of_the_rows_of_each_bin_to_the_best(rows, tied, weighted, inverted):
+    places = np.concatenate([np.full(len(own), place) for place, own in enumerate(rows)])
+    positive, sign = np.concatenate(rows) == (0 if inverted else 1), -1 if inverted else 1
+    weight = np.random.default_rng(0).integers(1, 5, len(places)) / 4 if weighted else None
+    binning, areas, precisions = binning_of("probability", "float32"), [], []
+    lowest = np.array([0.0 if tied else 0.1, 0.3, 0.4, 0.6], "float32")[places]
+    orders = [weak_orders(len(own)) for own in rows]
+    for order in itertools.product(*([(0,) * len(rows[0])] if tied else orders[0], *orders[1:])):
+        scores = lowest + np.concatenate(order).astype("float32") * np.float32(2**-23)
+        assert np.array_equal(np.diff(binning.bins_of(scores)) > 0, np.diff(places) > 0)
+        areas.append(sk.roc_auc_score(positive, sign * scores, sample_weight=weight))
+        precisions.append(sk.average_precision_score(positive, sign * scores, sample_weight=weight))
+    worst, best = bounds_of(
+        count_in_bins(positive, scores, binning, weight), binning, inverted=inverted, precision=True
+    )
+    assert_same([worst.auc, best.auc], [min(areas), max(areas)])
+    assert_same(best.average_precision, max(precisions))
+    # Of weights only the sums are known: they may be those of many more rows.
+    assert min(precisions) - (0.25 if weighted else 0.05) < worst.average_precision <= min(precisions) + 1e-12
 
 
 def scored(batches, scoring=None, memory="bounded", loss="binary_crossentropy", **options):
