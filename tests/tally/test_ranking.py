@@ -11,7 +11,7 @@ from sklearn import metrics
 
 from kerascb_metrics import _blocks
 from kerascb_metrics.tally import ranking
-from kerascb_metrics.tally.ranking import auc_of_pairs, auc_of_rows, rank, rank_columns
+from kerascb_metrics.tally.ranking import auc_of_pairs, auc_of_rows, points_each, rank, rank_columns
 
 # Ties, denormals, both zeros, and what saturates.
 TIES = [-2.5, -1.0, -1e-40, -0.0, 0.0, 1e-40, 0.1, 0.5, 1.0, 3.0]
@@ -162,14 +162,29 @@ def test_the_scores_are_left_as_they_were():
         np.testing.assert_array_equal(y_score, before)
 
 
-def test_columns_in_tiles_are_each_columns_own(monkeypatch):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_columns_in_tiles_are_each_columns_own(weighted, monkeypatch):
     rng = np.random.default_rng(4)
     y_true, y_score = rng.integers(0, 5, 300), rng.dirichlet(np.ones(5), 300).astype("float32")
+    weight = rng.random(300) if weighted else None
     monkeypatch.setattr(ranking, "_TILE", 2 * 300 * 4)
-    found = rank_columns(lambda some: [y_true == index for index in some], y_score, np.array([0, 2, 3]), precision=True)
-    assert {index: one.auc for index, one in found.items()} == {
-        index: rank(y_true == index, y_score[:, index].copy()).auc for index in (0, 2, 3)
-    }
+    some = np.array([0, 2, 3])
+    for precision in (True, False):
+        options = {"precision": precision, "sample_weight": weight}
+        found = rank_columns(lambda some: [y_true == index for index in some], y_score, some, **options)
+        own = {index: rank(y_true == index, y_score[:, index].copy(), **options) for index in some}
+        assert {index: (one.auc, one.average_precision) for index, one in found.items()} == {
+            index: (one.auc, one.average_precision) for index, one in own.items()
+        }
+        assert all((one.average_precision is not None) == precision for one in found.values())
+
+
+@pytest.mark.parametrize(("curves", "most"), [(0, 1000), (1, 1000), (20, 1000), (30, 666), (400, 50), (10_000, 50)])
+def test_many_curves_share_the_points_of_an_epoch(curves, most):
+    assert points_each(curves) == most
+    y_true, y_score = np.arange(4_000) % 2 == 1, np.random.default_rng(0).random((4_000, min(curves, 30)))
+    found = rank_columns(lambda some: [y_true] * len(some), y_score, range(min(curves, 30)))
+    assert all(len(one.curve.thresholds) <= points_each(len(found)) + 12 for one in found.values())
 
 
 @pytest.mark.parametrize("average", ["macro", "weighted"])
@@ -201,3 +216,12 @@ def test_weighted_sums_stay_within_their_totals(decades):
         assert sums[0] == 0
         assert (np.diff(sums) >= 0).all()
     assert found.curve.precision.max() <= 1
+
+
+def test_rounding_makes_no_ranking_better_than_perfect():
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        positive, weight = np.arange(300) % 2 == 1, rng.random(300)
+        found = rank(positive, (positive + rng.random(300)).astype("float32"), weight, precision=True)
+        assert 1 - 1e-12 < found.auc <= 1
+        assert 1 - 1e-12 < found.average_precision <= 1

@@ -38,6 +38,18 @@ def test_blocks_of_any_size_never_cut_a_group(how, monkeypatch):
         assert_same(found.curve.tpr, tpr)
 
 
+@pytest.mark.parametrize("how", ["packed", "looked up", "weighed"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_both_zeros_are_one_score(how, dtype, monkeypatch):
+    monkeypatch.setattr(ranking, "_RARE", 1 if how == "looked up" else 0)
+    positive = np.array([False, True, True, False, True, False])
+    y_score = np.array([0.0, -0.0, 0.0, -0.0, 1.0, -1.0], dtype)
+    found = rank(positive, y_score, np.ones(6) if how == "weighed" else None, precision=True)
+    assert_same(found.auc, metrics.roc_auc_score(positive, y_score))
+    assert_same(found.average_precision, metrics.average_precision_score(positive, y_score))
+    assert found.curve.thresholds.tolist() == [np.inf, 1, 0, -1]
+
+
 @pytest.mark.parametrize("how", ["packed", "inverted", "weighed"])
 def test_blocks_in_which_no_point_is_wanted(how, monkeypatch):
     """As in many rows, or a short last block: the curve has fewer points than there are blocks."""
@@ -51,6 +63,7 @@ def test_blocks_in_which_no_point_is_wanted(how, monkeypatch):
         monkeypatch.setattr(_blocks, "BLOCK", block)
         found = rank(positive, y_score, weight, most=4)
         assert_same(found.auc, metrics.roc_auc_score(positive, y_score, sample_weight=weight))
+        assert found.average_precision is None
         assert len(found.curve.thresholds) < 300 / 4
         kept = np.isin(thresholds, found.curve.thresholds)
         assert_same(found.curve.fpr, fpr[kept])

@@ -141,6 +141,16 @@ def test_counted(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_the_points_of_a_curve_are_sums_of_the_weights_given(size):
+    y, score, weight = binary(size, 1)
+    curve = rank(y == 1, score, weight).curve
+    for threshold, *sums in zip(curve.thresholds, curve.tps, curve.fps, strict=True):
+        for found, own in zip(sums, (y == 1, y == 0), strict=True):
+            expected = float(sum(exact(weight[own & (score >= threshold)])))
+            np.testing.assert_allclose(found, expected, rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_matthews_correlation(size):
     y, score, weight = binary(size, 1)
     if "of the class" in size:
