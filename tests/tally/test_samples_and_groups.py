@@ -23,6 +23,7 @@ BINARY = RNG.integers(0, 2, N), RNG.random(N)
 CLASSES = RNG.integers(0, 3, N), RNG.dirichlet(np.ones(3), N)
 LABELS = RNG.integers(0, 2, (N, 3)), RNG.random((N, 3))
 ABSENT = np.where(RNG.random((N, 3)) < [0.0, 0.2, 0.4], -1, LABELS[0])
+ABSENT[2] = -1  # a sample of which nothing is left
 POSITIONS = RNG.integers(0, 2, (N, 4)), RNG.random((N, 4, 1))
 CASES = {
     "binary": (Binary(), *BINARY, None),
@@ -31,6 +32,7 @@ CASES = {
     "classes, weighted": (Multiclass(), *CLASSES, WEIGHT),
     "labels": (Multilabel(), *LABELS, None),
     "labels, weighted": (Multilabel(), *LABELS, WEIGHT),
+    "two labels": (Multilabel(), LABELS[0][:, :2], LABELS[1][:, :2], None),
     "labels, some left out": (Multilabel(ignore_class=-1), ABSENT, LABELS[1], None),
     "positions": (Binary(), *POSITIONS, None),
 }
@@ -44,7 +46,7 @@ def tables_of(y, p, weight, rows):
     if y.ndim == 1:
         return metrics.confusion_matrix(y, p.argmax(axis=1), labels=range(3), sample_weight=weight)
     tables = []
-    for label in range(3):
+    for label in range(y.shape[1]):
         there = y[:, label] >= 0
         if not there.any():
             tables.append(np.zeros((2, 2)))
@@ -78,7 +80,7 @@ def test_the_counts_of_each_group_are_scikit_learns(case):
     assert counted.samples == N
     found = counted.tallies(counts.tally())
     (labeled, rows), *_ = parts_of(case, (0, N))
-    exact = ExactTally(labeled, rows=rows)
+    exact, left = ExactTally(labeled, rows=rows), (CASES[case][1] >= 0).reshape(N, -1).any(axis=1)
     for slicing, own in zip(slicings, found, strict=True):
         for numbers_of, kept, group in zip(own, rows_of_groups(exact, slicing), slicing.grouping.names, strict=True):
             rows = slicing.grouping.numbers[:N] == group
@@ -89,7 +91,7 @@ def test_the_counts_of_each_group_are_scikit_learns(case):
             expected = tables_of(*CASES[case][1:], rows)
             for tally in (numbers_of, kept):
                 assert_same(table_of(tally), expected)
-                assert len(tally) == (rows.sum() * 4 if case == "positions" else rows.sum())
+                assert len(tally) == (4 * rows.sum() if case == "positions" else (rows & left).sum())
 
 
 def test_more_samples_than_are_divided_are_counted_no_further():
@@ -116,6 +118,7 @@ def test_a_checksum_tells_targets_weights_and_what_is_left_out_apart_and_nothing
         read(Multilabel(ignore_class=-1), ABSENT, p_labels),
         read(Binary(pos_label="b"), np.where(y == 1, "b", "a"), p),
         read(Binary(pos_label="b"), np.where(y == 1, "b", "c"), p),
+        read(Binary(pos_label="b"), np.where(y == 0, "b", "a"), p),
     ]
     assert len({one, *map(checksum, others)}) == 1 + len(others)
     assert checksum(others[0], one) != checksum(others[0]) != checksum(others[0], 1)
@@ -149,10 +152,13 @@ def test_the_cells_of_labels_by_number_are_scikit_learns(count, mixed, weights, 
             assert_same(found[number, :, label], [tp, fp, fn, tn])
 
 
-@pytest.mark.parametrize("most", [5, 12, 13])
+@pytest.mark.parametrize(
+    ("limit", "size", "most"),
+    [("_MOST_SAMPLES", 5, 5), ("_MOST_SAMPLES", 13, 13), ("_MOST_BYTES", 32 * 3 * 5 + 40, 5), ("_MOST_BYTES", 1, 2)],
+)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_many_samples_are_counted_in_as_many_groups_as_there_may_be(weighted, most, monkeypatch):
-    monkeypatch.setattr(sample_cells, "_MOST_SAMPLES", most)
+def test_many_samples_are_counted_in_as_many_groups_as_there_may_be(weighted, limit, size, most, monkeypatch):
+    monkeypatch.setattr(sample_cells, limit, size)
     y, p = CLASSES
     numbers, weight = np.arange(N) // 5, WEIGHT if weighted else None
     found = sample_cells.cells_of_samples(read(Multiclass(), y, p, sample_weight=weight), numbers)
@@ -166,7 +172,7 @@ def test_many_samples_are_counted_in_as_many_groups_as_there_may_be(weighted, mo
 
 
 @pytest.mark.parametrize("most", [3, 1000])
-@pytest.mark.parametrize("case", ["positions", "labels", "labels, weighted", "labels, some left out"])
+@pytest.mark.parametrize("case", ["positions", "labels", "two labels", "labels, weighted", "labels, some left out"])
 def test_rows_that_depend_on_each_other_have_the_cells_of_their_samples(case, most, monkeypatch):
     monkeypatch.setattr(sample_cells, "_MOST_SAMPLES", most)
     counts = Accumulator(False)
@@ -176,6 +182,7 @@ def test_rows_that_depend_on_each_other_have_the_cells_of_their_samples(case, mo
     own = np.array([tables_of(*CASES[case][1:], [row]) for row in range(N)])
     tn, fp, fn, tp = own.reshape(N, -1, 4).transpose(2, 0, 1)
     expected = np.stack([tp, fp, fn, tn], axis=1)
+    expected = expected[expected.any(axis=(1, 2))]
     if case == "positions":  # of both classes
         expected = np.concatenate([expected[:, [3, 2, 1, 0]], expected], axis=2)
     if most == 3:
@@ -185,12 +192,23 @@ def test_rows_that_depend_on_each_other_have_the_cells_of_their_samples(case, mo
         assert_same(found, expected)
 
 
-@pytest.mark.parametrize("why", ["independent rows", "a single label", "weights of no ordinary size"])
+@pytest.mark.parametrize(
+    "why",
+    [
+        "independent rows",
+        "a single label",
+        "weights of no ordinary size",
+        "such weights at first",
+        "such weights at last",
+    ],
+)
 def test_no_samples_are_kept_where_they_would_say_nothing(why):
     task, y, p, weight = {
         "independent rows": CASES["classes"],
         "a single label": (Multilabel(), LABELS[0][:, :1], LABELS[1][:, :1], None),
         "weights of no ordinary size": (Multilabel(), *LABELS, WEIGHT * 1e-200),
+        "such weights at first": (Multilabel(), *LABELS, WEIGHT * np.where(np.arange(N) < 30, 1e-200, 1)),
+        "such weights at last": (Multilabel(), *LABELS, WEIGHT * np.where(np.arange(N) < 30, 1, 1e-200)),
     }[why]
     counts = Accumulator(False)
     for part in (slice(30), slice(30, N)):
