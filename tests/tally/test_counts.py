@@ -272,21 +272,28 @@ def test_many_rows_of_each_number_are_counted_in_the_same_way(classes, monkeypat
     np.testing.assert_array_equal(tables, sample_cells.tables_by_number(y_true, y_pred, numbers, 4, classes))
     assert tables.sum() == 9_000
     assert not tables[2].any()
+    weight = rng.random(9_000)
+    monkeypatch.undo()
+    for number, table in enumerate(sample_cells.tables_by_number(y_true, y_pred, numbers, 4, classes, weight)):
+        own = numbers == number
+        if own.any():
+            pair = y_true[own], y_pred[own]
+            assert_same(table, metrics.confusion_matrix(*pair, labels=range(classes), sample_weight=weight[own]), 1e-9)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_the_cells_of_each_sample_are_scikit_learns_whether_or_not_there_is_memory_for_matrices(weights, monkeypatch):
-    y_true, y_pred = MULTICLASS
+    y_true, y_pred = MULTICLASS  # of the sixth class there is no row
     numbers, weight = np.arange(N) * 7 // N, WEIGHTS[weights]
-    whole = sample_cells.cells_by_number(y_true, y_pred, numbers, 7, 5, weight)
+    whole = sample_cells.cells_by_number(y_true, y_pred, numbers, 7, 6, weight)
     monkeypatch.setattr(sample_cells, "_DENSE_CELLS", 0)
-    for found in (whole, sample_cells.cells_by_number(y_true, y_pred, numbers, 7, 5, weight)):
+    for found in (whole, sample_cells.cells_by_number(y_true, y_pred, numbers, 7, 6, weight)):
         for sample, (tp, fp, fn, tn) in enumerate(found):
             own = numbers == sample
             expected = metrics.multilabel_confusion_matrix(
-                y_true[own], y_pred[own], labels=range(5), sample_weight=None if weight is None else weight[own]
+                y_true[own], y_pred[own], labels=range(6), sample_weight=None if weight is None else weight[own]
             )
-            assert_same(np.stack([tn, fp, fn, tp], axis=1).reshape(5, 2, 2), expected)
+            assert_same(np.stack([tn, fp, fn, tp], axis=1).reshape(6, 2, 2), expected)
 
 
 @pytest.mark.parametrize("samples", [8, 9, 33])

@@ -68,17 +68,19 @@ def table_of(tally):
     return tally.label_tables if tally.kind == "multilabel" else tally.matrix
 
 
+@pytest.mark.parametrize("spare", [0, 2])
 @pytest.mark.parametrize("case", CASES)
-def test_the_counts_of_each_group_are_scikit_learns(case):
-    """More samples are divided than come: the last group has no rows."""
-    numbers = np.append(np.random.default_rng(1).integers(0, 4, N), [4, 4])
-    others = np.append(np.arange(N) // 50, [0, 1])
+def test_the_counts_of_each_group_are_scikit_learns(case, spare):
+    """If more samples are divided than come, the last group has no rows."""
+    numbers = np.append(np.random.default_rng(1).integers(0, 4, N), [4] * spare)
+    others = np.append(np.arange(N) // 50, [0, 1][:spare])
     slicings = [Slicing.of("site", numbers), Slicing.of("age", others)]
-    counted, counts = SlicedCounts(slicings), Accumulator(False)
+    counted, counts = SlicedCounts(slicings), Accumulator(True)
     for labeled, rows in parts_of(case):
         counted.add(counts.add(labeled, "float64", rows))
     assert counted.samples == N
-    found = counted.tallies(counts.tally())
+    whole = counts.tally()
+    found = counted.tallies(whole)
     (labeled, rows), *_ = parts_of(case, (0, N))
     exact, left = ExactTally(labeled, rows=rows), (CASES[case][1] >= 0).reshape(N, -1).any(axis=1)
     for slicing, own in zip(slicings, found, strict=True):
@@ -88,6 +90,8 @@ def test_the_counts_of_each_group_are_scikit_learns(case):
                 assert numbers_of is None
                 assert kept is None
                 continue
+            assert numbers_of.bins is numbers_of.samples is None  # those of all rows say nothing of a group
+            assert numbers_of.memo is not whole.memo
             expected = tables_of(*CASES[case][1:], rows)
             for tally in (numbers_of, kept):
                 assert_same(table_of(tally), expected)
@@ -121,6 +125,13 @@ def test_a_checksum_tells_targets_weights_and_what_is_left_out_apart_and_nothing
         read(Binary(pos_label="b"), np.where(y == 0, "b", "a"), p),
     ]
     assert len({one, *map(checksum, others)}) == 1 + len(others)
+    sums = []
+    for first in (read(task, y, p), others[0]):
+        counted = SlicedCounts([Slicing.of("site", np.zeros(2 * N, int))])
+        counted.add(first)
+        counted.add(read(task, y, p))
+        sums.append(counted.checksum)
+    assert sums[0] != sums[1]
     assert checksum(others[0], one) != checksum(others[0]) != checksum(others[0], 1)
 
 
@@ -130,10 +141,10 @@ def test_a_checksum_tells_targets_weights_and_what_is_left_out_apart_and_nothing
 @pytest.mark.parametrize("left_out", [False, True], ids=["all elements", "some left out"])
 @pytest.mark.parametrize("weights", ["none", "of rows", "of elements"])
 @pytest.mark.parametrize("mixed", [False, True], ids=["in order", "mixed"])
-@pytest.mark.parametrize("count", [30, 2000])  # a byte holds 255
+@pytest.mark.parametrize("count", [30, 400, 9000])  # a byte holds 255: none, the last number or all have more rows
 def test_the_cells_of_labels_by_number_are_scikit_learns(count, mixed, weights, left_out):
     rng = np.random.default_rng(2)
-    numbers = np.sort(rng.choice([0, 1, 3], count))  # none of 2 and 4
+    numbers = np.sort(rng.choice([0, 1, 3], count, p=[0.2, 0.1, 0.7]))  # none of 2 and 4
     numbers = rng.permutation(numbers) if mixed else numbers
     y_true, y_pred = rng.random((2, count, 3)) < 0.6
     weight = {"none": None, "of rows": rng.random(count), "of elements": rng.random((count, 3))}[weights]
@@ -149,7 +160,7 @@ def test_the_cells_of_labels_by_number_are_scikit_learns(count, mixed, weights, 
             own = None if weight is None else (weight if weight.ndim == 1 else weight[:, label])[rows]
             pair = y_true[rows, label], y_pred[rows, label]
             tn, fp, fn, tp = metrics.confusion_matrix(*pair, labels=[False, True], sample_weight=own).ravel()
-            assert_same(found[number, :, label], [tp, fp, fn, tn])
+            assert_same(found[number, :, label], [tp, fp, fn, tn], 1e-9)
 
 
 @pytest.mark.parametrize(
