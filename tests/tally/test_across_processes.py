@@ -36,6 +36,10 @@ BINARY = counted(Binary(), Y, P)
 ALIKE = {
     "other rows": (BINARY, counted(Binary(), 1 - Y, P[::-1])),
     "one label only": (BINARY, counted(Binary(), np.ones(9, int), P[:9])),
+    "the other label not seen": (counted(Binary(), 2 * Y - 1, P), counted(Binary(), np.ones(9, int), P[:9])),
+    "several labels": [
+        counted(Multilabel(), (SHARES > 0.3)[rows].astype(int), SHARES[rows]) for rows in (slice(9), slice(9, N))
+    ],
     "labels of another dtype": (BINARY, counted(Binary(), Y.astype("float64"), P)),
     "classes": (counted(Multiclass(), KINDS, SHARES), counted(Multiclass(), KINDS * 0, SHARES)),
 }
@@ -44,6 +48,7 @@ UNLIKE = {
     "weights": counted(Binary(), Y, P, WEIGHTS),
     "half precision": counted(Binary(), Y, P.astype("float16").astype("float32"), dtype="float16"),
     "another task": counted(Multiclass(), KINDS, SHARES),
+    "positions": counted(Binary(), np.stack([Y, Y], axis=1), np.stack([P, P], axis=1)),
     "an output by name": {"a": BINARY[None]},
     "not ranked": counted(Binary(), Y, P, ranked=False),
     "no rows": {},
@@ -100,6 +105,7 @@ class Together:
     def from_processes(self, array):
         self._sent[self._own.index] = array
         self._barrier.wait()
+        assert len({own.dtype for own in self._sent}) == 1
         found = np.stack(self._sent)
         self._barrier.wait()  # all have read them
         return found
@@ -139,10 +145,12 @@ SUMMED = {
 def test_every_process_gets_the_counts_of_all_rows(case, merge):
     task, y, p, weight = SUMMED[case]
     own = [counted(task, y[rows], p[rows], None if weight is None else weight[rows])[None] for rows in PARTS]
+    own[0].memo["a result"] = "of the rows of one process"
     whole = counted(task, y, p, weight)[None]
     options = {"sample_weight": weight}
     for found in merge(own):
         assert len(found) == N
+        assert not found.memo
         assert not found.undefined
         if case == "labels":
             assert_same(found.label_tables, metrics.multilabel_confusion_matrix(y, p > 0.5))

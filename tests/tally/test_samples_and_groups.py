@@ -163,6 +163,13 @@ def test_the_cells_of_labels_by_number_are_scikit_learns(count, mixed, weights, 
             assert_same(found[number, :, label], [tp, fp, fn, tn], 1e-9)
 
 
+@pytest.mark.parametrize("count", [255, 256, 257])
+def test_more_rows_of_a_label_than_a_byte_holds(count):
+    labels = np.ones((count, 2), bool)
+    cells = sample_cells.cells_by_number(labels, labels, np.zeros(count, int), 1, 2)
+    assert cells.tolist() == [[[count] * 2, [0] * 2, [0] * 2, [0] * 2]]
+
+
 @pytest.mark.parametrize(
     ("limit", "size", "most"),
     [("_MOST_SAMPLES", 5, 5), ("_MOST_SAMPLES", 13, 13), ("_MOST_BYTES", 32 * 3 * 5 + 40, 5), ("_MOST_BYTES", 1, 2)],
