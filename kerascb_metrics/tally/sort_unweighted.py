@@ -227,9 +227,9 @@ def _starts_of_own(block: np.ndarray, own: int) -> tuple[np.ndarray, np.ndarray,
         ones = len(block) - int(np.searchsorted(block, _as_one(block[0])))
         return np.zeros(1, np.int64), np.zeros(1, np.int64), ones if own else len(block) - ones
     places = np.flatnonzero((block & 1) == own)
+    # Before the first row stands the last one, whose score is another: the block is not one group.
     starts, before = places.copy(), np.arange(len(places))
     tied = np.flatnonzero(_as_zero(block[places - 1]) == _as_zero(block[places]))
-    tied = tied[places[tied] > 0]
     starts[tied] = np.searchsorted(block, _as_zero(block[places[tied]]))
     before[tied] = np.searchsorted(places, starts[tied])
     return starts, before, len(places)
