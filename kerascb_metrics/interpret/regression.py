@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from kerascb_metrics.collect.label_rule import LabelRule
-from kerascb_metrics.exceptions import DataError
+from kerascb_metrics.exceptions import DataError, MisfitError
 from kerascb_metrics.interpret.elements import Elements
 from kerascb_metrics.interpret.join import Rows
 from kerascb_metrics.interpret.kinds import Kind
@@ -68,6 +68,12 @@ class Regression:
             )
         columns = rows.columns
         flat = flatten(rows, columns=columns, element_weights=True)
+        if flat.y_true.dtype.kind not in "biuf":  # scikit-learn would turn text such as "1.5", and dates, into numbers
+            received = "text" if flat.y_true.dtype.kind == "U" else str(flat.y_true.dtype)
+            raise MisfitError(
+                f"Metrics: the targets of a regression task must be numbers; received {received}.",
+                "Give them as numbers.",
+            )
         flat = replace(flat, y_true=flat.y_true.reshape(-1, columns), y_pred=flat.y_pred.reshape(-1, columns))
         ignored = ignored_values(self.ignore_class, loss, rows.y_true.dtype)
         elements = Elements.of(flat, ignored)

@@ -1,10 +1,15 @@
-"""Edge cases: the last class that fits into a byte, nearly one-hot targets, thresholds, no rows, labels of scorers."""
+"""Edge cases: the last class that fits into a byte, nearly one-hot targets, thresholds, weights, no rows, scorers."""
+
+from fractions import Fraction
 
 import keras
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
 from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
+from kerascb_metrics.interpret.thresholds import thresholds_between
+from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, tamed
 from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally.exact import Counts
 from tests.support.arrays import assessed, read
@@ -132,3 +137,108 @@ def of_model(model, x, y):
 def test_a_scorer_is_recognized_by_its_first_parameter(scorer):
     assert assessed(Binary(), Y, P, {"recall": scorer}).values == {"recall": 0.5}
     assert [score.greater_is_better for score in Scoring({"recall": scorer}).scores] == [True]
+
+
+@pytest.mark.parametrize(
+    ("weights", "ordinary"),
+    [
+        ([0.0, 0.0], True),
+        ([0.0, 1.0], True),
+        ([2.0**200, 2.0**-200], True),
+        ([0, 3], True),
+        ([1.0, 2.0**201], False),
+        ([1.0, 2.0**-201], False),
+        ([0.0, 2.0**-201], False),
+    ],
+)
+def test_weights_of_an_ordinary_size_are_not_scaled(weights, ordinary):
+    given = np.array(weights)
+    assert (tamed(given) is given) == ordinary
+
+
+@pytest.mark.parametrize("top", [FOUR_FACTORS, TWO_FACTORS])
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+@pytest.mark.parametrize("rows", [1, 7, 4096])
+def test_scaled_weights_add_up_to_about_a_power_of_two(rows, size, top):
+    total = sum(map(Fraction, tamed(np.full(rows, size), top).tolist()))
+    assert Fraction(2) ** (top - 2) <= total < Fraction(2) ** top
+
+
+INF = np.inf
+# Two scores → the threshold halfway between them; None: any that separates them; nan: the unit has none.
+SEPARATED = {
+    "probability": [
+        (0.25, 0.75, 0.5),
+        (0.0, 0.5, 0.25),
+        (0.0, 2.0**-149, 0.0),
+        (0.5, np.nextafter(np.float32(0.5), np.float32(1)), 0.5),
+        (-INF, 0.5, 0.25),
+        (0.75, INF, 0.875),
+        (-INF, 0.0, np.nan),
+        (1.0, INF, np.nan),
+    ],
+    "margin": [
+        (-3.0, 1.0, -1.0),
+        (2.0, np.nextafter(np.float32(2), np.float32(3)), 2.0),
+        (-3e38, 3e38, 0.0),
+        (2e38, 3e38, float(np.float32(2e38) / 2 + np.float32(3e38) / 2)),
+        (-INF, 1.0, float(np.nextafter(np.float32(1), np.float32(0)))),
+        (2.0, INF, 2.0),
+    ],
+    "logit": [
+        (-2.0, 2.0, 0.5),
+        (0.0, 2.0, expit(1.0)),
+        (-8.0, -6.0, expit(-7.0)),
+        (0.0, np.nextafter(np.float32(0), np.float32(1)), 0.5),
+        (1.5, np.nextafter(np.float32(1.5), np.float32(2)), None),
+        (-0.7, np.nextafter(np.float32(-0.7), np.float32(0)), None),
+        (30.0, 36.0, None),
+        (-700.0, -40.0, expit(-370.0)),
+        (-INF, 2.0, expit(2.0) / 2),
+        (-INF, -800.0, 0.0),
+        (2.0, INF, (1 + expit(2.0)) / 2),
+        (36.0, INF, None),
+        (37.0, 38.0, np.nan),
+        (40.0, INF, np.nan),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("scale", "lower", "upper", "expected"), [(scale, *own) for scale, rows in SEPARATED.items() for own in rows]
+)
+def test_a_threshold_separates_two_scores(scale, lower, upper, expected):
+    ends = np.array([lower, upper], "float32")
+    (found,) = thresholds_between(ends[:1], ends[1:], scale)
+    if expected is not None:
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=0)
+    if not np.isnan(found):
+        loss = {"probability": "bce", "margin": "hinge", "logit": LOGITS}[scale]
+        rows = np.isfinite(ends)
+        labels = read(Binary(threshold=float(found)), np.array([0, 1])[rows], ends[rows], loss).y_pred
+        assert labels.tolist() == np.array([0, 1])[rows].tolist()
+
+
+def test_a_probability_separates_neighbouring_logits_where_there_is_one():
+    lower = np.random.default_rng(0).normal(scale=2, size=300)
+    upper = np.nextafter(lower, INF)
+    nearby = [expit(lower)]
+    for end in (0.0, 1.0):
+        step = expit(lower)
+        for _ in range(8):
+            step = np.nextafter(step, end)
+            nearby.append(step)
+    tried = np.stack(nearby)
+    separates = (logit(tried) >= lower) & (logit(tried) < upper)
+    found = thresholds_between(lower, upper, "logit")
+    assert np.isnan(found).tolist() == (~separates.any(axis=0)).tolist()
+    cuts = logit(found[~np.isnan(found)])
+    assert ((cuts >= lower[~np.isnan(found)]) & (cuts < upper[~np.isnan(found)])).all()
+
+
+def test_outputs_are_compared_with_thresholds_in_their_own_precision():
+    """As float32, 0.1 is greater than the float64 number; as an integer, −0.5 would be 0."""
+    given = [0.1, 0.2, 0.7]
+    assert not read(Multilabel(threshold=given), np.eye(3), np.tile(np.array(given, "float32"), (3, 1))).y_pred.any()
+    whole = read(Multilabel(threshold=-0.5, from_logits=False), np.eye(2), np.array([[0, -1], [1, 0]]))
+    assert whole.y_pred.tolist() == [[1, 0], [1, 1]]

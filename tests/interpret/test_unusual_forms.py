@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, DataError, Metrics, Multiclass, Predictions
-from kerascb_metrics.interpret.losses import LossReading, read_loss
+from kerascb_metrics.interpret.losses import LossReading, read_loss, read_losses
 from tests.support.arrays import assert_same, assessed
 from tests.support.models import binary_rows, echo_model
 
@@ -35,6 +35,43 @@ def test_a_loss_class_is_read_as_its_default_object(cls):
 @pytest.mark.parametrize("loss", [keras.losses.Circle(), keras.losses.CTC(), keras.losses.ctc, keras.losses.Circle])
 def test_losses_for_other_kinds_of_outputs_cannot_be_read(loss):
     assert "does not tell what the outputs are" in read_loss(loss).problem
+
+
+def custom(y_true, y_pred):
+    return y_pred
+
+
+@pytest.mark.parametrize(
+    ("losses", "reading"),
+    [
+        ([], LossReading("none")),
+        (["mse", "mae"], LossReading("mean_squared_error + mean_absolute_error", "regression")),
+        ([BCE, custom], LossReading("binary_crossentropy + custom", "binary", True)),
+        ([custom, custom], LossReading("custom + custom")),
+        (
+            [SPARSE(ignore_class=255), SPARSE(ignore_class=255, axis=1)],
+            LossReading(
+                "sparse_categorical_crossentropy + sparse_categorical_crossentropy", "categorical", False, 255, axis=1
+            ),
+        ),
+        (
+            ["mse", BCE],
+            LossReading(
+                "mean_squared_error + binary_crossentropy",
+                problem="the losses mean_squared_error + binary_crossentropy of this output contradict each other",
+            ),
+        ),
+        (
+            ["mse", BCE, keras.losses.CTC()],
+            LossReading(
+                "mean_squared_error + binary_crossentropy + CTC",
+                problem="the loss CTC does not tell what the outputs are",
+            ),
+        ),
+    ],
+)
+def test_several_losses_of_an_output(losses, reading):
+    assert read_losses(losses) == reading
 
 
 @pytest.mark.parametrize(
@@ -192,3 +229,51 @@ def test_class_numbers_in_one_batch_and_one_hot_rows_in_another_raise():
 
 def test_a_loss_without_an_axis_uses_the_last():
     assert read_loss(keras.losses.BinaryCrossentropy()) == LossReading("binary_crossentropy", "binary")
+
+
+Wrapper = keras.losses.BinaryCrossentropy.__mro__[1]  # what Keras makes of a function
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "reading"),
+    [
+        ("binary_crossentropy", {}, LossReading("binary_crossentropy", "binary")),
+        ("binary_crossentropy", {"from_logits": True}, LossReading("binary_crossentropy", "binary", True)),
+        (
+            "sparse_categorical_crossentropy",
+            {"ignore_class": 9, "axis": 1},
+            LossReading("sparse_categorical_crossentropy", "categorical", False, 9, axis=1),
+        ),
+        ("mean_squared_error", {}, LossReading("mean_squared_error", "regression")),
+    ],
+)
+def test_a_wrapped_function_is_read_as_the_function(function, options, reading):
+    assert read_loss(Wrapper(getattr(keras.losses, function), **options)) == reading
+    assert read_loss(Wrapper(custom)) == LossReading("custom")
+
+
+class WithoutConfig(keras.losses.Loss):
+    """Computes something else than the function that it keeps."""
+
+    fn = staticmethod(keras.losses.binary_crossentropy)
+
+    def call(self, y_true, y_pred):
+        return keras.ops.mean(y_pred, axis=-1)
+
+    def get_config(self):
+        return None
+
+
+def binary_crossentropy(y_true, y_pred):
+    return y_pred
+
+
+@pytest.mark.parametrize("loss", [WithoutConfig(), binary_crossentropy])
+def test_what_only_looks_like_a_loss_of_keras_is_unknown(loss):
+    assert read_loss(loss) == LossReading(getattr(loss, "__name__", "WithoutConfig"))
+
+
+def test_from_logits_is_one_value():
+    partial = functools.partial(keras.losses.binary_crossentropy, from_logits=np.array([True, False]))
+    problem = "from_logits of the loss binary_crossentropy must be True or False; received an array"
+    assert read_loss(partial) == LossReading("binary_crossentropy", problem=problem)
