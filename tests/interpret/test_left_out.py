@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Regression, make_prediction_scorer
+from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Ordinal, Regression, make_prediction_scorer
 from kerascb_metrics.exceptions import DataError
 from kerascb_metrics.interpret.losses import LossReading
 from tests.support.arrays import assert_same, assessed, read
@@ -226,6 +226,8 @@ def test_a_one_hot_row_that_is_partly_nan_is_refused():
         (Multiclass(), [2, -1, 0, 1], np.eye(4)[:, :3] / 2, [1, 0, 0, 1], [2, 0, 1]),
         (Multiclass(), [[0, 0, 1], [0, 0, 0], [1, 0, 0]], np.full((3, 3), 0.3), [1, 0, 0], [2, 0]),
         (Multilabel(), [[0, 1], [9, 9], [1, 0]], np.full((3, 2), 0.3), [1, 0, 0], [[0, 1], [1, 0]]),
+        (Multilabel(), [[0, 1], [-1, -1], [1, 0]], np.full((3, 2), 0.3), [1, 0, 1], [[0, 1], [1, 0]]),
+        (Multilabel(), [[-1, 1], [0, 0], [1, -1]], np.full((3, 2), 0.3), [1, 0, 1], [[0, 1], [1, 0]]),
         (Regression(), [1.0, NAN, 2.0], [1.0, 2.0, 3.0], [1, 0, 0], [1.0, 2.0]),
     ],
 )
@@ -360,6 +362,36 @@ def test_values_are_rounded_as_the_targets_are(dtype, value):
     assert len(tally) == 4
 
 
+@pytest.mark.parametrize(
+    ("task", "y_true", "columns", "left"),
+    [
+        (Binary(ignore_class=-999), [0, -999, 1], (), [0, 1]),
+        (Binary(ignore_class=-999), [0, -999, 1], (2,), [0, 1]),
+        (Multiclass(ignore_class=-999), [0, -999, 1], (3,), [0, 1]),
+        (Ordinal(ignore_class=-999), [0, -999, 1], (3,), [0, 1]),
+        (Ordinal(labels=[0, 1], ignore_class=-999), [0, -999, 1], (), [0, 1]),
+        (Multilabel(ignore_class=-999), [[0, 1], [-999, -999], [1, 0]], (2,), [[0, 1], [1, 0]]),
+    ],
+)
+def test_every_task_leaves_out_a_value_that_half_precision_rounds(task, y_true, columns, left):
+    tally = read(task, np.asarray(y_true).astype(ml_dtypes.bfloat16), np.full((3, *columns), 0.5))
+    assert tally.labels[0].tolist() == left
+
+
+@pytest.mark.parametrize("value", range(3))
+def test_one_hot_rows_of_an_ignored_class_are_left_out(value):
+    classes = [0, 1, 2, 1]
+    tally = read(Multiclass(ignore_class=value), np.eye(3)[classes], np.full((4, 3), 1 / 3))
+    assert tally.labels[0].tolist() == [c for c in classes if c != value]
+
+
+def test_elements_are_left_out_by_their_value_and_by_their_weight():
+    weight = np.array([[1.0, 2.0], [0.0, 3.0], [4.0, 0.0]])
+    rows = read(Multilabel(ignore_class=-1), [[1, -1], [9, 0], [0, 1]], np.full((3, 2), 0.5), sample_weight=weight)
+    assert rows.labeled.present.tolist() == [[True, False], [False, True], [True, True]]
+    assert rows.sample_weight.tolist() == [[1, 0], [0, 3], [4, 0]]
+
+
 @pytest.mark.parametrize("value", [-1, 255, NAN, [254, -1]])
 @pytest.mark.parametrize("soft", [False, True])
 def test_one_hot_rows_of_the_value_are_left_out(value, soft):
@@ -369,16 +401,27 @@ def test_one_hot_rows_of_the_value_are_left_out(value, soft):
     assert read(task, y_true, np.full((3, 3), 1 / 3)).labels[0].tolist() == [2, 0]
 
 
-@pytest.mark.parametrize("task", [Multiclass(ignore_class="0"), Binary(ignore_class="nan")])
-def test_text_among_numbers_is_refused(task):
+@pytest.mark.parametrize("dtype", ["int64", "float16"])
+@pytest.mark.parametrize("task", [Multiclass(ignore_class="0"), Binary(ignore_class="?")])
+def test_text_among_numbers_is_refused(task, dtype):
     with pytest.raises(DataError, match="is text, but the targets are numbers"):
-        read(task, [0, 1], np.full((2, 2), 0.5))
+        read(task, np.array([0, 1], dtype), np.full((2, 2), 0.5))
+
+
+@pytest.mark.parametrize("task", [Regression, Multilabel, Ordinal])
+def test_text_is_no_target_value_of_numbers(task):
+    with pytest.raises(ValueError, match=f"{task.__name__}: ignore_class must be a target value"):
+        task(ignore_class="?")
 
 
 @pytest.mark.parametrize(
     ("task", "y_true", "y_pred"),
     [
         (Binary(soft_targets=True), [0.3, -1, 0.9], [0.1, 0.2, 0.3]),
+        (Binary(soft_targets=True), [0.3, 2, 0.0], [0.1, 0.2, 0.3]),
+        (Binary(soft_targets=True), [0.3, 2, 1.0], [0.1, 0.2, 0.3]),
+        (Multiclass(soft_targets=True), [[0.3, 0.7], [0.3, 0.3], [0, 1]], np.full((3, 2), 0.5)),
+        (Multiclass(soft_targets=True), [[0.3, 0.7], [2, -1], [1, 0]], np.full((3, 2), 0.5)),
         (Multiclass(soft_targets=True), [[0.3, 0.7], [-1, -1], [0.9, 0.1]], np.full((3, 2), 0.5)),
         (Multilabel(soft_targets=True), [[0.3, 0.7], [-1, -1], [0.9, 0.1]], np.full((3, 2), 0.5)),
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Predictions, Regression
 from tests.support.arrays import read
 
 BCE, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
@@ -142,3 +142,54 @@ def test_without_weights_there_are_none():
 def test_shapes_that_do_not_fit_raise(y_true, y_pred, leaves, message):
     with pytest.raises(DataError, match=message):
         read(Multiclass(), y_true, y_pred, SPARSE, **leaves)
+
+
+# Samples whose positions are rows.
+
+
+def of_lengths(lengths, columns=2):
+    """One batch for each (samples, positions): targets, outputs and weights of each output count from 0."""
+    start, batches = 0, []
+    for samples, positions in lengths:
+        size = samples * positions * columns
+        values = np.arange(start, start + size, dtype=float).reshape(samples, positions, columns)
+        start += size
+        batches.append({"y_true": values, "y_pred": values / 100, "sample_weight": values, "mask": values[..., 0] > 3})
+    return batches
+
+
+@pytest.mark.parametrize(
+    "lengths", [[(1, 3)], [(2, 3)], [(4, 1)], [(1, 1)], [(2, 3), (1, 2)], [(1, 4), (2, 1), (1, 3)]], ids=str
+)
+def test_each_position_knows_its_sample_and_its_place(lengths):
+    batches = of_lengths(lengths)
+    rows = Predictions.join(batches)
+    each = [positions for samples, positions in lengths for _ in range(samples)]
+    expected = [(sample, place) for sample, count in enumerate(each) for place in range(count)]
+    assert rows.numbers_of_samples(sum(each)).tolist() == [sample for sample, _ in expected]
+    found = rows.places(np.arange(sum(each)), sum(each))
+    assert list(zip(*(part.tolist() for part in found), strict=True)) == expected
+    assert rows.samples_count == len(each)
+    assert rows.is_of_samples(sum(each)) == (len(lengths) == 1 and set(each) == {1})
+    for name in ("y_true", "y_pred", "sample_weight"):
+        whole = np.concatenate([batch[name].reshape(-1, 2) for batch in batches])
+        assert getattr(rows, name).reshape(-1, 2).tolist() == whole.tolist()
+        own = [sample.tolist() for batch in batches for sample in batch[name]]
+        assert [getattr(sample, name).tolist() for sample in rows.samples()] == own
+    assert [s.mask.tolist() for s in rows.samples()] == [m.tolist() for batch in batches for m in batch["mask"]]
+
+
+@pytest.mark.parametrize("lengths", [[(2, 3)], [(2, 3), (1, 2)]], ids=str)
+def test_each_sample_has_its_weight(lengths):
+    batches, start = of_lengths(lengths), 0
+    for batch in batches:
+        batch["sample_weight"] = np.arange(start, start + len(batch["y_pred"]), dtype=float)
+        start += len(batch["y_pred"])
+    assert [float(sample.sample_weight) for sample in Predictions.join(batches).samples()] == list(range(start))
+
+
+def test_read_only_rows_cannot_be_written_to():
+    rows = Predictions.join(of_lengths([(2, 3)])).read_only()
+    for array in (rows.y_true, rows.y_pred, rows.sample_weight, rows.mask):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0

@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression, _blocks
 from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.losses import read_loss
 from tests.support.arrays import assert_same, read, rows_of
@@ -101,6 +101,8 @@ def test_pos_label_zero_and_class_names():
     tally = read(Binary(pos_label=0, class_names=["dog", "cat"]), Y, P, BCE)
     assert (tally.pos_index, tally.class_names) == (0, ("dog", "cat"))
     assert read(Binary(pos_label=-1), [-1, 1, 1, -1], P, BCE).pos_index == 0
+    only = read(Binary(pos_label=-1), [1, 1, 1, 1], P, BCE)
+    assert (only.pos_index, only.classes.tolist(), only.y_true.tolist()) == (0, [-1, 1], [1, 1, 1, 1])
 
 
 # Multiclass.
@@ -282,3 +284,31 @@ def test_string_labels_of_columns():
     tally = read(Multiclass(labels=["cat", "dog", "eel"]), y_true, np.eye(3), "categorical_crossentropy")
     np.testing.assert_array_equal(tally.y_true, [0, 2, 1])
     assert tally.class_names == ("cat", "dog", "eel")
+
+
+def test_labels_that_float32_rounds_are_those_of_float32_targets():
+    y_true = np.array([0.2, 0.1, 0.7, 0.2], "float32")
+    assert read(Multiclass(labels=[0.1, 0.2, 0.7]), y_true, C3, SPARSE).y_true.tolist() == [1, 0, 2, 1]
+
+
+# Large arrays are read in blocks: what is wrong in one of them is seen, wherever it is.
+
+
+@pytest.mark.parametrize("place", [0, 13, 29])
+def test_every_block_is_read(place, monkeypatch):
+    monkeypatch.setattr(_blocks, "BLOCK", 8)
+    y, p = np.arange(30) % 2, np.linspace(0, 1, 30)
+    columns = np.stack([1 - p, p], axis=1)
+    assert read(Binary(), y, p).y_true.tolist() == y.tolist()
+    assert read(Multiclass(), y, columns).y_pred.tolist() == columns.argmax(axis=1).tolist()
+    assert read(Binary(soft_targets=True), columns, columns).y_true.tolist() == (p > 0.5).tolist()
+    wrong = np.arange(30) == place
+    for task, y_true, y_pred, message in [
+        (Binary(), np.where(wrong, 9, y), p, "received 9"),
+        (Binary(), y, np.where(wrong, 9, p), "range from 0 to 9" if place else "to 9"),
+        (Binary(), y, np.where(wrong[:, None], 0.9, columns), "must add up to 1"),
+        (Binary(soft_targets=True), np.where(wrong[:, None], 0.9, columns), columns, "must add up to 1"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            read(task, y_true, y_pred)
+    assert read(Binary(), y, np.where(wrong, np.nan, p)).undefined == "1 of 30 outputs are NaN or infinite"
