@@ -74,7 +74,7 @@ def rows_by_number(numbers: Numbers, count: int) -> list[npt.NDArray[np.intp]]:
     [[1], [0, 2], []]
     """
     ends = np.cumsum(np.bincount(numbers, minlength=count))
-    return np.split(np.argsort(numbers, kind="stable"), ends[:-1])
+    return np.split(np.argsort(numbers, kind="stable"), ends[:-1])[:count]
 
 
 def one_per_sample(values: Any, samples: int | None, subject: str = "groups") -> np.ndarray:
@@ -134,7 +134,7 @@ def _is_missing(name: Hashable) -> bool:
 
 def _distinct(given: np.ndarray, subject: str) -> tuple[list[Hashable], Numbers]:
     """Return the distinct values, sorted, and the number of each value among them."""
-    if given.dtype.kind in "biu" and given.size:
+    if given.dtype.kind in "biu":
         values, numbers = _distinct_integers(given)
         return values.astype(given.dtype).tolist(), numbers
     if given.dtype.kind in "OUS":  # for text too a dict is faster than a sort
@@ -145,6 +145,8 @@ def _distinct(given: np.ndarray, subject: str) -> tuple[list[Hashable], Numbers]
 
 
 def _distinct_integers(given: Numbers | npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+    if not given.size:
+        return given, np.zeros(0, np.intp)
     lowest = int(given.min())
     span = int(given.max()) - lowest
     if span > 4 * len(given) + _FIRST or given.dtype == np.uint64:

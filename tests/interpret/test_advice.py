@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from kerascb_metrics import Binary, Metrics, Multiclass, Multilabel, Regression
+from kerascb_metrics import Binary, DataError, Metrics, Multiclass, Multilabel, Ordinal, Regression
+from tests.support.arrays import read
 from tests.support.models import echo_model
 
 RNG = np.random.default_rng(88)
@@ -104,6 +105,34 @@ def advised(message):
     if scorings and (not tasks or arguments["task"] == "regression" or isinstance(arguments["task"], Regression)):
         arguments["scoring"] = eval(scorings[0])
     return arguments
+
+
+SPARSE = "sparse_categorical_crossentropy"
+Z, INTS = np.array([2.0, -1.0, 0.5, 3.0]), np.array([0, 1, 1, 0])
+BCE = keras.losses.BinaryCrossentropy
+# The rows and the loss → the sentence: only the options that these rows need.
+SENTENCES = [
+    ([3, 7, 7, 3], Z, own_loss, Binary(), "task=Binary(pos_label=7, from_logits=True)."),
+    ([3, 7, 7, 3], Z, "mse", Binary(), "task=Binary(pos_label=7, threshold=0.5, from_logits=False)."),
+    ([3, 7, 7, 3], Z, own_loss, Binary(threshold=1.5), "task=Binary(threshold=1.5, pos_label=7, from_logits=False)."),
+    ([3, 7, 7, 3], Z, "hinge", Binary(), "task=Binary(pos_label=7)."),
+    ([3, 7, 7, 3], Z, BCE(from_logits=True), Binary(), "task=Binary(pos_label=7). If the model is trained on them"),
+    ([3, 7, 7, 3], Z, BCE(from_logits=True), Binary(), "binary_crossentropy takes 0 and 1."),
+    ([3, 7, 7, 3], INTS, own_loss, Binary(), "task=Binary(pos_label=7)."),
+    ([3, 7, 7, 3], INTS / 2, own_loss, Binary(), "task=Binary(pos_label=7)."),
+    ([3, 7, 7, 3], INTS / 2, Unreadable, Binary(from_logits=False), "task=Binary(from_logits=False, pos_label=7)."),
+    ([1, 2, 2, 3], Z3[:4], SPARSE, Multiclass(), "task=Multiclass(labels=[1, 2, 3], from_logits=True). If the"),
+    ([1, 2, 2, 3], Z3[:4], SPARSE, Multiclass(), "sparse_categorical_crossentropy takes class numbers from 0."),
+    ([0, 1, 3, 1], Z, "mse", Ordinal(labels=[0, 1, 2]), "task=Ordinal(labels=[0, 1, 2, 3])."),
+    ([0, 1, 3, 1], Z, "mse", Ordinal(), "task=Ordinal(labels=[0, 1, 3])."),
+]
+
+
+@pytest.mark.parametrize(("y_true", "y_pred", "loss", "task", "sentence"), SENTENCES)
+def test_a_task_is_named_with_the_options_that_it_needs(y_true, y_pred, loss, task, sentence):
+    with pytest.raises(DataError) as caught:
+        read(task, y_true, y_pred, loss)
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore::kerascb_metrics.UndefinedScoreWarning")

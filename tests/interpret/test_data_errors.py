@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Ordinal, Regression
 from tests.support.arrays import assessed, read
 
 BCE = "binary_crossentropy"
@@ -26,6 +26,7 @@ P1 = np.full((4, 1), 0.5, "float32")
         (Binary(pos_label=2), [0, 1, 1, 1], P1, "pos_label=2", "0", "1"),
         (Binary(), [0, 1, 1], P1, "do not fit", "targets (3,)", "over (4,)"),
         (Binary(), [0, 1, 1, 1], P1 + 2, "probabilities", "2.5", "from_logits=True"),
+        (Binary(threshold=0.3), [0, 1, 1, 1], P1 + 2, "probabilities", "2.5", "from_logits=True"),
         (Binary(), [0, 1, 1, 1], P1 - 2, "probabilities", "-1.5", "from_logits=True"),
         (Binary(), [0, 1, 1, 1], np.tile([-1.0, 2.0], (4, 1)), "probabilities", "from -1 to 2", "from_logits=True"),
         (Multiclass(), [0, 1, 1, 1], P1, "(N, C) with C of 2 or more", "(4, 1)", "task='binary'"),
@@ -132,3 +133,29 @@ def test_scores_are_undefined_if_no_row_is_left(task, y_true, y_pred, loss):
 def test_duplicate_labels_raise_in_the_constructor():
     with pytest.raises(ValueError, match=r"labels must differ from each other; received \[5, 6, 6\]"):
         Multiclass(labels=[5, 6, 6])
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        (Binary, "class_names"),
+        (Binary, "ignore_class"),
+        (Multiclass, "labels"),
+        (Multiclass, "class_names"),
+        (Multiclass, "ignore_class"),
+        (Multilabel, "threshold"),
+        (Multilabel, "class_names"),
+        (Multilabel, "ignore_class"),
+        (Ordinal, "labels"),
+        (Ordinal, "class_names"),
+        (Ordinal, "ignore_class"),
+        (Regression, "ignore_class"),
+    ],
+)
+def test_a_task_keeps_its_arguments_when_the_originals_change(task, name, kind):
+    values = ["a", "b"] if name == "class_names" else [0.25, 0.75]
+    given = kind(values)
+    made = task(**{name: given})
+    given[0] = given[1]
+    assert list(getattr(made, name)) == values

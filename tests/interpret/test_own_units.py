@@ -106,3 +106,20 @@ def test_parts_of_a_pass_may_lie_within_0_and_1():
     model = echo_model(1, contrastive)
     model.fit(x, y, validation_data=(x, y), batch_size=N, verbose=0, callbacks=[metrics])
     assert_same(metrics.f1s, [sk.f1_score(y, x[:, 0] > np.float32(0.3))])
+
+
+@pytest.mark.parametrize(
+    ("threshold", "outputs", "scale"),
+    [
+        (0.5, [0.2, 0.7], "probability"),
+        (0.5, [0.0, 1.0000005], "probability"),
+        (None, [0.2, 0.7], "probability"),
+        (0.5, [0.2, 1.1], "margin"),
+        (0.5, [-0.1, 0.7], "margin"),
+        (0.0, [0.2, 0.7], "margin"),
+        (1.0, [0.2, 0.7], "margin"),
+        (1.5, [0.2, 0.7], "margin"),
+    ],
+)
+def test_the_threshold_and_the_outputs_tell_the_unit(threshold, outputs, scale):
+    assert read(Binary(threshold=threshold, from_logits=False), [0, 1], outputs).scale == scale

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import softmax
 from sklearn import metrics as sk
 
-from kerascb_metrics import Binary, DataError, Metrics, Multiclass, Multilabel
+from kerascb_metrics import Binary, DataError, Metrics, Multiclass, Multilabel, Ordinal
 from tests.support.arrays import assert_same, assessed, read
 from tests.support.models import echo_model
 
@@ -56,6 +56,11 @@ def test_multilabel_labels_are_those_above_one_half_where_they_are_present():
     ours = assessed(task, np.where(missing, np.nan, soft), SIGMOID, ["f1"])
     own = [sk.f1_score(soft[~missing[:, k], k] > 0.5, SIGMOID[~missing[:, k], k] > 0.5) for k in range(3)]
     assert_same(ours.values["f1"], np.mean(own))
+
+
+def test_grades_are_the_most_likely_ones():
+    soft = mixup()
+    assert read(Ordinal(soft_targets=True), soft, PROBA).labels[0].tolist() == soft.argmax(axis=1).tolist()
 
 
 def test_the_first_of_several_most_likely_classes_is_the_label():

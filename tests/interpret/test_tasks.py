@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Ordinal, Regression
 from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.losses import LossReading, read_loss
 from kerascb_metrics.interpret.tasks import as_task
@@ -301,6 +301,7 @@ def test_multiclass_takes_no_threshold():
         (Multilabel(threshold=2, from_logits=False), "binary_crossentropy", outputs(3), "label given when output > 2"),
         (Multiclass(ignore_class=7), "categorical_crossentropy", outputs(3), "highest output, 7 is ignored"),
         (Multiclass(ignore_class=[7, 8]), "categorical_crossentropy", outputs(3), "highest output, 7, 8 are ignored"),
+        (Ordinal(soft_targets=True), "huber", outputs(3), "highest output, and so is that of the targets"),
         (Regression(ignore_class=-1), "huber", outputs(1), "as they are, targets of -1 are left out"),
         (Regression(), "mean_squared_error", outputs(1), "outputs are compared as they are"),
     ],

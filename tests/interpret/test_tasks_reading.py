@@ -7,7 +7,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression, _blocks
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Ordinal, Regression, _blocks
+from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.losses import read_loss
 from tests.support.arrays import assert_same, read, rows_of
@@ -312,3 +313,49 @@ def test_every_block_is_read(place, monkeypatch):
         with pytest.raises(DataError, match=message):
             read(task, y_true, y_pred)
     assert read(Binary(), y, np.where(wrong, np.nan, p)).undefined == "1 of 30 outputs are NaN or infinite"
+
+
+# What the device may label by itself: only where its labels are those of the task.
+
+MOST = 1 + 1e-6  # a mean of probabilities may be rounded to slightly more than 1
+HINGE = "hinge"
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "loss", "rule"),
+    [
+        (Binary(), 1, BCE, LabelRule(None, (0.5,), MOST)),
+        (Binary(threshold=0.3), 1, BCE, LabelRule(None, (0.3,), MOST)),
+        (Binary(), 1, BCE_LOGITS, LabelRule(None, (0.0,))),
+        (Binary(), 1, HINGE, LabelRule(None, (0.0,))),
+        (Binary(threshold="f1"), 1, BCE, None),
+        (Binary(threshold=0.3), 2, SPARSE, LabelRule(2, (0.3,), MOST)),
+        (Binary(), 2, SPARSE_LOGITS, LabelRule(2)),
+        (Binary(threshold=0.3), 2, SPARSE_LOGITS, None),
+        (Binary(from_logits=False), 2, SPARSE, LabelRule(2, (0.5,), MOST)),
+        (Binary(threshold=0.3, from_logits=False), 2, SPARSE, None),
+        (Multiclass(), 3, SPARSE, LabelRule(3, highest=MOST)),
+        (Multiclass(), 3, SPARSE_LOGITS, LabelRule(3)),
+        (Multiclass(), 1, SPARSE, None),
+        (Multiclass(labels=[5, 6]), 3, SPARSE, None),
+        (Multiclass(labels=[5, 6, 7]), 3, SPARSE, LabelRule(3, highest=MOST)),
+        (Multiclass(ignore_class=3), 3, SPARSE, LabelRule(3, highest=MOST)),
+        (Multiclass(ignore_class=2), 3, SPARSE, None),
+        (Multiclass(ignore_class=2.001), 3, SPARSE, None),  # in half precision it is 2
+        (Multiclass(labels=[5, 6, 7], ignore_class=6), 3, SPARSE, None),
+        (Multiclass(labels=[5, 6, 7], ignore_class=2), 3, SPARSE, LabelRule(3, highest=MOST)),
+        (Multiclass(labels=["a", "b"], ignore_class="b"), 2, SPARSE, None),
+        (Multiclass(labels=["a", "b"], ignore_class="?"), 2, SPARSE, LabelRule(2, highest=MOST)),
+        (Ordinal(labels=[5, 6, 7], ignore_class=6), 3, SPARSE, None),
+        (Ordinal(labels=[5, 6, 7], ignore_class=2), 3, SPARSE, LabelRule(3, highest=MOST)),
+        (Ordinal(), 3, SPARSE, LabelRule(3, highest=MOST)),
+        (Ordinal(labels=[5, 6, 7]), 1, "mse", None),
+        (Multilabel(), 3, BCE, LabelRule(None, (0.5,), MOST)),
+        (Multilabel(threshold=[0.25, 0.5, 0.75]), 3, BCE, LabelRule(None, (0.25, 0.5, 0.75), MOST)),
+        (Multilabel(threshold=[0.5, 0.5, 0.5]), 3, BCE_LOGITS, LabelRule(None, (0.0, 0.0, 0.0))),
+        (Multilabel(threshold="f1"), 3, BCE, None),
+        (Regression(), 1, "mse", None),
+    ],
+)
+def test_what_the_device_may_label(task, columns, loss, rule):
+    assert task.label_rule(columns, read_loss(loss)) == rule
