@@ -146,7 +146,7 @@ def _distinct(given: np.ndarray, subject: str) -> tuple[list[Hashable], Numbers]
 
 def _distinct_integers(given: Numbers | npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
     if not given.size:
-        return given, np.zeros(0, np.intp)
+        return np.zeros(0, np.int64), np.zeros(0, np.intp)
     lowest = int(given.min())
     span = int(given.max()) - lowest
     if span > 4 * len(given) + _FIRST or given.dtype == np.uint64:

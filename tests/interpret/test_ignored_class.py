@@ -255,4 +255,6 @@ def test_a_switch_that_is_off_ignores_no_class():
 
 @pytest.mark.parametrize("ignore_class", ["7", [7, "8"], {"a": 1}, True, [True, 2]])
 def test_a_loss_that_ignores_anything_else_cannot_be_read(ignore_class):
-    assert "ignore_class of the loss Own must be numbers" in read_loss(Own(ignore_class)).problem
+    reading = read_loss(Own(ignore_class))
+    assert reading.problem.startswith("ignore_class of the loss Own must be numbers")
+    assert reading == LossReading("Own", problem=reading.problem)

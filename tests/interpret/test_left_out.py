@@ -207,6 +207,8 @@ def test_an_ignored_column_is_no_class_of_the_task():
 def test_a_one_hot_row_that_is_partly_nan_is_refused():
     with pytest.raises(DataError, match=r"partly float\('nan'\).*task=Multilabel\(ignore_class=float\('nan'\)\)"):
         read(Multiclass(ignore_class=NAN), [[0, NAN, 1], [1, 0, 0]], np.full((2, 3), 1 / 3))
+    with pytest.raises(DataError, match=r"partly -1\..*task=Multilabel\(ignore_class=-1\)"):
+        read(Multiclass(ignore_class=-1), [[0, -1, 1], [1, 0, 0]], np.full((2, 3), 1 / 3))
 
 
 @pytest.mark.parametrize(
@@ -390,6 +392,12 @@ def test_elements_are_left_out_by_their_value_and_by_their_weight():
     rows = read(Multilabel(ignore_class=-1), [[1, -1], [9, 0], [0, 1]], np.full((3, 2), 0.5), sample_weight=weight)
     assert rows.labeled.present.tolist() == [[True, False], [False, True], [True, True]]
     assert rows.sample_weight.tolist() == [[1, 0], [0, 3], [4, 0]]
+
+
+def test_which_positions_of_the_pass_are_left():
+    y_true = [[1, -1], [-1, -1], [0, 1], [1, 1]]
+    rows = read(Multilabel(ignore_class=-1), y_true, np.full((4, 2), 0.5), mask=[True, True, True, False])
+    assert rows.labeled.kept.tolist() == [True, False, True, False]
 
 
 @pytest.mark.parametrize("value", [-1, 255, NAN, [254, -1]])

@@ -123,3 +123,4 @@ def test_parts_of_a_pass_may_lie_within_0_and_1():
 )
 def test_the_threshold_and_the_outputs_tell_the_unit(threshold, outputs, scale):
     assert read(Binary(threshold=threshold, from_logits=False), [0, 1], outputs).scale == scale
+    assert read(Multilabel(threshold=threshold, from_logits=False), [[0, 1]], [outputs]).scale == scale

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Predictions, Regression
+from kerascb_metrics.interpret.losses import LossReading
 from tests.support.arrays import read
 
 BCE, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
@@ -30,6 +31,14 @@ def test_pixels_are_rows(target_shape, output_shape):
     assert tally.y_true.tolist() == (p > 0.3).tolist()
     assert tally.y_score.tolist() == p.tolist()
     assert tally.y_pred.tolist() == (p > 0.5).tolist()
+
+
+def test_a_last_axis_of_positions_is_not_one_of_columns():
+    p = np.array([[[0.1, 0.6, 0.9]], [[0.5, 0.7, 0.2]]])
+    rows = Predictions(p > 0.4, p, sample_weight=10 * p, has_columns=False)
+    labeled = Binary().read(rows, LossReading())
+    assert labeled.y_true.tolist() == [False, True, True, True, True, False]
+    assert labeled.sample_weight.tolist() == (10 * p).ravel().tolist()
 
 
 def test_positions_of_two_columns_are_binary():

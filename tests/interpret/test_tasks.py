@@ -216,6 +216,14 @@ def test_an_ambiguous_task_raises_and_names_the_choices(loss, y_true, y_pred, re
     assert [task for task in remedies if f"'{task}'" not in str(caught.value)] == []
 
 
+@pytest.mark.parametrize("values", [[0.2, 0.8], [0.5, 1.5], [-3.25, 7.0]])
+def test_missing_numbers_are_those_of_a_regression(values):
+    with pytest.raises(
+        DataError, match=r"1 of 3 targets are NaN\. Pass task=Regression\(ignore_class=float\('nan'\)\)\.$"
+    ):
+        infer_task(rows_of([*values, np.nan], np.full((3, 1), 0.5)), read_loss(None))
+
+
 HIDDEN = {"weight zero": {"sample_weight": [1, 1, 1, 1, 1, 0]}, "masked": {"mask": [True] * 5 + [False]}}
 
 
@@ -298,7 +306,8 @@ def test_multiclass_takes_no_threshold():
         (Multilabel(), "binary_crossentropy", outputs(3), "label given when probability > 0.5"),
         (Multilabel(), "hinge", outputs(3), "label given when output > 0"),
         (Binary(threshold=0.3, from_logits=False), "binary_crossentropy", outputs(1), "positive when output > 0.3"),
-        (Multilabel(threshold=2, from_logits=False), "binary_crossentropy", outputs(3), "label given when output > 2"),
+        (Multilabel(threshold=0.3), "binary_crossentropy", outputs(3), "label given when probability > 0.3"),
+        (Multilabel(threshold=0.3, from_logits=False), "binary_crossentropy", outputs(3), "given when output > 0.3"),
         (Multiclass(ignore_class=7), "categorical_crossentropy", outputs(3), "highest output, 7 is ignored"),
         (Multiclass(ignore_class=[7, 8]), "categorical_crossentropy", outputs(3), "highest output, 7, 8 are ignored"),
         (Ordinal(soft_targets=True), "huber", outputs(3), "highest output, and so is that of the targets"),
