@@ -90,3 +90,39 @@ def test_outputs_are_paired_as_keras_pairs_them(examples):
     same()
     assert len(paired) >= examples / 2
     assert sum(map(tree.is_nested, paired)) >= examples / 3
+
+
+@pytest.mark.parametrize(
+    ("structure", "layer_names", "names"),
+    [
+        (0, None, (None,)),
+        (0, ["head"], ("head",)),
+        ([0, 0], None, ("output_1", "output_2")),
+        ([0, 0], ["head", "tail"], ("head", "tail")),
+        ([0, 0], ["head", "head"], ("output_1", "output_2")),
+        ({"b": 0, "a": 0}, ["head", "tail"], ("a", "b")),
+        ({"b": [0, 0], "a": 0}, None, ("a", "b/output_1", "b/output_2")),
+        ({"a": {"b": 0}, "a/b": 0}, None, ("'a'/'b'", "'a/b'")),
+    ],
+)
+def test_every_output_has_a_name_of_its_own(structure, layer_names, names):
+    outputs = Outputs.of(structure, layer_names=layer_names)
+    assert outputs.all_names == names
+    assert outputs.keys == (names if len(names) > 1 else (None,))
+
+
+def test_which_outputs_have_targets():
+    outputs = Outputs.of({"b": 0, "a": 0, "c": 0}, {"a": "mse", "c": "mse"})
+    assert outputs.with_targets({"a": 1, "c": 2}) == ["a", "c"]
+    assert outputs.with_targets([1, 2]) == ["a", "c"]
+    assert outputs.with_targets([1, 2, 3]) == ["a", "b", "c"]
+    assert outputs.with_targets(None) == []
+
+
+def test_nested_lists_of_losses():
+    outputs = Outputs.of([[0, 0], 0], [["mse", "mae"], "bce"])
+    assert [reading.name for reading in outputs.readings] == [
+        "mean_squared_error",
+        "mean_absolute_error",
+        "binary_crossentropy",
+    ]
