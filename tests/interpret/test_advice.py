@@ -8,7 +8,9 @@ import pytest
 from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, DataError, Metrics, Multiclass, Multilabel, Ordinal, Regression
-from tests.support.arrays import read
+from kerascb_metrics.interpret.infer_task import infer_task
+from kerascb_metrics.interpret.losses import read_loss
+from tests.support.arrays import read, rows_of
 from tests.support.models import echo_model
 
 RNG = np.random.default_rng(88)
@@ -139,6 +141,13 @@ def test_a_task_is_named_with_the_options_that_it_needs(y_true, y_pred, loss, ta
     with pytest.raises(DataError) as caught:
         read(task, y_true, y_pred, loss)
     assert str(caught.value).endswith(f" Pass {sentence}")
+
+
+@pytest.mark.parametrize(("y_true", "y_pred"), [(BITS, P1), (BITS, Z1)], ids=["probabilities", "logits"])
+def test_a_loss_that_cannot_be_read_needs_to_be_told_what_the_outputs_are(y_true, y_pred):
+    logits = y_pred is Z1
+    with pytest.raises(DataError, match=rf"cannot be read.*Pass task=Binary\(from_logits={logits}\)\.$"):
+        infer_task(rows_of(y_true, y_pred), read_loss(Unreadable()))
 
 
 @pytest.mark.filterwarnings("ignore::kerascb_metrics.UndefinedScoreWarning")

@@ -164,6 +164,13 @@ def test_scaled_weights_add_up_to_about_a_power_of_two(rows, size, top):
     assert Fraction(2) ** (top - 2) <= total < Fraction(2) ** top
 
 
+def test_the_weight_of_a_row_counts_for_each_of_its_labels():
+    weight = np.full(2, 3e306)
+    assert read(Binary(), [0, 1], [0.2, 0.7], sample_weight=weight).sample_weight.tolist() == weight.tolist()
+    with pytest.raises(DataError, match="sum of the sample weights is too large"):
+        read(Multilabel(), np.eye(2, 3), np.full((2, 3), 0.5), sample_weight=weight)
+
+
 INF = np.inf
 # Two scores → the threshold halfway between them; None: any that separates them; nan: the unit has none.
 SEPARATED = {
