@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from keras import tree
 from keras.src.trainers.compile_utils import CompileLoss  # the reference: what Keras itself pairs
 
+from kerascb_metrics import DataError
 from kerascb_metrics.interpret.outputs import Outputs
 from tests.support.structures import Tag, losses, structures, tagged, values
 
@@ -126,3 +127,15 @@ def test_nested_lists_of_losses():
         "mean_absolute_error",
         "binary_crossentropy",
     ]
+
+
+@pytest.mark.parametrize(
+    ("structure", "name", "begins"),
+    [(0, None, "Metrics: the loss sparse"), ({"a": 0, "b": 0}, "a", "Metrics: output 'a'")],
+)
+def test_classes_on_another_axis_are_refused_by_the_name_of_the_output(structure, name, begins):
+    loss = keras.losses.SparseCategoricalCrossentropy(axis=1)
+    outputs = Outputs.of(structure, loss if name is None else {"a": loss})
+    outputs.refuse_axis(name, 2)
+    with pytest.raises(DataError, match=f"^{begins}.* has the classes on axis 1"):
+        outputs.refuse_axis(name, 3)
