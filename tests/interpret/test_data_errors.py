@@ -135,6 +135,12 @@ def test_duplicate_labels_raise_in_the_constructor():
         Multiclass(labels=[5, 6, 6])
 
 
+@pytest.mark.parametrize("task", [Multiclass, Ordinal])
+def test_class_names_are_as_many_as_labels(task):
+    with pytest.raises(ValueError, match=rf"{task.__name__}: there are 3 classes; received 2 class_names"):
+        task(labels=[5, 6, 7], class_names=["a", "b"])
+
+
 @pytest.mark.parametrize("kind", [list, np.array])
 @pytest.mark.parametrize(
     ("task", "name"),

@@ -113,7 +113,7 @@ def test_every_output_has_a_name_of_its_own(structure, layer_names, names):
 
 
 def test_which_outputs_have_targets():
-    outputs = Outputs.of({"b": 0, "a": 0, "c": 0}, {"a": "mse", "c": "mse"})
+    outputs = Outputs.of({"b": 0, "a": 0, "c": 0}, {"a": "mse", "b": None, "c": "mse"})
     assert outputs.with_targets({"a": 1, "c": 2}) == ["a", "c"]
     assert outputs.with_targets([1, 2]) == ["a", "c"]
     assert outputs.with_targets([1, 2, 3]) == ["a", "b", "c"]

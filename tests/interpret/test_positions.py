@@ -178,6 +178,7 @@ def test_each_position_knows_its_sample_and_its_place(lengths):
     assert rows.numbers_of_samples(sum(each)).tolist() == [sample for sample, _ in expected]
     found = rows.places(np.arange(sum(each)), sum(each))
     assert list(zip(*(part.tolist() for part in found), strict=True)) == expected
+    assert [part.dtype.kind for part in found] == ["i", "i"]
     assert rows.samples_count == len(each)
     assert rows.is_of_samples(sum(each)) == (len(lengths) == 1 and set(each) == {1})
     for name in ("y_true", "y_pred", "sample_weight"):
@@ -192,9 +193,11 @@ def test_each_position_knows_its_sample_and_its_place(lengths):
 def test_each_sample_has_its_weight(lengths):
     batches, start = of_lengths(lengths), 0
     for batch in batches:
-        batch["sample_weight"] = np.arange(start, start + len(batch["y_pred"]), dtype=float)
+        batch["sample_weight"], batch["mask"] = np.arange(start, start + len(batch["y_pred"]), dtype=float), None
         start += len(batch["y_pred"])
-    assert [float(sample.sample_weight) for sample in Predictions.join(batches).samples()] == list(range(start))
+    samples = list(Predictions.join(batches).samples())
+    assert [float(sample.sample_weight) for sample in samples] == list(range(start))
+    assert {sample.mask for sample in samples} == {None}
 
 
 def test_read_only_rows_cannot_be_written_to():

@@ -340,6 +340,7 @@ HINGE = "hinge"
         (Multiclass(labels=[5, 6]), 3, SPARSE, None),
         (Multiclass(labels=[5, 6, 7]), 3, SPARSE, LabelRule(3, highest=MOST)),
         (Multiclass(ignore_class=3), 3, SPARSE, LabelRule(3, highest=MOST)),
+        (Multiclass(ignore_class=0), 3, SPARSE, None),
         (Multiclass(ignore_class=2), 3, SPARSE, None),
         (Multiclass(ignore_class=2.001), 3, SPARSE, None),  # in half precision it is 2
         (Multiclass(labels=[5, 6, 7], ignore_class=6), 3, SPARSE, None),
