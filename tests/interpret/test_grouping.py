@@ -1,6 +1,7 @@
 """The groups of samples, whatever their type and number: as a sorted set of the values and a search for each one."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kerascb_metrics.interpret.grouping import Grouping, rows_by_number
@@ -31,8 +32,10 @@ def test_groups_are_the_sorted_values(case):
     assert list(found.names) == sorted(set(values))
     assert set(map(type, found.names)) == set(map(type, values))
     assert [found.names[number] for number in found.numbers] == values
-    rows = rows_by_number(found.numbers, len(found.names))
-    assert [own.tolist() for own in rows] == [[i for i, v in enumerate(values) if v == name] for name in found.names]
+    assert found.numbers.dtype.kind == "i"  # differences of them are taken
+    rows = [[i for i, v in enumerate(values) if v == name] for name in found.names]
+    assert [own.tolist() for own in rows_by_number(found.numbers, len(rows))] == rows
+    assert [own.tolist() for own in rows_by_number(found.numbers, len(rows) + 2)] == [*rows, [], []]
 
 
 @pytest.mark.parametrize("count", [0, 1, 400])
@@ -43,6 +46,21 @@ def test_groups_of_several_columns_are_the_combinations_that_occur(count, column
     found = Grouping.of(given)
     assert list(found.names) == sorted(set(values))
     assert [found.names[number] for number in found.numbers] == values
+
+
+COLUMNS = {"a": ["x", "y", "x", "x"], "b": [2, 10, 10, 2]}
+PAIRS = list(zip(*COLUMNS.values(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [pd.DataFrame(COLUMNS), pd.MultiIndex.from_arrays(list(COLUMNS.values())), PAIRS, np.array(PAIRS, object)],
+    ids=["DataFrame", "MultiIndex", "list", "array"],
+)
+def test_columns_in_any_form_are_those_of_a_dict(given):
+    found = Grouping.of(given, 4)
+    assert found.names == (("x", 2), ("x", 10), ("y", 10))
+    assert found.numbers.tolist() == Grouping.of(COLUMNS).numbers.tolist() == [0, 2, 1, 0]
 
 
 def test_dates_stay_dates():
