@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 
 from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Regression
 from kerascb_metrics.interpret.thresholds import thresholds_between
-from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, tamed
+from kerascb_metrics.interpret.weights import FOUR_FACTORS, TWO_FACTORS, for_sums, tamed
 from kerascb_metrics.score.scoring import Scoring
 from kerascb_metrics.tally.exact import Counts
 from tests.support.arrays import assessed, read
@@ -162,6 +162,14 @@ def test_weights_of_an_ordinary_size_are_not_scaled(weights, ordinary):
 def test_scaled_weights_add_up_to_about_a_power_of_two(rows, size, top):
     total = sum(map(Fraction, tamed(np.full(rows, size), top).tolist()))
     assert Fraction(2) ** (top - 2) <= total < Fraction(2) ** top
+
+
+@pytest.mark.parametrize(("size", "other"), [(1e305, 1e-20), (1e-10, 1e-300), (1e-300, 5e-324)])
+def test_weights_that_are_added_up_keep_their_shares(size, other):
+    given = np.array([size, other])
+    scaled = for_sums(given)
+    assert 1 / 16 < scaled[0] < 1e300  # neither taken for 0, nor too large for a sum
+    assert Fraction(scaled[0].item()) / Fraction(scaled[1].item()) == Fraction(size) / Fraction(other)
 
 
 def test_the_weight_of_a_row_counts_for_each_of_its_labels():
