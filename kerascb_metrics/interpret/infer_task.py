@@ -19,7 +19,7 @@ from kerascb_metrics.interpret.regression import Regression
 from kerascb_metrics.interpret.soft_targets import look_soft
 from kerascb_metrics.interpret.targets import are_integral, are_zero_one
 from kerascb_metrics.interpret.tasks import Task
-from kerascb_metrics.interpret.validation import some
+from kerascb_metrics.interpret.validation import BFLOAT16_SLACK, some
 
 
 def infer_task(rows: Rows, loss: LossReading) -> Task:
@@ -98,7 +98,7 @@ def _checked_targets(rows: Rows, loss: LossReading) -> np.ndarray:
         kinds: Sequence[Kind] = _of_classes(rows) if are_integral(others) and len(others) else ()
         raise DataError(
             f"Metrics: {np.count_nonzero(missing)} of {missing.size} targets are NaN. "
-            f"{advice(rows, loss, [*kinds, 'regression'])}"
+            f"{advice(rows, loss, [*kinds, 'regression']) or 'Mend them, or give their rows sample weight 0.'}"
         )
     return targets if len(targets) else rows.y_true
 
@@ -121,7 +121,7 @@ def _refuse_shares(rows: Rows, targets: np.ndarray, loss: LossReading) -> None:
     """Raise `DataError` for rows that add up to 1: they may be probabilities of classes, or numbers."""
     if rows.columns == 1 or rows.y_true.shape != rows.y_pred.shape or not look_soft(targets):
         return
-    if np.allclose(targets.sum(axis=-1, dtype=np.float64), 1, rtol=0, atol=1e-3):
+    if np.allclose(targets.sum(axis=-1, dtype=np.float64), 1, rtol=0, atol=BFLOAT16_SLACK):
         raise DataError(
             "Metrics: the loss does not tell the task, and targets that add up to 1 in each row may be probabilities "
             f"of classes; received {targets.reshape(-1, rows.columns)[0].tolist()}. "

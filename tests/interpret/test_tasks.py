@@ -206,6 +206,7 @@ def test_shapes_and_values_tell_the_task_of_an_unknown_loss(loss, y_true, y_pred
         (None, np.stack([ONE_HOT, ONE_HOT], 1), outputs(2, 3), r"targets \(6, 2, 3\)", ["multiclass", "multilabel"]),
         (None, np.stack([SHARES, 1 - SHARES], 1), outputs(2), "add up to 1", ["regression"]),
         (None, np.stack([ONE_HOT * 0.9 + 0.1 / 3] * 2, 1), outputs(2, 3), "add up to 1", ["regression"]),
+        (None, np.tile([0.332, 0.332, 0.332], (N, 1)), outputs(3), "add up to 1", ["regression"]),  # as of bfloat16
         (None, CLASS_NUMBERS, outputs(1), "0, 1, 2", ["regression"]),
         (None, np.arange(N), outputs(), "0, 1, 2, 3, 4, …", ["regression"]),
     ],
@@ -222,6 +223,12 @@ def test_missing_numbers_are_those_of_a_regression(values):
         DataError, match=r"1 of 3 targets are NaN\. Pass task=Regression\(ignore_class=float\('nan'\)\)\.$"
     ):
         infer_task(rows_of([*values, np.nan], np.full((3, 1), 0.5)), read_loss(None))
+
+
+def test_missing_numbers_that_no_task_reads_are_to_be_mended():
+    y_true = np.array([[0.2, np.nan], [1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(DataError, match=r"1 of 6 targets are NaN\. Mend them, or give their rows sample weight 0\.$"):
+        infer_task(rows_of(y_true, np.full((3, 3), 0.5)), read_loss(None))
 
 
 HIDDEN = {"weight zero": {"sample_weight": [1, 1, 1, 1, 1, 0]}, "masked": {"mask": [True] * 5 + [False]}}
