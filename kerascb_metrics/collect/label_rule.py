@@ -43,6 +43,16 @@ class LabelRule:
         """The dtype of the labels: uint8 for up to 256 columns, else uint16."""
         return str(np.min_scalar_type((self.columns or 2) - 1))
 
+    @property
+    def cut_bits(self) -> npt.NDArray[np.int32]:
+        """The thresholds as `ordered_bits`."""
+        return ordered_bits(self.cuts)
+
+    @property
+    def highest_bits(self) -> npt.NDArray[np.uint32] | None:
+        """The bits of `highest`, which order floats that are not negative."""
+        return None if self.highest is None else ordered_bits(self.highest).astype(np.uint32)
+
 
 # Comparing floats on a device may take denormal numbers for zero, lose a NaN, or use more precision than the outputs
 # have. Integers are exact everywhere, and the bits of floats that are not negative have the order of the floats.

@@ -179,7 +179,8 @@ class _Run:
     """
 
     def __init__(self, part: Batch, leaves: Leaves, expected: int, bytes_saved: int) -> None:
-        self._names = None if any(isinstance(value, dict | list | tuple) for value in part.values()) else sorted(part)
+        names = sorted(part)
+        self._names = names if [path for path, _ in leaves] == [(name,) for name in names] else None
         self._structure = tree.map_structure(lambda leaf: None, part) if self._names is None else None
         self._kinds = _kinds(leaves)
         self._saved = bytes_saved

@@ -104,3 +104,22 @@ def test_jax_may_refuse_arrays_of_other_ranks(rule):
     with jax.numpy_rank_promotion("raise"):
         jax.clear_caches()  # else what was compiled before runs
         np.testing.assert_array_equal(label(outputs, rule)[0], expected)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a compiler of TensorFlow")
+@pytest.mark.parametrize("columns", [20, 40])
+@pytest.mark.parametrize("highest", [None, 1 + 1e-6])
+def test_the_same_without_xla_which_apple_devices_lack(columns, highest, monkeypatch):
+    from kerascb_metrics.collect.backends import tensorflow_labels
+
+    monkeypatch.setattr(tensorflow_labels.platform, "system", lambda: "Darwin")
+    outputs = RNG.choice(SHARES, (300, columns))
+    expected = outputs.argmax(axis=1)
+    tensorflow_labels.labeller.cache_clear()
+    labels, enough = label(outputs, LabelRule(columns, highest=highest))
+    outputs[7, 3] = np.nan
+    refused = not label(outputs, LabelRule(columns, highest=highest))[1]
+    tensorflow_labels.labeller.cache_clear()
+    assert enough
+    assert refused
+    np.testing.assert_array_equal(labels[:, 0], expected)

@@ -10,14 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from kerascb_metrics.collect.backend import Tensor
-from kerascb_metrics.collect.label_rule import (
-    MAGNITUDE,
-    MOST_COLUMNS,
-    SHARES_WITHIN,
-    UNROLLED,
-    LabelRule,
-    ordered_bits,
-)
+from kerascb_metrics.collect.label_rule import MAGNITUDE, MOST_COLUMNS, SHARES_WITHIN, UNROLLED, LabelRule
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -31,18 +24,18 @@ def labels_of(outputs: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
     elif rule.highest is None:
         labels, _ = _first_highest(floats, _ordered)
     else:
-        return _of_probabilities(floats, rule.highest, rule.dtype)
-    are_enough = _are_finite(floats) if rule.highest is None else _most(_magnitudes(floats)) <= _limit(rule.highest)
+        return _of_probabilities(floats, rule)
+    are_enough = _are_finite(floats) if rule.highest is None else _most(_magnitudes(floats)) <= rule.highest_bits
     if rule.columns and rule.cuts:
         are_enough &= (abs(floats.sum(axis=-1) - 1) <= SHARES_WITHIN).all()
     return labels.astype(rule.dtype), are_enough
 
 
-def _of_probabilities(floats: Tensor, most: float, dtype: str) -> tuple[Tensor, Tensor]:
+def _of_probabilities(floats: Tensor, rule: LabelRule) -> tuple[Tensor, Tensor]:
     labels, highest = _first_highest(floats, _magnitudes)
     # One number per row tells both, and is made before it is read: apart, XLA would read the outputs twice.
-    coded = jax.lax.optimization_barrier(jnp.where(highest > _limit(most), MOST_COLUMNS, labels))
-    return coded.astype(dtype), _most(coded) < MOST_COLUMNS
+    coded = jax.lax.optimization_barrier(jnp.where(highest > rule.highest_bits, MOST_COLUMNS, labels))
+    return coded.astype(rule.dtype), _most(coded) < MOST_COLUMNS
 
 
 def _ordered(floats: Tensor) -> Tensor:
@@ -82,8 +75,4 @@ def _most(values: Tensor) -> Tensor:
 
 def _cuts(rule: LabelRule, axes: int) -> Tensor:
     """Return the thresholds with as many axes as the outputs, as `jax_numpy_rank_promotion="raise"` wants it."""
-    return ordered_bits(rule.cuts).reshape(*[1] * (axes - 1), -1)
-
-
-def _limit(most: float) -> Tensor:
-    return ordered_bits(most).astype("uint32")
+    return rule.cut_bits.reshape(*[1] * (axes - 1), -1)

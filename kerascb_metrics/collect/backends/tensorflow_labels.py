@@ -7,14 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from kerascb_metrics.collect.backend import Tensor
-from kerascb_metrics.collect.label_rule import (
-    MAGNITUDE,
-    MOST_COLUMNS,
-    SHARES_WITHIN,
-    UNROLLED,
-    LabelRule,
-    ordered_bits,
-)
+from kerascb_metrics.collect.label_rule import MAGNITUDE, MOST_COLUMNS, SHARES_WITHIN, UNROLLED, LabelRule
 
 
 @functools.lru_cache(maxsize=32)
@@ -34,26 +27,26 @@ def labeller(rule: LabelRule) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
 def _labels(rule: LabelRule, outputs: Tensor) -> tuple[Tensor, Tensor]:
     floats = tf.cast(outputs, "float32")
     if rule.columns is None:
-        labels = _ordered(floats) > ordered_bits(rule.cuts)
+        labels = _ordered(floats) > rule.cut_bits
     elif rule.cuts:
-        labels = _ordered(floats)[..., 1:] > ordered_bits(rule.cuts)
+        labels = _ordered(floats)[..., 1:] > rule.cut_bits
     elif rule.highest is None:
         labels, _ = _first_highest(floats, _ordered, rule.columns)
     else:
-        return _of_probabilities(floats, rule.columns, rule.highest, rule.dtype)
+        return _of_probabilities(floats, rule, rule.columns)
     are_enough = (
-        _are_finite(floats) if rule.highest is None else tf.reduce_all(_magnitudes(floats) <= _limit(rule.highest))
+        _are_finite(floats) if rule.highest is None else tf.reduce_all(_magnitudes(floats) <= rule.highest_bits)
     )
     if rule.columns and rule.cuts:
         are_enough &= tf.reduce_all(abs(tf.reduce_sum(floats, axis=-1) - 1) <= SHARES_WITHIN)
     return tf.cast(labels, rule.dtype), are_enough
 
 
-def _of_probabilities(floats: Tensor, columns: int, most: float, dtype: str) -> tuple[Tensor, Tensor]:
+def _of_probabilities(floats: Tensor, rule: LabelRule, columns: int) -> tuple[Tensor, Tensor]:
     labels, highest = _first_highest(floats, _magnitudes, columns)
     # One number per row tells both: apart, XLA would read the outputs twice.
-    coded = tf.where(highest > _limit(most), MOST_COLUMNS, labels)
-    return tf.cast(coded, dtype), tf.reduce_all(coded < MOST_COLUMNS)
+    coded = tf.where(highest > rule.highest_bits, MOST_COLUMNS, labels)
+    return tf.cast(coded, rule.dtype), tf.reduce_all(coded < MOST_COLUMNS)
 
 
 def _ordered(floats: Tensor) -> Tensor:
@@ -96,7 +89,3 @@ def _first_highest_of_many(values: Tensor, columns: int) -> tuple[Tensor, Tensor
 def _are_finite(floats: Tensor) -> Tensor:
     """Return whether all are finite; a sum takes a tenth of the time of `is_finite` of each."""
     return tf.math.is_finite(tf.reduce_sum(floats))
-
-
-def _limit(most: float) -> Tensor:
-    return tf.constant(ordered_bits(most).astype("uint32"))
