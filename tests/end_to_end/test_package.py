@@ -2,8 +2,10 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,19 @@ def test_the_changelog_and_the_citation_name_this_version():
 def test_the_changelog_and_the_citation_name_the_same_day():
     released = version_of("CHANGELOG.md", r"^## \[\d.*\] - (.*)$")
     assert version_of("CITATION.cff", r'^date-released: "(.*)"$') == released
+
+
+def test_a_release_names_the_address_of_its_repository(tmp_path):
+    for file in (".ci/links.py", "pyproject.toml", "README.md"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    subprocess.run([sys.executable, tmp_path / ".ci/links.py", "https://example.org/me/fork", "v1.2"], check=True)
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
+    assert project["urls"]["Source"] == "https://example.org/me/fork"
+    links = re.findall(r"\]\(([^)]*)\)", (tmp_path / "README.md").read_text())
+    assert "https://example.org/me/fork/raw/v1.2/docs/pictures/scores.png" in links
+    assert "https://example.org/me/fork/blob/v1.2/CHANGELOG.md" in links
+    assert all(link.startswith("https://") for link in links)
 
 
 def python_blocks():
