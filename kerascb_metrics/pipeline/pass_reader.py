@@ -13,44 +13,34 @@ from keras import tree
 from kerascb_metrics.collect import row_store
 from kerascb_metrics.collect.label_rule import LabelRule
 from kerascb_metrics.collect.model_facts import ModelFacts
-from kerascb_metrics.collect.processes import captures_own_rows, is_multi_process, number_of_process
+from kerascb_metrics.collect.processes import captures_own_rows, is_multi_process
 from kerascb_metrics.collect.row_store import RowConsumer
 from kerascb_metrics.exceptions import DataError, naming_output
 from kerascb_metrics.insight.binned_thresholds import with_chosen_threshold_of_bins
-from kerascb_metrics.insight.labelled_pass import LabelledPass, RightOrWrong
+from kerascb_metrics.insight.labelled_pass import LabelledPass
 from kerascb_metrics.insight.thresholds import objective_of, with_chosen_threshold
 from kerascb_metrics.interpret.advice import read_rows
 from kerascb_metrics.interpret.join import Batch
 from kerascb_metrics.interpret.labeled_rows import LabeledRows
 from kerascb_metrics.interpret.outputs import Outputs
+from kerascb_metrics.pipeline.counted_output import CountedOutput
 from kerascb_metrics.pipeline.label_rules import LabelRules, are_labelled
 from kerascb_metrics.pipeline.last_axis import LastAxes, known_columns
 from kerascb_metrics.pipeline.mean_probability import MeanProbability
+from kerascb_metrics.pipeline.output_plans import OutputPlans, labels_suffice, why_rows_are_kept
 from kerascb_metrics.pipeline.rows_at_hand import RowReading, RowsAtHand
-from kerascb_metrics.pipeline.settling import (
-    are_not_of_the_loss,
-    describe,
-    looks_like_one_class,
-    padding_is_scored,
-    refuse_element_weights,
-    settle_task,
-)
 from kerascb_metrics.pipeline.trial import Trial, refuse_untargeted
 from kerascb_metrics.predictions import Predictions
 from kerascb_metrics.score.plan import OutputPlan, Plan
 from kerascb_metrics.score.scoring import Scoring
-from kerascb_metrics.tally import streaming
 from kerascb_metrics.tally.across_processes import merged, refuse_if_any
 from kerascb_metrics.tally.exact import ExactTally
-from kerascb_metrics.tally.folds import FOLDS
 from kerascb_metrics.tally.sliced import SlicedCounts
-from kerascb_metrics.tally.streaming import Accumulator, StreamingTally, tables_of
-from kerascb_metrics.tally.streaming_folds import FoldedAccumulator
+from kerascb_metrics.tally.streaming import StreamingTally
 from kerascb_metrics.tally.tally import Tally
 
 Captured = row_store.Batch  # the arrays of all outputs; a `Batch` has those of one
 Rows = dict[str | None, Predictions]
-Plans = dict[str | None, OutputPlan]
 
 
 @dataclass(frozen=True)
@@ -97,8 +87,8 @@ class Reader(RowConsumer):
         self.rows_at_hand: RowsAtHand | None = None
         self.right: dict[str | None, LabelledPass | None] = {}
         self._plan, self._use_sample_weight = plan, use_sample_weight
-        self._describe_output, self._warn = describe_output, warn
-        self._plans: Plans = {}  # of the outputs that are scored, settled by the first rows of the fit
+        self._warn = warn
+        self._plans = OutputPlans(plan, use_sample_weight, describe_output, warn)
         self._certain: dict[str | None, Any] = {}  # the tasks that were known before any pass has ended
         self._labels = LabelRules()
         self._exceeded = False  # whether the rows of a pass took more than memory="auto" keeps
@@ -115,9 +105,7 @@ class Reader(RowConsumer):
         """
         self._epoch, self._facts = epoch, facts
         self._outputs: Outputs | None = None  # known from the first batch on
-        self._counted: dict[str | None, Accumulator | FoldedAccumulator] = {}
-        self._right: dict[str | None, RightOrWrong] = {}
-        self._sliced: dict[str | None, SlicedCounts] = {}
+        self._counted: dict[str | None, CountedOutput] = {}
         self._rules_of: dict[Any, list[LabelRule | None]] = {}  # by what is known of a batch
         self._why_kept = ""
         self._warning: str | None = None
@@ -158,7 +146,7 @@ class Reader(RowConsumer):
         """Whether no row of the pass is kept: with "auto", once they were too many, if labels suffice."""
         if self.memory != "auto" or not self._exceeded or is_multi_process():
             return self.memory == "bounded"
-        return all(self._labels_suffice(plan.task, plan.scoring) for plan in self._plans.values())
+        return all(labels_suffice(plan.task, plan.scoring) for plan in self._plans.values())
 
     def label_rules(self, outputs: Any) -> Sequence[LabelRule | None]:
         """Return how each output of a batch becomes labels on the device, as far as tasks are known."""
@@ -177,13 +165,10 @@ class Reader(RowConsumer):
         assert self._outputs is not None
         scoring = self._plan.scoring_of(output, self.output_names)
         task = self._plans[output].task if output in self._plans else self._certain.get(output)
-        if task is None or scoring is None or not self._labels_suffice(task, scoring):
+        if task is None or scoring is None or not labels_suffice(task, scoring):
             return None
         axes = self._outputs.axes_of(output, self._facts.structure)
         return self._labels.of(output, task, self._outputs.loss_of(output), tensor, axes)
-
-    def _labels_suffice(self, task: Any, scoring: Scoring) -> bool:
-        return not (scoring.ranks(task.kind) or scoring.chooses or scoring.needing_rows(task.kind))
 
     # As a `RowConsumer`. An error waits for the end of the pass, and so does a warning, which may be an error.
 
@@ -191,7 +176,8 @@ class Reader(RowConsumer):
         """Tell whether counts are enough for every score, and take less memory."""
         try:
             rows = self._rows_of(batches, counted=True)
-            self._why_kept = self._needs_rows(rows) or self._has_many_classes(rows)
+            means = self._means is not None
+            self._why_kept = why_rows_are_kept(self._plan, self._plans_of(rows), rows, means)
         except Exception as error:
             self._error = error
         return not self._why_kept
@@ -230,13 +216,9 @@ class Reader(RowConsumer):
         rows = self._rows_of(batches, counted=True)
         for output, plan in self._plans_of(rows).items():
             if output not in self._counted:
-                self._counted[output] = self._accumulator(plan)
+                self._counted[output] = CountedOutput(plan, self._plan.slices)
             own = self._weighed(rows[output])
-            part = self._counted[output].add(self._labeled(output, own), own.y_pred.dtype.name, own)
-            if part is not None and not is_multi_process():
-                self._right.setdefault(output, RightOrWrong()).add(part)
-            if part is not None and self._plan.slices:
-                self._sliced.setdefault(output, SlicedCounts(self._plan.slices)).add(part)
+            self._counted[output].add(self._labeled(output, own), own.y_pred.dtype.name, own)
 
     # When the pass has ended.
 
@@ -294,20 +276,14 @@ class Reader(RowConsumer):
     def _read_counts(self, tallies: Mapping[str | None, StreamingTally]) -> dict[str | None, Reading]:
         self.rows_at_hand = None
         found = {}
-        self.right = {name: own.labelled() for name, own in self._right.items()}
+        self.right = {name: own.labelled() for name, own in self._counted.items()}
         for name, tally in tallies.items():
             scoring = self._plans[name].scoring
             if tally.folds:
                 tally = with_chosen_threshold_of_bins(tally, objective_of(scoring, tally.labeling))
             shapes = f"{len(tally)} rows, of which counts were kept"
-            found[name] = Reading(tally, scoring, shapes, self._sliced.get(name))
+            found[name] = Reading(tally, scoring, shapes, self._counted[name].sliced)
         return found
-
-    def _accumulator(self, plan: OutputPlan) -> Accumulator | FoldedAccumulator:
-        scoring = plan.scoring
-        if scoring.chooses:
-            return FoldedAccumulator(scoring.averages_precision, number_of_process())
-        return Accumulator(scoring.ranks(plan.task.kind), scoring.averages_precision)
 
     # Rows of each output.
 
@@ -349,34 +325,11 @@ class Reader(RowConsumer):
             has_columns = self._last_axes.may_hold_columns(output, batches)
         return Predictions.join(batches, has_columns)
 
-    # Plans.
+    # How they are read.
 
-    def _plans_of(self, rows: Rows) -> Plans:
-        """The `OutputPlan` of each output that is scored; settled once per fit."""
-        for name in rows:
-            scoring = self._plan.scoring_of(name, self.output_names)
-            if scoring is not None and name not in self._plans:
-                self._plans[name] = self._settled(name, rows[name], scoring)
-        return {name: self._plans[name] for name in rows if name in self._plans}
-
-    def _settled(self, output: str | None, rows: Predictions, scoring: Scoring) -> OutputPlan:
+    def _plans_of(self, rows: Rows) -> dict[str | None, OutputPlan]:
         assert self._outputs is not None
-        loss = self._outputs.loss_of(output)
-        rows = rows if self._use_sample_weight else rows.unweighted()
-        with naming_output(output):
-            task = settle_task(self._plan.task_of(output), rows, loss, scoring)
-            if self._facts.is_fit_pass:
-                refuse_element_weights(rows, loss)
-        self._doubt("one class", output, looks_like_one_class(self._plan.task_of(output), task, rows, loss))
-        if self._facts.is_fit_pass:  # so Keras computes the loss of these targets
-            self._doubt("targets", output, are_not_of_the_loss(task, rows, loss))
-        padding = padding_is_scored(task, rows, loss, self._facts.masking_layer)
-        self._describe_output(output, f"{describe(task, rows, loss)}.{padding}")
-        return OutputPlan(scoring, task, loss)
-
-    def _doubt(self, topic: str, output: str | None, doubt: str) -> None:
-        if doubt:
-            self._warn((topic, output), f"output {output!r}: {doubt}" if output else doubt)
+        return self._plans.settle(rows, self._outputs, self._facts)
 
     def _labeled(self, output: str | None, rows: Predictions) -> LabeledRows:
         assert self._outputs is not None
@@ -385,24 +338,6 @@ class Reader(RowConsumer):
 
     def _weighed(self, rows: Predictions) -> Predictions:
         return rows if self._use_sample_weight else rows.unweighted()
-
-    def _needs_rows(self, rows: Rows) -> str:
-        plans = self._plans_of(rows).values()
-        names = [name for plan in plans for name in plan.scoring.needing_rows(plan.task.kind)]
-        names += ["slices with a chosen threshold"] * any(self._plan.slices and plan.scoring.chooses for plan in plans)
-        names += ["mean_probability"] * (self._means is not None)
-        return f"they are needed for {', '.join(names)}" if names else ""
-
-    def _has_many_classes(self, rows: Rows) -> str:
-        """Return why the rows are kept, if the tables of all classes would take a good part of their memory."""
-        tables = sum(
-            tables_of(plan.task.kind, rows[output].columns) * (1 + FOLDS if plan.scoring.chooses else 1)
-            for output, plan in self._plans_of(rows).items()
-            if plan.scoring.ranks(plan.task.kind) or plan.scoring.chooses
-        )
-        kept = sum(own.y_pred.nbytes + own.y_true.nbytes for own in rows.values())
-        many = tables * streaming.TABLE_BYTES > kept // 4
-        return f"the counts of {tables} classes take {tables * streaming.TABLE_BYTES >> 20} MiB" if many else ""
 
     @property
     def output_names(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from kerascb_metrics.score.plan import RENAMED, Plan, full_name
+from kerascb_metrics.score.modes import RENAMED, Modes
+from kerascb_metrics.score.plan import Plan, full_name
 
 
 class LogKeys:
@@ -20,7 +21,7 @@ class LogKeys:
 
     def __init__(self, prefix: str, plan: Plan) -> None:
         self.prefix = prefix
-        self._plan = plan
+        self._plan, self._modes = plan, Modes(plan)
         self._monitored: set[str] = set()  # names, without prefix
         self._described: tuple[str, ...] = ()  # the names of the panel that were said to be renamed
 
@@ -39,7 +40,7 @@ class LogKeys:
                 f"Metrics: monitor() takes the name of a score without prefix, {name.removeprefix(self.prefix)!r}; "
                 f"received {name!r}."
             )
-        mode = self._plan.mode_to_monitor(name, outputs)
+        mode = self._modes.to_monitor(name, outputs)
         self._monitored.add(name)
         return {"monitor": self.prefix + name, "mode": mode}
 
@@ -53,8 +54,7 @@ class LogKeys:
         name = str(key)
         if not name.startswith(self.prefix):
             return None
-        mode: str | None = self._plan.mode(name.removeprefix(self.prefix), outputs)
-        return mode
+        return self._modes.of(name.removeprefix(self.prefix), outputs)
 
     def with_prefix(self, entries: Mapping[str, float]) -> dict[str, float]:
         """Return the entries under their keys in `logs`."""
@@ -119,7 +119,7 @@ class LogKeys:
 
     def refuse_unknown(self, outputs: Sequence[str] | None) -> None:
         """Raise `ValueError` if `monitor` gave out a key before the outputs were known, and it is not a score."""
-        unknown = {name for name in self._monitored if self._plan.mode(name, outputs) is None}
+        unknown = {name for name in self._monitored if self._modes.of(name, outputs) is None}
         if unknown:
             raise ValueError(
                 f"Metrics: metrics.monitor returned {', '.join(self._sorted_keys(unknown))}, but the scores of this "

@@ -12,10 +12,7 @@ from kerascb_metrics.interpret.slices import Slicing
 from kerascb_metrics.interpret.tasks import as_task, needs_loss
 from kerascb_metrics.score.panel import CELLS
 from kerascb_metrics.score.scoring import Scoring
-from kerascb_metrics.score.slice_keys import directions_of_slices, example_of_slices, refuse_slices
-
-# Before the name of a score whose own name a compiled Keras metric has.
-RENAMED = "sklearn_"
+from kerascb_metrics.score.slice_keys import directions_of_slices, refuse_slices
 
 
 def full_name(output: str | None, name: str) -> str:
@@ -66,9 +63,8 @@ class Plan:
     per_class: bool = False
     slices: tuple[Slicing, ...] = ()
     _whole: Scoring | None = field(init=False)
-    _by_output: dict[str | None, Any] = field(
-        init=False
-    )  # output → what it was given, and once asked for its `Scoring`
+    # Output → what it was given, and once asked for its `Scoring`.
+    _by_output: dict[str | None, Any] = field(init=False)
     _tasks: dict[str | None, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +84,7 @@ class Plan:
                     scoring.refuse_double(task.kind, getattr(task, "class_names", None) or ())
                     refuse_slices(self.slices, scoring, task.kind, getattr(task, "class_names", None) or ())
         if nested:
-            self._refuse_double_names(tuple(map(str, self._by_output)))
+            self._refuse_double_names(self.named_outputs)
 
     def task_of(self, output: str | None) -> Any:
         """Return the task of an output (None: the only one)."""
@@ -239,88 +235,10 @@ class Plan:
         named = self._by_output if self._whole is None or self._is_by_output(outputs) else ()
         return [output for output in outputs if output in named and self.scoring_of(output, outputs) is not None]
 
-    def mode_to_monitor(self, name: str, outputs: Collection[str] | None = ()) -> Literal["max", "min"]:
-        """Return the direction of a score that a Keras callback is to monitor.
-
-        Args:
-            name: the name of the score.
-            outputs: as in `mode`.
-
-        Returns:
-            "max" or "min".
-
-        Raises:
-            ValueError: for a name that has several values per epoch, no known direction, or no score.
-        """
-        supposed = self._supposed(outputs)
-        of_slices = self.of_slices(supposed)
-        mode, directions = self.mode(name, outputs), self.directions(supposed)
-        if name in self._by_class(supposed):
-            raise ValueError(
-                f"Metrics: with average=None {name!r} has one value per class. Monitor one of them, such as "
-                f"{name + '_1'!r}; per_class=True, instead of average=None, gives {name!r} as well."
-            )
-        if mode is None and name in {**directions, **of_slices}:
-            raise ValueError(
-                f"Metrics: cannot tell whether a higher {name!r} is better (a plain function). Make a scorer "
-                "of it with make_scorer(…, greater_is_better=…), or pass monitor= and mode= to the Keras callback."
-            )
-        if mode is None:
-            known = [known for known, greater in directions.items() if greater is not None]
-            raise ValueError(
-                f"Metrics: {name!r} is not a score of this callback with a known direction; those are: "
-                f"{', '.join(known) or 'none'}{example_of_slices(of_slices)}. For another one, pass monitor= and mode= "
-                "to the Keras callback."
-            )
-        return mode
-
-    def mode(self, name: str, outputs: Collection[str] | None = ()) -> Literal["max", "min"] | None:
-        """Return the direction of a name in `logs`.
-
-        The value of one class has the direction of its score, and so does a renamed score.
-
-        Args:
-            name: without `val_`.
-            outputs: the names of the outputs; None where they are not known: then any of them may begin the name.
-
-        Returns:
-            "max", "min", or None where the direction is not known.
-        """
-        name = name.removeprefix(RENAMED)
-        supposed = self._supposed(outputs)
-        with_classes = self._with_classes(supposed)
-        for known, greater_is_better in {**self.directions(supposed), **self.of_slices(supposed)}.items():
-            of_class = known in with_classes and name.startswith(f"{known}_")
-            of_output = outputs is None and name.endswith(f"_{known}")
-            if known == "loss":
-                continue  # that key is Keras's own
-            if greater_is_better is not None and (name == known or of_class or of_output):
-                return "max" if greater_is_better else "min"
-        return None
-
-    def _supposed(self, outputs: Collection[str] | None) -> Collection[str]:
-        """The outputs; where they are not known (None), those that a nested `scoring=` names."""
-        return tuple(map(str, self._by_output)) if outputs is None and self._whole is None else outputs or ()
-
-    def _by_class(self, outputs: Collection[str]) -> set[str]:
-        """The names of the scores that have one value per class, so that none of them can be monitored."""
-        scorings = {output: self.scoring_of(output, outputs) for output in outputs or (None,)}
-        return {
-            full_name(output, name)
-            for output, scoring in scorings.items()
-            for name in (scoring.by_class if scoring is not None else ())
-        }
-
-    def _with_classes(self, outputs: Collection[str]) -> set[str]:
-        """The names of the scores of which a class may have a value of its own."""
-        if self.average is None:
-            return set(self.directions(outputs))
-        scorings = {output: self.scoring_of(output, outputs) for output in outputs or (None,)}
-        return {
-            full_name(output, name)
-            for output, scoring in scorings.items()
-            for name in (scoring.with_classes if scoring is not None else ())
-        }
+    @property
+    def named_outputs(self) -> tuple[str, ...]:
+        """The outputs that `scoring=` names: a nested one must, a flat one need not, so then it is empty."""
+        return tuple(map(str, self._by_output)) if self._whole is None else ()
 
     def known_kinds(self, outputs: Outputs) -> dict[str | None, Kind | None]:
         """Return output → its kind of task where the user or the loss is certain of it, else None.

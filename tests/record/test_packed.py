@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from kerascb_metrics import Metrics, Multiclass, ScoreHistory, Scores
 from kerascb_metrics.record.epoch_record import EpochRecord
-from kerascb_metrics.record.json_read import _packed_in
+from kerascb_metrics.record.json_values import packed_in
 from kerascb_metrics.record.json_write import _packed_out
 from kerascb_metrics.record.packed_array import LARGE, PackedArray
 from kerascb_metrics.record.packed_record import MatrixOf, PackedRecord, stored
@@ -209,7 +209,7 @@ def test_arrays_of_files_before_0_2_0_are_read_and_stay_as_they_are(array, tmp_p
     in_order = zlib.compress(stored.astype(packed.stored).tobytes(), 1)
     form = packed_form(array, zlib=base64.b64encode(in_order).decode())
     del form["shuffled_zlib"]
-    read = _packed_in(form)
+    read = packed_in(form)
     np.testing.assert_array_equal(read.unpack(), array)
     assert _packed_out(read) == form
 
