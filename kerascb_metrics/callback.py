@@ -13,11 +13,12 @@ from kerascb_metrics.collect.claims import Claim
 from kerascb_metrics.collect.given_data import GivenData, is_due
 from kerascb_metrics.collect.keras_internals import model_of
 from kerascb_metrics.collect.model_facts import loss_and_output_names
-from kerascb_metrics.collect.processes import in_all_processes, is_first_process, of_first_process
+from kerascb_metrics.collect.processes import in_all_processes, is_first_process
 from kerascb_metrics.collect.row_store import Pass, RowConsumer
 from kerascb_metrics.collect.validation_hook import PassListener
 from kerascb_metrics.interpret.slices import slicings_of
 from kerascb_metrics.options import Average, ErrorScore, Memory, Option, Options, Scoring, Task, Verbose
+from kerascb_metrics.pipeline.files_of_fit import FilesOfFit
 from kerascb_metrics.pipeline.fit_of_processes import refuse_other_fit
 from kerascb_metrics.pipeline.fit_recorder import SCORING, Recorder
 from kerascb_metrics.pipeline.fit_start import (
@@ -35,17 +36,12 @@ from kerascb_metrics.pipeline.training_loop import (
     warn_outside_training,
     why_none_was_scored,
 )
-from kerascb_metrics.record.log_file import LogFile, index_of_saver_before, open_log
+from kerascb_metrics.record.log_file import index_of_saver_before
 from kerascb_metrics.record.log_keys import LogKeys
 from kerascb_metrics.record.monitor_modes import give_modes, restore_auto_mode
 from kerascb_metrics.record.run_settings import model_name
-from kerascb_metrics.record.saved_run import SavedRun
 from kerascb_metrics.score.plan import Plan
-from kerascb_metrics.show.report.report_file import ReportFile, open_report
 from kerascb_metrics.show.tables import line_of_epoch
-
-# What processes that train together do, for the error if one of them fails.
-_RESUMING = "resuming the log file"
 
 
 class Metrics(Results, PassListener, keras.callbacks.Callback):
@@ -201,9 +197,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._line = ""  # of the epoch that ended last, until it is printed
         self._given: GivenData | None = None
         self._index: int | None = None
-        self._log: LogFile | None = None
-        self._may_resume = False
-        self._report: ReportFile | None = None
+        self._files = FilesOfFit()
         options = self.options
         self._recorder = Recorder(
             self._plan, options.use_sample_weight, options.error_score, self._print, options.mean_probability
@@ -214,8 +208,8 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         """A copy, or a pickle, holds the scores, but neither the model nor the other callbacks of a fit."""
         copy: Any = object.__new__(type(self))
         state: dict[str, Any] = vars(copy)
-        state.update(vars(self), _given=None, _log=None, _report=None, _index=None, _changed_modes=[])
-        state.update(_claim=Claim(), _loop=TrainingLoop(), _may_resume=False)
+        state.update(vars(self), _given=None, _index=None, _changed_modes=[])
+        state.update(_claim=Claim(), _loop=TrainingLoop(), _files=FilesOfFit())
         copy.set_model(None)
         return state
 
@@ -244,7 +238,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         listed = [other for other in callbacks if isinstance(other, Metrics)]
         others = [other for other in listed if other is not self]
         self._check_fit(listed, others)
-        self._open_files(others)
+        self._files = FilesOfFit.of(self.options, [other.options for other in others], self._warn_once)
         self._install(callbacks, predicting)
         warn_if_not_gathered(self._warn_once)
         self._changed_modes = give_modes(callbacks, lambda key: self._keys.mode_of(key, self._outputs))
@@ -259,17 +253,10 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._keys.refuse_double([other._keys for other in others], self._outputs)
         self._keys.refuse_unknown(self._outputs)
 
-    def _open_files(self, others: Sequence["Metrics"]) -> None:
-        logs = [other.options.log_file for other in others]
-        self._log = open_log(self.options.log_file, logs, self._warn_once)
-        self._may_resume = True
-        reports = [other.options.report_file for other in others]
-        self._report = open_report(self.options.report_file, reports, self._warn_once)
-
     def _install(self, callbacks: Sequence[Any], predicting: Any) -> None:
         """Install the validation hook, or prepare the given data; and move to where this must be called."""
         if self.uses_fit_validation:
-            if self._log is not None:
+            if self._files.log is not None:
                 self._index = move_callback(index_of_saver_before(self, callbacks), self)
             validation_hook.install(self.model)
             warn_if_idle(self, self.model, self._warn_once)
@@ -282,7 +269,9 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch, resume the log file before the first one, and install the validation hook if it is gone."""
         self._print_line()
-        self._resume(epoch)  # not before: BackupAndRestore sets the first epoch in its on_train_begin
+        self._files.resume(
+            epoch, self._recorder
+        )  # not before: BackupAndRestore sets the first epoch in its on_train_begin
         if not self.uses_fit_validation:
             self._loop.refuse_open_epoch(epoch)
         self._loop.begin_epoch(epoch, model_of(self), self._recorder.run.epochs)
@@ -317,10 +306,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         if epoch in self._recorder.run.epochs[-1:]:
             if self.options.verbose is True and is_first_process():
                 self._line = line_of_epoch(self._recorder.run, f"{self._name}: ")
-            if self._log is not None:
-                self._log.write(self._recorder.run)
-            if self._report is not None:
-                self._report.write(self._recorder.run)
+            self._files.write(self._recorder.run)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the model and the other callbacks as they were."""
@@ -334,7 +320,7 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
         self._changed_modes = []
         self._given = None
         self._claim.release()
-        self._resume(None)  # for a fit that had no epoch to train
+        self._files.resume(None, self._recorder)  # for a fit that had no epoch to train
         self._loop = TrainingLoop()
         if self._none_is_scored:
             self._warn_once("idle", why_none_was_scored(model_of(self)))
@@ -353,18 +339,6 @@ class Metrics(Results, PassListener, keras.callbacks.Callback):
     @property
     def _none_is_scored(self) -> bool:
         return len(self._recorder.run.epochs) == self._recorder.resumed_epochs
-
-    def _resume(self, epoch: int | None) -> None:
-        """Continue the log file of the first process, which may be the only one that has it; once in a fit."""
-        if self._may_resume:
-            self._may_resume = False
-            own = in_all_processes(_RESUMING, lambda: self._saved_run(epoch))
-            self._recorder.continue_from(of_first_process(_RESUMING, own))
-
-    def _saved_run(self, epoch: int | None) -> SavedRun | None:
-        if self._log is None or not is_first_process():
-            return None
-        return self._log.resume(epoch, self._recorder.run.settings)
 
     def _begin(self, epoch: int, *, is_fit_pass: bool = False) -> RowConsumer:
         self._recorder.begin(epoch, replace(loss_and_output_names(self._predicting), is_fit_pass=is_fit_pass))
