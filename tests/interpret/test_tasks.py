@@ -10,7 +10,7 @@ from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Ordinal, 
 from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.losses import LossReading, read_loss
 from kerascb_metrics.interpret.tasks import as_task
-from kerascb_metrics.pipeline.pass_reader import describe, settle_task
+from kerascb_metrics.pipeline.settling import describe, settle_task
 from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import rows_of
 

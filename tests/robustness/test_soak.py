@@ -16,6 +16,15 @@ SAMPLES, EPOCHS_BETWEEN = (2, 6, 10), 4  # 0 and 1 warm up
 OBJECTS_AN_EPOCH = 40
 
 
+@pytest.fixture(autouse=True)
+def only_new_objects():
+    """What other tests have left is not counted, nor looked through in each sample."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def samples(watch):
     return [watch.samples[epoch] for epoch in SAMPLES]
 
@@ -28,7 +37,7 @@ def test_nothing_accumulates():
         assert len({sample.files for sample in samples(watch)}) == 1
         if BACKEND != "torch":
             assert late.traces == early.traces, "nothing is traced after the first epoch"
-    # What is left behind is left behind each time, so the median shows it; caches of other tests come and go.
+    # What is left behind is left behind each time, so the median shows it; caches come and go.
     growth_of_epochs = [
         after.objects - before.objects for watch in watches for before, after in pairwise(samples(watch))
     ]

@@ -80,7 +80,7 @@ def test_the_interval_holds_the_exact_value(case, inverted):
     check_interval(case, inverted)
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 @settings(max_examples=1000)
 @given(rows(), st.booleans())
 def test_the_interval_holds_the_exact_value_in_a_thousand_cases(case, inverted):
