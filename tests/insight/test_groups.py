@@ -7,14 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairlearn.metrics import MetricFrame
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2_contingency
 from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics, Multilabel
 from kerascb_metrics.exceptions import MissingRowsError
-from kerascb_metrics.interpret.grouping import Grouping
 from kerascb_metrics.scores import Scores
 
 FUNCTIONS = {
@@ -344,82 +341,6 @@ def test_everything_is_what_fairlearn_finds(case, weighted):
             if found.group_min > 0:
                 assert found.ratio == pytest.approx(expected.ratio(), abs=1e-12)
         assert list(found) == sorted(found)
-
-
-VALUES = {
-    "integers": np.array([3, 1, 3, 2]),
-    "bytes of integers": np.array([3, 1, 3, 2], np.int8),
-    "far apart": np.array([3 * 10**15, 1, 3 * 10**15, 2]),
-    "unsigned": np.array([2**64 - 1, 1, 2**64 - 1, 2], np.uint64),
-    "booleans": np.array([True, False, True, False]),
-    "fractions": np.array([0.5, 0.25, 0.5, 0.0]),
-    "text": np.array(["b", "a", "b", "aa"]),
-    "bytes": np.array([b"b", b"a", b"b", b"aa"]),
-    "objects": np.array(["b", "a", "b", "aa"], object),
-    "a list": ["b", "a", "b", "aa"],
-    "dates": np.array(["2020-01-02", "2020-01-01", "2020-01-02", "2020-01-03"], "datetime64[D]"),
-    "a column": pd.Series(["b", "a", "b", "aa"], index=[7, 7, 8, 9]),
-    "categories": pd.Series(["b", "a", "b", "aa"], dtype="category"),
-}
-
-
-@pytest.mark.parametrize("case", VALUES)
-def test_groups_of_any_type(case):
-    given = VALUES[case]
-    array = np.asarray(given)
-    found = Grouping.of(given, 4)
-    assert [str(found.names[number]) for number in found.numbers] == list(
-        map(str, array.tolist() if array.dtype.kind not in "M" else array)
-    )
-    assert list(found.names) == sorted(set(found.names))
-    several = Grouping.of({"one": given, "other": [0, 1, 1, 0]})
-    pairs = list(zip((found.names[number] for number in found.numbers), [0, 1, 1, 0], strict=True))
-    assert [several.names[number] for number in several.numbers] == pairs
-    assert list(several.names) == sorted(set(pairs))
-
-
-def test_values_of_several_types_stay_what_they_are():
-    found = Grouping.of([1, "a", 2.5, 1])
-    assert [found.names[number] for number in found.numbers] == [1, "a", 2.5, 1]
-
-
-@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=50), st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
-def test_integers_are_numbered_as_by_unique(values, repeats):
-    given_values = np.array(values * repeats)
-    names, numbers = np.unique(given_values, return_inverse=True)
-    found = Grouping.of(given_values)
-    assert list(found.names) == names.tolist()
-    np.testing.assert_array_equal(found.numbers, numbers)
-
-
-MISSING = {
-    "None": ["a", None],
-    "nan": [1.0, np.nan],
-    "nan in a list of text": ["a", float("nan")],
-    "pandas' own": pd.Series([1, pd.NA], dtype="Int64"),
-    "pandas' own in a list": ["a", pd.NA],
-    "a masked value": np.ma.masked_array([1, 2], mask=[False, True]),
-    "no date": pd.Series([pd.Timestamp(0), pd.NaT]),
-    "in one of two columns": {"a": [1, 2], "b": ["x", None]},
-}
-
-
-@pytest.mark.parametrize("case", MISSING)
-def test_a_missing_group_is_an_error(case):
-    with pytest.raises(ValueError, match=r"groups: 1 samples have None or nan for a group\. Give them a group"):
-        Grouping.of(MISSING[case])
-
-
-def test_what_are_no_groups_raises():
-    with pytest.raises(ValueError, match="values that can be hashed"):
-        Grouping.of([[1], [1, 2]])
-    with pytest.raises(ValueError, match="no column"):
-        Grouping.of(pd.DataFrame())
-    with pytest.raises(ValueError, match=r"one value per sample; received \(\)"):
-        Grouping.of(7)
-    with pytest.raises(ValueError, match=r"so the shape \(4,\); received \(3,\)"):
-        Grouping.of(Grouping.of(["a", "b", "a"]), 4)
 
 
 def test_the_plot_has_a_point_and_an_interval_per_group():
