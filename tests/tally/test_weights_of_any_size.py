@@ -31,6 +31,8 @@ SIZES = {
     "1e200 and 1e-200": lambda w, y: w * np.where(ODD, 1e200, 1e-200),
     "1e200 of the class": lambda w, y: w * np.where(y == 1, 1e200, 1e-200),
     "1e-200 of the class": lambda w, y: w * np.where(y == 1, 1e-200, 1e200),
+    "1e-280 of the other class, 1e-50 of the class": lambda w, y: w * np.where(y == 1, 1e-50, 1e-280),
+    "1e-280 of the class": lambda w, y: w * np.where(y == 1, 1e-280, 1e-50),
     "zeros among 1e200": lambda w, y: w * np.where(ODD | (y == 1), 1e200, 0.0),
 }
 SEEDS = range(3)
