@@ -104,9 +104,11 @@ def _of_probabilities(dtype: str) -> Binning:
     lowest, highest = np.full((2, BINS), np.nan)
     used = len(low)
     lowest[:used], highest[:used] = low, high
+    highest[used - 1] = np.nextafter(*np.array([0.5, 0], dtype))  # 0.5 itself is of the upper half
     if dtype == "float32":  # whose values there are multiples of 2^-24: many a bin holds one, or none
         low, high = np.ceil(low * 2.0**24) / 2.0**24, np.floor(high * 2.0**24) / 2.0**24
-        low[low > high] = np.nan
+        empty = low > high
+        low[empty] = high[empty] = np.nan
     lowest[-1 - used : -1], highest[-1 - used : -1] = (1 - high)[::-1], (1 - low)[::-1]
     lowest[-1], highest[-1] = _ABOVE_ONE, 1 + SLACK
     return Binning(bins_of, lowest, highest)

@@ -153,6 +153,16 @@ def test_counts_suffice(tmp_path):
             bounded.history.at("last").best_threshold("f1")
 
 
+@pytest.mark.parametrize("memory", ["exact", "bounded"])
+def test_a_threshold_below_outputs_of_one_half_has_them_above_it(memory):
+    """Half of the probabilities' bins end below 0.5, the others begin there."""
+    y = np.random.default_rng(0).integers(0, 2, (60, 1)).astype("float32")
+    p = np.where(y == 1, np.float32(0.5), np.nextafter(np.float32(0.5), np.float32(0)))
+    _, logs = fitted(p, y, Binary(threshold="f1"), memory=memory)
+    assert logs["val_f1"][-1] == 1
+    np.testing.assert_array_equal(p > np.float32(logs["val_threshold"][-1]), y == 1)
+
+
 def test_counts_of_weighted_rows_suffice():
     p, y = rows()
     weights = np.random.default_rng(1).uniform(0.1, 2, len(y))

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from kerascb_metrics.tally.bin_bounds import bounds_of
+from kerascb_metrics.tally.bin_bounds import bounds_of, count_in_bins
 from kerascb_metrics.tally.bins import BINS, binning_of
 
 
@@ -78,3 +78,15 @@ def test_a_curve_has_points_at_even_steps_of_rows_and_of_the_class_and_closer_on
     assert lowest.curve.thresholds.tolist() == [np.inf, *edges[::-1][places]]
     assert lowest.curve.tps.tolist() == [0, *tps[places]]
     assert lowest.curve.fps.tolist() == [0, *fps[places]]
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("scale", ["probability", "logit"])
+def test_the_points_of_a_curve_are_exact_beside_the_ends_and_the_middle(scale, inverted):
+    some = np.array([0, 0.25, 0.5, 0.75, 1], "float32")
+    scores = np.concatenate([some, *(np.nextafter(some, np.float32(end)) for end in (0, 1))]).repeat(2)
+    positive, binning = np.arange(30) % 2 == 0, binning_of(scale, "float32")
+    curve = bounds_of(count_in_bins(positive, scores, binning), binning, inverted=inverted)[0].curve
+    for threshold, tps, fps in zip(curve.thresholds, curve.tps, curve.fps, strict=True):
+        above = (-scores if inverted else scores) >= threshold
+        assert (tps, fps) == ((above & positive).sum(), (above & ~positive).sum())
