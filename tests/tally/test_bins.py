@@ -72,3 +72,20 @@ def test_each_value_of_half_precision_has_a_bin_that_holds_no_other(dtype):
     assert np.array_equal(binning.highest[bins], values)
     assert binning.single[bins].all()
     assert np.count_nonzero(np.isnan(binning.lowest)) == BINS - len(values)
+
+
+@pytest.mark.parametrize(
+    ("scale", "counts"),
+    [
+        ("probability", {-2: 4096, -3: 4096, -4: 2048, -5: 2048, -6: 1024, -18: 1024, -19: 256, -24: 256, -25: 32}),
+        ("logit", {126: 32, 8: 32, 7: 256, 6: 256, 5: 1024, 4: 2048, 3: 4096, 1: 4096, 0: 2048, -1: 1024, -2: 1024}),
+        ("logit", {-3: 256, -12: 256, -13: 32, -100: 32}),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bins_are_closest_where_scores_lie(scale, counts, dtype):
+    """So many bins lie between a power of two and the next."""
+    binning = binning_of(scale, dtype)
+    for power, count in counts.items():
+        ends = binning.bins_of(np.array([2.0**power, 2.0 ** (power + 1) * (1 - 2.0**-24)], dtype))
+        assert int(ends[1]) - int(ends[0]) == count
