@@ -184,3 +184,12 @@ def test_the_label_of_class_0_is_that_of_the_parts_that_have_it(task, parts, cla
 def test_parts_with_other_labels_of_class_0_are_refused():
     with pytest.raises(DataError, match=r"-1, 1 in some batches and 0, 1 in others"):
         added((np.array([-1, 1]), P[:2]), (np.array([1]), P[:1]), (np.array([0, 1]), P[:2]), task=Binary())
+
+
+@pytest.mark.parametrize("weighted", [[True, False], [False, True], [True, True, False]])
+@pytest.mark.parametrize("ranked", [False, True])
+def test_weights_in_some_parts_only_are_refused(weighted, ranked):
+    counts = Accumulator(ranked)
+    with pytest.raises(DataError, match="sample_weight"):
+        for own in weighted:
+            counts.add(Binary().read(rows_of(Y, P, WEIGHT if own else None), LossReading()), "float32")
