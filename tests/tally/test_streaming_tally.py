@@ -190,6 +190,8 @@ def test_parts_with_other_labels_of_class_0_are_refused():
 @pytest.mark.parametrize("ranked", [False, True])
 def test_weights_in_some_parts_only_are_refused(weighted, ranked):
     counts = Accumulator(ranked)
+    *first, last = (Binary().read(rows_of(Y, P, WEIGHT if own else None), LossReading()) for own in weighted)
+    for labeled in first:
+        counts.add(labeled, "float32")
     with pytest.raises(DataError, match="sample_weight"):
-        for own in weighted:
-            counts.add(Binary().read(rows_of(Y, P, WEIGHT if own else None), LossReading()), "float32")
+        counts.add(last, "float32")
