@@ -9,7 +9,7 @@ import pytest
 from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Ordinal, Regression
 from kerascb_metrics.interpret.infer_task import infer_task
 from kerascb_metrics.interpret.losses import LossReading, read_loss
-from kerascb_metrics.interpret.tasks import as_task
+from kerascb_metrics.interpret.tasks import as_task, needs_loss
 from kerascb_metrics.pipeline.settling import describe, settle_task
 from kerascb_metrics.score.scoring import Scoring
 from tests.support.arrays import rows_of
@@ -270,7 +270,7 @@ def test_a_task_is_checked_against_the_scores():
     assert settle_task("auto", rows, read_loss("mse"), Scoring("r2")) == Regression()
 
 
-@pytest.mark.parametrize("task", [Binary(), Multiclass(), Multilabel(), Regression()])
+@pytest.mark.parametrize("task", [Binary(), Multiclass(), Multilabel(), Ordinal(), Regression()])
 def test_a_task_is_given_by_name_or_as_an_object(task):
     assert as_task(task.kind) == task
     assert as_task(task) is task
@@ -281,6 +281,13 @@ def test_a_task_is_given_by_name_or_as_an_object(task):
 def test_an_unknown_task_raises(task):
     with pytest.raises(ValueError, match=r"task must be 'auto', 'binary', 'multiclass'.*received"):
         as_task(task)
+
+
+@pytest.mark.parametrize("task", [Binary, Multiclass, Multilabel, Ordinal])
+def test_a_task_needs_the_loss_unless_from_logits_is_given(task):
+    assert needs_loss(task())
+    assert not any(needs_loss(task(from_logits=given)) for given in (False, True))
+    assert not needs_loss(Regression())
 
 
 @pytest.mark.parametrize("task", [Binary, Multiclass, Multilabel])

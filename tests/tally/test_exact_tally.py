@@ -86,7 +86,7 @@ def test_parts_are_counted_in_the_folds_of_their_samples(case, precision, proces
 
 
 def test_rows_by_number_keep_their_labels_and_nothing_that_was_computed():
-    given, numbers = Y[::-1] == 1, np.array([3, 3, 0, 59])
+    given, numbers = Y[::-1] == 1, np.random.default_rng(0).integers(0, N, 80)
     for labels in (None, given):
         tally = tally_of(Binary(), Y, P, WEIGHT, given_labels=labels, precision=True)
         tally.memo["f1"] = 0.5
