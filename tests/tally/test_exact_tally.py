@@ -173,6 +173,7 @@ def test_many_labels_share_the_points_of_their_curves(value):
         (Multiclass(), KINDS, softmax(LOGITS, axis=1), LOGITS.argmax(axis=1)),
         (Ordinal(labels=[0.5, 2.0, 4.0]), np.take([0.5, 2.0, 4.0], KINDS), P, np.where(P <= 1.25, 0.5, 2.0)),
         (Multilabel(), LABELS, SHARES, (SHARES > 0.5).astype(int)),
+        (Multilabel(), LABELS[:, :1], SHARES[:, :1], (SHARES[:, :1] > 0.5).astype(int)),
         (Regression(), P, P * 2, P * 2),
     ],
 )
@@ -186,7 +187,7 @@ def test_labels_are_those_of_the_targets(task, y, p, predicted):
 @pytest.mark.parametrize("weight", [None, WEIGHT, RNG.random((N, 3))], ids=["counted", "of rows", "of elements"])
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("labels", [1, 3])
-def test_pooled_elements_are_ranked_as_rows_of_their_own(labels, missing, weight):
+def test_elements_are_counted_and_ranked_by_label_and_pooled(labels, missing, weight):
     y, p, there = LABELS[:, :labels], SHARES[:, :labels], np.ones((N, labels), bool)
     if missing:
         there = np.random.default_rng(1).random((N, labels)) < 0.7
@@ -197,6 +198,8 @@ def test_pooled_elements_are_ranked_as_rows_of_their_own(labels, missing, weight
     assert_same(tally.pooled().auc, sk.roc_auc_score(y[there], p[there], sample_weight=weights[there]))
     for index, own in tally.rankings(precision=True).items():
         kept = there[:, index]
+        table = sk.confusion_matrix(y[kept, index], p[kept, index] > 0.5, sample_weight=weights[kept, index])
+        assert_same(tally.label_tables[index], table)
         rows = {"y_score": p[kept, index], "sample_weight": weights[kept, index]}
         assert_same(own.auc, sk.roc_auc_score(y[kept, index], **rows))
         assert_same(own.average_precision, sk.average_precision_score(y[kept, index], **rows))

@@ -24,4 +24,5 @@ def test_the_fold_of_a_sample_is_the_hash_of_its_number_and_process(first, proce
     assert folds_of(np.arange(first, first + 300), process).tolist() == expected
     kept = folds_of_rows(300, first, process)
     assert kept.tolist() == expected
+    assert folds_of_rows(300).tolist() == folds_of(np.arange(300)).tolist()
     assert not kept.flags.writeable  # each epoch is given the same array

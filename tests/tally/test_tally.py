@@ -38,9 +38,11 @@ def tallies(task, y, p, weight=None):
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["counted", "weighted"])
 @pytest.mark.parametrize("case", CASES)
 def test_tables_cells_and_masses_are_scikit_learns(case, weight):
-    for tally in tallies(*CASES[case], weight):
+    exact, counted = tallies(*CASES[case], weight)
+    assert exact.weighted == (weight is not None)
+    assert not counted.weighted  # no score has to be warned about weights
+    for tally in (exact, counted):
         classes = np.arange(len(tally.classes))
-        exact, _ = tallies(*CASES[case], weight)
         y_true, y_pred, own = exact.y_true, exact.y_pred, {"sample_weight": weight}
         if tally.kind == "multilabel":
             tables = [sk.confusion_matrix(y_true[:, k], y_pred[:, k], labels=[False, True], **own) for k in classes]
@@ -78,7 +80,7 @@ def test_labels_that_are_fractions_have_their_ranks_for_codes(task, y, p, codes)
 
 
 def test_a_class_without_rows_or_with_all_of_the_weight_is_not_ranked():
-    weight = np.where(KINDS == 3, 0.0, 0.01)
+    weight = np.where(KINDS == 3, 0.0, 2.0**-7)
     for given, one_sided, ranked in ((None, [0, 1, 0, 0], ["0", "2", "3"]), (weight, [0, 1, 0, 1], ["0", "2"])):
         for tally in tallies(Multiclass(), KINDS, SHARES, given):
             assert tally.one_sided.tolist() == [bool(own) for own in one_sided]
