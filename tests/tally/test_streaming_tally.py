@@ -106,6 +106,7 @@ def test_scores_fall_into_the_bins_of_their_scale_and_dtype(task, y, p, loss, dt
     counts, rows = Accumulator(True), rows_of(y, p, WEIGHT if weighted else None)
     counts.add(task.read(rows, loss or LossReading()), dtype, rows)
     tally = counts.tally()
+    assert not tally.precision  # unless it is asked for
     assert tally.binning is binning_of(*expected)
     assert tally.dtype == ("float64" if "float64" in expected else "float32")
     assert tally.bins.shape == (1 if tally.kind == "binary" else 3, 2, BINS)
