@@ -141,6 +141,22 @@ def test_a_class_that_is_not_predicted(zero_division):
     assert macro == sk.fbeta_score(y, [0, 0, 1, 1], beta=2, average="macro") == 1.0
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize("zero_division", [0.0, 1.0])
+def test_zero_division_holds_for_the_names_of_scikit_learn_too(zero_division):
+    y, labels = np.array([0, 1, 2, 0]), np.array([0, 1, 3, 1])  # 2 is not predicted, 3 is not true
+    names = [
+        f"{score}_{average}" for score in ("f1", "jaccard", "precision", "recall") for average in ("macro", "weighted")
+    ]
+    ours = assessed(Multiclass(), y, np.eye(4)[labels], names, zero_division=zero_division).values
+    for name in names:
+        score, average = name.split("_")
+        own = {"average": average, "zero_division": zero_division}
+        assert_same(ours[name], getattr(sk, f"{score}_score")(y, labels, **own))
+    none = assessed(Binary(), np.zeros(3, int), np.full(3, 0.2), "jaccard", zero_division=zero_division)
+    assert_same(none.values["jaccard"], zero_division)
+
+
 # Names.
 
 
