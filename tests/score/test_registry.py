@@ -26,8 +26,35 @@ TALLIES = {
 SCORES = named_scores(Options())
 
 
+PAIR = P3[:, :2] / P3[:, :2].sum(axis=1, keepdims=True)
+# Name: (task, targets, outputs, the loss that says their scale).
+RANKED = {
+    "binary": (*TALLIES["binary"], None),
+    "one class of two": (Binary(), np.zeros(60, int), P3[:, 0], None),
+    "two columns": (Multiclass(), Y3 % 2, PAIR, None),
+    "two columns, one class": (Multiclass(), np.zeros(60, int), PAIR, None),
+    "two columns, none of them class 1": (Multiclass(labels=[5, 2]), np.array([5, 2])[Y3 % 2], PAIR, None),
+    "two margins": (Multiclass(), Y3 % 2, P3[:, :2], "categorical_hinge"),
+    "multiclass": (*TALLIES["multiclass"], None),
+    "a class is missing": (Multiclass(), Y3 % 2, P3, None),
+    "margins": (Multiclass(), Y3, P3, "categorical_hinge"),
+    "multilabel": (*TALLIES["multilabel"], None),
+    "one label": (Multilabel(), (P3[:, 1:2] > 0.25).astype(int), P3[:, :1], None),
+    "one label of no row": (Multilabel(), np.zeros((60, 1), int), P3[:, :1], None),
+    "two labels of no row": (Multilabel(), np.zeros((60, 2), int), P3[:, :2], None),
+    "regression": (*TALLIES["regression"], None),
+}
+
+
 def tally_of(kind):
     return read(*TALLIES[kind])
+
+
+def counted(exact):
+    """The same without the rows."""
+    accumulator = Accumulator(ranked=True, precision=True)
+    accumulator.add(exact.labeled, "float64")
+    return accumulator.tally()
 
 
 def value_of(score, tally):
@@ -83,22 +110,35 @@ def test_asking_for_a_score_changes_no_curve(kind):
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
 def test_what_needs_counts_is_the_same_without_rows(kind):
     exact = tally_of(kind)
-    accumulator = Accumulator(ranked=True, precision=True)
-    accumulator.add(exact.labeled, "float64")
-    counted = accumulator.tally()
+    tally = counted(exact)
     scores = [score for score in SCORES.values() if score.needs.get(kind) == "counts"]
     assert len(scores) > 5
     for score in scores:
-        np.testing.assert_equal(value_of(score, counted), value_of(score, exact))
+        np.testing.assert_equal(value_of(score, tally), value_of(score, exact))
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
 def test_what_needs_a_ranking_is_between_its_bounds(kind):
     exact = tally_of(kind)
-    accumulator = Accumulator(ranked=True, precision=True)
-    accumulator.add(exact.labeled, "float64")
-    lowest, highest = accumulator.tally(), accumulator.tally().at_best()
+    lowest, highest = counted(exact), counted(exact).at_best()
     scores = [score for score in SCORES.values() if score.needs.get(kind) == "ranking"]
     assert scores
     for score in scores:
         assert value_of(score, lowest) - 1e-12 <= value_of(score, exact) <= value_of(score, highest) + 1e-12
+
+
+@pytest.mark.parametrize("with_rows", [True, False], ids=["rows", "counts"])
+@pytest.mark.parametrize("weight", [None, np.full(60, 2.0)], ids=["", "weights"])
+@pytest.mark.parametrize("case", RANKED)
+def test_a_score_ranks_the_classes_if_it_says_so(case, weight, with_rows, monkeypatch):
+    *rows, loss = RANKED[case]
+    exact = read(*rows, loss, sample_weight=weight)
+    tally, asked = exact if with_rows or exact.kind == "regression" else counted(exact), []
+    rankings = type(tally).rankings
+    monkeypatch.setattr(type(tally), "rankings", lambda *own, **how: asked.append(own) or rankings(*own, **how))
+    for average in ("auto", "micro", *(["samples"] if exact.kind == "multilabel" else [])):
+        for score in named_scores(Options(average)).values():
+            asked.clear()
+            if exact.kind in score.needs and (score.ranks or score.name == "auc"):
+                value_of(score, tally)
+                assert score.ranks_classes(tally) == bool(asked) or case == "one class of two", (score.name, average)
