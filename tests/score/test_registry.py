@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import get_scorer_names
 
-from kerascb_metrics import Binary, Multiclass, Multilabel, Regression
+from kerascb_metrics import Binary, Multiclass, Multilabel, Ordinal, Regression
 from kerascb_metrics.interpret.kinds import KINDS
 from kerascb_metrics.score.panel import CONFUSION_CELLS, PANEL
 from kerascb_metrics.score.registry import named_scores
@@ -22,8 +22,11 @@ TALLIES = {
     "multiclass": (Multiclass(), Y3, P3),
     "multilabel": (Multilabel(threshold=0.3), (P3 > 0.25).astype(int)[::-1], P3),
     "regression": (Regression(), P3[:, 1], P3[:, 0]),
+    "ordinal": (Ordinal([0, 1, 2]), Y3, P3[:, 0] * 2),
 }
 SCORES = named_scores(Options())
+GRID = [(kind, average) for kind in ("binary", "multiclass", "multilabel") for average in ("auto", "micro", None)]
+GRID += [("multilabel", "samples")]
 
 
 PAIR = P3[:, :2] / P3[:, :2].sum(axis=1, keepdims=True)
@@ -39,6 +42,7 @@ RANKED = {
     "a class is missing": (Multiclass(), Y3 % 2, P3, None),
     "margins": (Multiclass(), Y3, P3, "categorical_hinge"),
     "multilabel": (*TALLIES["multilabel"], None),
+    "margins of labels": (Multilabel(), (P3 > 0.25).astype(int)[::-1], P3 - 0.5, "hinge"),
     "one label": (Multilabel(), (P3[:, 1:2] > 0.25).astype(int), P3[:, :1], None),
     "one label of no row": (Multilabel(), np.zeros((60, 1), int), P3[:, :1], None),
     "two labels of no row": (Multilabel(), np.zeros((60, 2), int), P3[:, :2], None),
@@ -107,24 +111,47 @@ def test_asking_for_a_score_changes_no_curve(kind):
         np.testing.assert_array_equal(curve.tps, asked.curves()[name].tps)
 
 
-@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
-def test_what_needs_counts_is_the_same_without_rows(kind):
+@pytest.mark.parametrize(("kind", "average"), GRID)
+def test_what_needs_counts_is_the_same_without_rows(kind, average):
     exact = tally_of(kind)
     tally = counted(exact)
-    scores = [score for score in SCORES.values() if score.needs.get(kind) == "counts"]
+    scores = [score for score in named_scores(Options(average)).values() if score.needs.get(kind) == "counts"]
     assert len(scores) > 5
     for score in scores:
         np.testing.assert_equal(value_of(score, tally), value_of(score, exact))
 
 
-@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
-def test_what_needs_a_ranking_is_between_its_bounds(kind):
+@pytest.mark.parametrize(("kind", "average"), GRID)
+def test_what_needs_a_ranking_is_between_its_bounds(kind, average):
     exact = tally_of(kind)
     lowest, highest = counted(exact), counted(exact).at_best()
-    scores = [score for score in SCORES.values() if score.needs.get(kind) == "ranking"]
+    scores = [score for score in named_scores(Options(average)).values() if score.needs.get(kind) == "ranking"]
     assert scores
     for score in scores:
-        assert value_of(score, lowest) - 1e-12 <= value_of(score, exact) <= value_of(score, highest) + 1e-12
+        low, value, high = (value_of(score, tally) for tally in (lowest, exact, highest))
+        assert np.all(low - 1e-12 <= value)
+        assert np.all(value <= high + 1e-12)
+
+
+@pytest.mark.parametrize(("kind", "average"), [*GRID, ("regression", "auto"), ("ordinal", "auto")])
+def test_the_shape_of_a_value_is_known_before(kind, average):
+    tally = tally_of(kind)
+    each = (len(tally.classes),)
+    for score in named_scores(Options(average)).values():
+        if kind in score.needs and not isinstance(value := value_of(score, tally), str):
+            assert np.shape(value) == np.shape(score.blank(tally)), score.name
+            assert np.isnan(score.blank(tally)).all()
+            assert (np.shape(value) == each) == (kind in score.per_class)
+            assert np.ndim(value) < 2 or score.matrix
+            assert score.of_classes is None or np.shape(score.of_classes(tally)) == each
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+def test_no_average_is_the_values_of_the_classes(kind):
+    tally, averages = tally_of(kind), named_scores(Options())
+    for name, score in named_scores(Options(None)).items():
+        if kind in score.per_class:
+            np.testing.assert_equal(score.compute(tally), averages[name].of_classes(tally))
 
 
 @pytest.mark.parametrize("with_rows", [True, False], ids=["rows", "counts"])
