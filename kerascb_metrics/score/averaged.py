@@ -6,10 +6,9 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics
 
 from kerascb_metrics.interpret.kinds import CLASSIFICATION, Kind
-from kerascb_metrics.interpret.weights import FOUR_FACTORS, tamed
+from kerascb_metrics.interpret.weights import FOUR_FACTORS, for_sums, tamed
 from kerascb_metrics.score.kappa import kappa_of
 from kerascb_metrics.score.score import Needs, Options, Score, Undefined, Value, rows_of
 from kerascb_metrics.tally.tally import Tally
@@ -53,6 +52,18 @@ class Cells:
         tp = np.diag(values)
         fp, fn = values.sum(axis=0) - tp, values.sum(axis=1) - tp
         return cls(*(cell[:, None] for cell in (tp, fp, fn, np.maximum(values.sum() - tp - fp - fn, 0.0))))
+
+    @classmethod
+    def of_rows(cls, y_true: np.ndarray, y_pred: np.ndarray) -> "Cells":
+        """Return the cells of each row of labels, each (N,).
+
+        Args:
+            y_true: (N, L), 0 or 1.
+            y_pred: (N, L), 0 or 1.
+        """
+        true, predicted = y_true.astype(bool), y_pred.astype(bool)
+        both = (true & predicted, ~true & predicted, true & ~predicted, ~(true | predicted))
+        return cls(*(cell.sum(axis=1, dtype=np.float64) for cell in both))
 
     def pooled(self) -> "Cells":
         """Return the sums over classes, as arrays of one value."""
@@ -99,12 +110,6 @@ RATIOS: dict[str, Ratio] = {
     "f0_5": partial(f_beta, beta=0.5),
     "f2": partial(f_beta, beta=2.0),
 }
-# The same as functions of rows, for the average over samples.
-_OF_SAMPLES: dict[str, Callable[..., float]] = {
-    "iou": metrics.jaccard_score,
-    "f0_5": partial(metrics.fbeta_score, beta=0.5),
-    "f2": partial(metrics.fbeta_score, beta=2.0),
-}
 
 
 def averaged(tally: Tally, name: str, ratio: Ratio, options: Options) -> Value:
@@ -119,13 +124,11 @@ def averaged(tally: Tally, name: str, ratio: Ratio, options: Options) -> Value:
     average = options.average_for(tally.kind)
     if average == "samples":
         exact = rows_of(tally)
-        zero = {"zero_division": options.zero_division}
-        return float(_OF_SAMPLES[name](*exact.labels, average="samples", sample_weight=exact.sample_weight, **zero))
+        weight = None if exact.sample_weight is None else for_sums(exact.sample_weight)
+        return _mean(_quotient(ratio(Cells.of_rows(*exact.labels)), options)[0], weight)
     cells = Cells.of(tally)
     occurs = (cells.tp + cells.fp + cells.fn > 0) | (tally.kind == "multilabel") | (average is None)
-    numerator, denominator = ratio(cells.pooled() if average == "micro" else cells)
-    gone = denominator <= 0
-    values = np.divide(numerator, denominator, out=np.full(len(gone), options.zero_division), where=~gone)
+    values, gone = _quotient(ratio(cells.pooled() if average == "micro" else cells), options)
     if average == "micro":
         value: Value = float(values[0])
     elif average == "binary":
@@ -140,12 +143,20 @@ def averaged(tally: Tally, name: str, ratio: Ratio, options: Options) -> Value:
     return value
 
 
+def _quotient(parts: tuple[Masses, Masses], options: Options) -> tuple[Masses, npt.NDArray[np.bool_]]:
+    """Return numerator / denominator, and where that is 0/0: there it is `zero_division`."""
+    numerator, denominator = parts
+    gone = denominator <= 0
+    return np.divide(numerator, denominator, out=np.full(len(gone), options.zero_division), where=~gone), gone
+
+
 def _mean(values: Masses, weights: Masses | None) -> float:
-    """Return the mean without nan, as scikit-learn has it for zero_division=nan."""
+    """Return the mean without nan, as scikit-learn has it: weights that are all 0 count as equal."""
     known = ~np.isnan(values)
-    if not known.any() or (weights is not None and not weights[known].any()):
-        return float("nan") if not known.any() else 0.0
-    return float(np.average(values[known], weights=None if weights is None else weights[known]))
+    if not known.any():
+        return float("nan")
+    own = None if weights is None or not weights[known].any() else weights[known]
+    return float(np.average(values[known], weights=own))
 
 
 def mcc(tally: Tally) -> float:

@@ -84,12 +84,81 @@ def test_averages_equal_scikit_learn(task, name, average, weighted):
     assert_same(np.ravel(ours), np.ravel(theirs))
 
 
+FEW = np.array([[0, 1, 0], [0, 1, 0], [0, 0, 0], [0, 1, 0]])
+GIVEN = np.array([[0, 1, 0], [0, 0, 1], [0, 0, 0], [1, 1, 0]])
+# True and predicted labels: what is 0/0 there.
+GAPS = {
+    "a label, a row": (FEW, GIVEN * [0, 1, 1]),
+    "recall of two labels": (FEW, GIVEN),
+    "each label that is true": (FEW * 0, GIVEN * [0, 1, 1]),
+    "everything": (FEW * 0, FEW * 0),
+    "specificity of two labels": (FEW * 0 + [1, 0, 1], GIVEN),
+}
+
+
+def iou(y_true, y_pred, *, zero_division, **options):
+    """`jaccard_score`, which refuses nan; like F1 it is made of hits and misses: f1 / (2 − f1)."""
+    if not np.isnan(zero_division):
+        return sk.jaccard_score(y_true, y_pred, zero_division=zero_division, **options)
+    average, weight = options["average"], options["sample_weight"]
+    if average == "micro":
+        f1 = sk.f1_score(y_true, y_pred, zero_division=np.nan, **options)
+        return f1 / (2 - f1)
+    by_row = average == "samples"
+    rows = (y_true.T, y_pred.T) if by_row else (y_true, y_pred)
+    f1 = sk.f1_score(*rows, average=None, sample_weight=None if by_row else weight, zero_division=np.nan)
+    weights = weight if by_row else np.average(y_true, axis=0, weights=weight) if average == "weighted" else None
+    return mean_of_known(f1 / (2 - f1), weights)
+
+
+def mean_of_known(values, weights):
+    known = ~np.isnan(values)
+    weights = None if weights is None or not weights[known].any() else weights[known]
+    return np.average(values[known], weights=weights) if known.any() else np.nan
+
+
+def specificity_of_labels(y_true, y_pred, *, average, **options):
+    if average == "micro":
+        return sk.recall_score(1 - y_true, 1 - y_pred, average="micro", **options)
+    each = sk.recall_score(1 - y_true, 1 - y_pred, average=None, **options)
+    weights = np.average(y_true, axis=0, weights=options["sample_weight"]) if average == "weighted" else None
+    return mean_of_known(each, weights)
+
+
+@pytest.mark.parametrize("zero_division", [0.0, 1.0, np.nan])
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 3.0, 0.5])], ids=["", "weights"])
+@pytest.mark.parametrize("average", ["micro", "macro", "weighted", "samples"])
+@pytest.mark.parametrize("gap", GAPS)
+def test_what_is_undefined_counts_as_scikit_learn_counts_it(gap, average, weight, zero_division):
+    y_true, y_pred = GAPS[gap]
+    options = {"average": average, "sample_weight": weight, "zero_division": zero_division}
+    functions = FUNCTIONS | {"iou": iou, "specificity": specificity_of_labels, "f1": sk.f1_score}
+    if average == "samples":
+        del functions["specificity"]
+    found = assessed(Multilabel(), y_true, y_pred * 1.0, list(functions), **options)
+    for name, function in functions.items():
+        assert_same(found.values[name], function(y_true, y_pred, **options))
+    # An average over all labels or rows at once has a value, so it needs no warning.
+    assert not found.undefined or average in ("macro", "weighted")
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weights"])
 @pytest.mark.parametrize("name", ["iou", "f0_5", "f2"])
-def test_the_average_over_samples(name):
+def test_the_average_over_samples(name, weight):
     task, y_true, y_pred = TASKS["multilabel"]
     true, predicted = read(task, y_true, y_pred).labels
-    ours = assessed(task, y_true, y_pred, name, average="samples").values[name]
-    assert_same(ours, FUNCTIONS[name](true, predicted, average="samples", zero_division=0.0))
+    ours = assessed(task, y_true, y_pred, name, average="samples", sample_weight=weight).values[name]
+    assert_same(ours, FUNCTIONS[name](true, predicted, average="samples", zero_division=0.0, sample_weight=weight))
+
+
+@pytest.mark.parametrize("gone", [4, 5, 6])
+def test_the_cause_names_up_to_five_classes(gone):
+    y = np.arange(12) % (8 - gone)
+    found = assessed(Multiclass(), y, np.eye(8)[y], ["iou", "f1", "precision", "recall"], average=None)
+    left = [str(label) for label in range(8 - gone, 8)]
+    for cause in found.undefined.values():
+        assert f"class {', '.join(left[:5])}{', …' if gone > 5 else ''} is " in cause
+    assert len(found.undefined) == 4
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])
