@@ -34,7 +34,13 @@ def area_scores() -> Iterator[Score]:
             "multilabel": "ranking",
             "regression": "rows",
         }
-        yield Score(name, partial(roc_auc, name=name), needs, ranks_classes=partial(_area_ranks_classes, name=name))
+        yield Score(
+            name,
+            partial(roc_auc, name=name),
+            needs,
+            ranks_classes=partial(_area_ranks_classes, name=name),
+            needs_proba=name != "roc_auc",
+        )
     yield Score(
         "average_precision",
         average_precision,

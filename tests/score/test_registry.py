@@ -91,6 +91,11 @@ def test_without_a_direction_are_confusion_matrices_only(name):
     assert (score.greater_is_better is None) == bool(score.matrix)
 
 
+@pytest.mark.parametrize("name", SCORES)
+def test_the_errors_of_the_panel_are_the_only_scores_of_which_less_is_better(name):
+    assert (SCORES[name].greater_is_better is False) == (name in ("mae", "rmse"))
+
+
 @pytest.mark.parametrize("kind", TALLIES)
 def test_asking_for_a_score_changes_no_other(kind):
     scores = [score for score in SCORES.values() if kind in score.needs]
@@ -169,3 +174,25 @@ def test_a_score_ranks_the_classes_if_it_says_so(case, weight, with_rows, monkey
             if exact.kind in score.needs and (score.ranks or score.name == "auc"):
                 value_of(score, tally)
                 assert score.ranks_classes(tally) == bool(asked) or case == "one class of two", (score.name, average)
+
+
+@pytest.mark.parametrize("kind", ["multilabel", "regression"])
+def test_single_elements_are_enough_where_a_score_says_so(kind):
+    left_out = np.random.default_rng(1).random(P3.shape) < 0.3
+    task = Multilabel(ignore_class=2) if kind == "multilabel" else Regression(ignore_class=np.nan)
+    targets = (P3 > 0.25).astype(int)[::-1] if kind == "multilabel" else P3[::-1]
+    tally = read(task, np.where(left_out, 2 if kind == "multilabel" else np.nan, targets), P3)
+    assert tally.by_element
+    for score in SCORES.values():
+        if kind in score.needs:
+            assert ("needs whole rows" in str(value_of(score, tally))) == score.needs_whole_rows(kind), score.name
+
+
+@pytest.mark.parametrize("case", ["binary", "margins", "margins of labels"])
+def test_margins_are_enough_where_a_score_says_so(case):
+    task, targets, outputs, loss = RANKED[case]
+    tally = read(task, targets, outputs, loss or "hinge")
+    assert not tally.labeling.has_proba
+    for score in SCORES.values():
+        if tally.kind in score.needs:
+            assert ("predict_proba" in str(value_of(score, tally))) == score.needs_proba, score.name
