@@ -94,11 +94,13 @@ def test_the_average_is_that_of_the_classes_that_can_be_ranked(task, y, weight, 
     assert found.left_out == ({"auc": f"averages over {left_out}"} if left_out else {})
 
 
+@pytest.mark.parametrize("weight", [None, WEIGHT, WEIGHT * 2.0**-1000], ids=["", "weights", "small weights"])
 @pytest.mark.parametrize("average", ["micro", "samples"])
-def test_other_averages_take_all_labels_at_once(average):
+def test_other_averages_take_all_labels_at_once(average, weight):
     y = BOTH  # each row has a label and lacks one
-    found = assessed(Multilabel(), y, P, ["auc"], average=average)
-    assert_same(found.values["auc"], sk.roc_auc_score(y, P, average=average))
+    found = assessed(Multilabel(), y, P, ["auc"], average=average, sample_weight=weight)
+    weight = None if weight is None else WEIGHT
+    assert_same(found.values["auc"], sk.roc_auc_score(y, P, average=average, sample_weight=weight))
     assert not found.left_out
 
 
@@ -129,11 +131,27 @@ def test_an_ignored_class_is_never_among_those_left_out():
     assert found.left_out == {"auc": "averages over 3 of 4 classes: no row has '4'"}
 
 
-def test_many_classes_are_counted_and_some_of_them_named():
-    p = np.random.default_rng(1).dirichlet(np.ones(40), ROWS)
+@pytest.mark.parametrize("count", [14, 15, 16, 40])
+def test_many_classes_are_counted_and_some_of_them_named(count):
+    p = np.random.default_rng(1).dirichlet(np.ones(count), ROWS)
     which = assessed(Multiclass(), FIVE, p, ["auc"]).left_out["auc"]
-    assert which.startswith("averages over 5 of 40 classes: no row has '5', '6'")
-    assert which.endswith("'14', …")
+    names = ", ".join(f"'{name}'" for name in range(5, min(count, 15)))
+    more = ", …" if count > 15 else ""
+    assert which == f"averages over 5 of {count} classes: no row has {names}{more}"
+
+
+@pytest.mark.parametrize("weight", [None, np.where(FIVE == 1, 0.0, WEIGHT)], ids=["", "weights"])
+@pytest.mark.parametrize("name", ["roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo_weighted"])
+@pytest.mark.parametrize("labels", [1, 2, 5])
+def test_labels_of_no_row_as_scikit_learn_has_them(labels, name, weight):
+    y, p = np.zeros((ROWS, labels), int), P[:, :labels]
+    average = "weighted" if name.endswith("weighted") else "macro"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = sk.roc_auc_score(y, p, average=average, sample_weight=weight)
+    found = assessed(Multilabel(), y, p, [name], sample_weight=weight)
+    assert_same(found.values[name], expected)
+    assert found.undefined[name] == f"no true label of class {', '.join(map(str, range(labels)))}"
 
 
 # In a fit.

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from kerascb_metrics import Multiclass, Multilabel
+from kerascb_metrics import Binary, Multiclass, Multilabel, Regression
 from kerascb_metrics.score.panel import PANEL
 from kerascb_metrics.score.scoring import Scoring
-from tests.support.arrays import assessed
+from tests.support.arrays import assessed, read
 
 
 def own(y_true, y_pred):
+    return 0.0
+
+
+def scorer(estimator, X, y):  # noqa: N803
     return 0.0
 
 
@@ -168,3 +172,105 @@ def test_cells_take_the_place_of_the_matrix_and_of_nothing_else():
     assert (found.names, found.wants_cells) == (("confusion_cells",), False)
     with pytest.raises(ValueError, match="'confusion', but another score has that name"):
         Scoring({"confusion": "accuracy", "confusion_cells": "confusion_cells"})
+
+
+@pytest.mark.parametrize(("average", "kind"), [("binary", "binary"), ("samples", "multilabel")])
+def test_an_average_that_one_kind_of_task_has(average, kind):
+    assert Scoring(average=average).check(kind) is None
+
+
+# What a message names: the scores at fault, and what to pass instead.
+
+
+def message_of(call, *args, **options):
+    with pytest.raises(ValueError, match=r"^Metrics: ") as caught:
+        call(*args, **options)
+    return str(caught.value)
+
+
+def test_the_loss_is_named_where_it_tells_the_task():
+    check = Scoring("f1").check
+    assert "mean_squared_error" in message_of(check, "regression", "mean_squared_error")
+    assert "loss" not in message_of(check, "regression")
+
+
+def test_iou_is_offered_instead_of_jaccard():
+    assert "iou" in message_of(Scoring("jaccard").check, "multiclass")
+    assert "iou" not in message_of(Scoring("kappa").check, "multilabel")
+
+
+@pytest.mark.parametrize(
+    ("scoring", "kind", "at_fault", "instead"),
+    [
+        (["accuracy", "f1"], "multilabel", "accuracy of a multilabel task", ["f1"]),
+        (["accuracy", "recall_samples"], "multilabel", "accuracy, recall_samples of a multilabel task", ["f1"]),
+        (["neg_max_error", "mae"], "regression", "neg_max_error of a regression task", ["mae"]),
+        ("neg_max_error", "regression", "neg_max_error of a regression task", ["r2"]),
+    ],
+)
+def test_scores_of_whole_rows_where_there_are_only_elements(scoring, kind, at_fault, instead):
+    checked = Scoring(scoring)
+    assert checked.check(kind) is None
+    message = message_of(checked.check, kind, by_element=True)
+    assert message.startswith(f"Metrics: {at_fault} needs whole rows")
+    assert f"scoring={instead!r}." in message
+
+
+@pytest.mark.parametrize(
+    ("scoring", "at_fault", "instead"),
+    [
+        (["f1", "neg_log_loss", "roc_auc", "roc_auc_ovr"], "neg_log_loss, roc_auc_ovr", ["f1", "roc_auc"]),
+        ("neg_brier_score", "neg_brier_score", ["f1"]),
+        ({"own": metrics.make_scorer(metrics.log_loss, response_method="predict_proba")}, "own", ["f1"]),
+    ],
+)
+def test_scores_of_probabilities_where_there_are_margins(scoring, at_fault, instead):
+    margins = read(Binary(), [0, 1, 1], [-0.5, 0.5, -2.0], "hinge").labeling
+    message = message_of(Scoring(scoring).refuse_margins, margins)
+    assert message.startswith(f"Metrics: {at_fault} needs probabilities")
+    assert f"scoring={instead!r}." in message
+    assert Scoring(scoring).refuse_margins(read(Binary(), [0, 1, 1], [0.5, 0.5, 0.2]).labeling) is None
+    assert Scoring(instead).refuse_margins(margins) is None
+
+
+def test_values_of_a_regression_are_no_margins():
+    labeling = read(Regression(), [0.5, 1.0], [0.5, 2.0]).labeling
+    assert Scoring("neg_log_loss").refuse_margins(labeling) is None
+
+
+@pytest.mark.parametrize(
+    ("scoring", "kind", "at_fault"),
+    [
+        (["f1", "neg_log_loss", own, "auc"], None, "neg_log_loss, own cannot be computed from counts. "),
+        ({"a": metrics.make_scorer(own)}, None, "a cannot be computed from counts. "),
+        (
+            {"a": metrics.make_scorer(metrics.f1_score)},
+            "regression",
+            "a cannot be computed from counts of a regression",
+        ),
+        ({"a": metrics.make_scorer(metrics.fbeta_score, beta=2)}, None, None),
+        ({"a": metrics.make_scorer(metrics.fbeta_score, beta=2, average="samples")}, None, "a cannot be computed"),
+        ({"a": metrics.make_scorer(metrics.log_loss, response_method="predict_proba")}, None, "a cannot be computed"),
+        (
+            {"a": metrics.make_scorer(metrics.accuracy_score)},
+            "multilabel",
+            "a cannot be computed from counts of a multi",
+        ),
+        ({"a": metrics.make_scorer(metrics.accuracy_score)}, "multiclass", None),
+        ({"a": scorer}, None, "a cannot be computed"),
+        (metrics.f1_score, "multilabel", None),
+        ("mae", "ordinal", None),
+        ("mae", "regression", "mae cannot be computed from counts of a regression task"),
+        (None, "regression", "r2, mae, rmse cannot be computed from counts of a regression task"),
+        (None, "ordinal", None),
+    ],
+)
+def test_scores_of_rows_where_only_counts_are_kept(scoring, kind, at_fault):
+    def checked():
+        found = Scoring(scoring, memory="bounded")
+        return found if kind is None else found.check(kind)
+
+    if at_fault is None:
+        checked()
+    else:
+        assert at_fault in message_of(checked)
