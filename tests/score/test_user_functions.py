@@ -104,6 +104,62 @@ def test_arrays_of_numbers_are_arrays_of_their_own(values):
     assert not np.shares_memory(ours, values)
 
 
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([True, False], "bool"),
+        (np.array([1, 2], "uint8"), "uint8"),
+        (np.array([1, 2], "float32"), "float32"),
+        (np.array([1, 2], "float64"), "float64"),
+        (np.array([1, 2], np.longdouble), "float64"),
+        (np.array([[Fraction(1, 2), 1], [2, Decimal(1)]], object), "float64"),
+    ],
+    ids=str,
+)
+def test_arrays_keep_a_dtype_that_files_can_hold(values, dtype):
+    ours = recordable(values)
+    assert ours.dtype == dtype
+    assert_same(ours, np.asarray(values, float))
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
+def test_the_small_floats_of_jax_become_ordinary_ones(name):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    assert recordable(np.array([0.5, 2.0], getattr(ml_dtypes, name))).dtype == np.float64
+
+
+class Tensor:
+    """As PyTorch's, which NumPy takes only once it is detached and on the CPU."""
+
+    def __init__(self, values, steps=("detach", "cpu", "numpy")):
+        self.values, self.steps = values, steps
+
+    def __getattr__(self, name):
+        if name != self.steps[0]:
+            raise AttributeError(name)
+        return lambda: Tensor(self.values, self.steps[1:]) if len(self.steps) > 1 else np.array(self.values)
+
+
+@pytest.mark.parametrize("values", [0.5, [0.5, 0.25]])
+def test_tensors_are_their_values(values):
+    assert_same(recordable(Tensor(values)), values)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        ("0.5", TypeError, "it returned '0.5' (str)"),
+        ({"f1": 0.5}, TypeError, "it returned {'f1': 0.5} (dict)"),
+        (np.ma.masked, TypeError, "masked array"),
+        (np.zeros((0, 2)), ValueError, "shape (0, 2)"),
+    ],
+)
+def test_the_error_shows_what_was_returned(value, error, words):
+    with pytest.raises(error) as caught:
+        recordable(value)
+    assert words in str(caught.value)
+
+
 SHAPES = {
     "longer": ([0.1, 0.2], [0.1, 0.2, 0.3]),
     "shorter": ([0.1, 0.2, 0.3], [0.1, 0.2]),
