@@ -74,6 +74,7 @@ def value_of(score, tally):
 def test_it_has_the_panel_and_every_scorer_name():
     own = {"iou", "specificity", "f0_5", "f2", "mcc", "kappa_linear", "kappa_quadratic", "mae", "rmse"}
     assert set(SCORES) == {*PANEL, CONFUSION_CELLS, *own, *get_scorer_names()}
+    assert list(SCORES)[:7] == [*PANEL, CONFUSION_CELLS]
 
 
 @pytest.mark.parametrize("average", ["auto", *AVERAGES])
