@@ -27,7 +27,7 @@ def values_of(task, y_true, y_pred, scoring, loss=None):
 CASES = {
     "one class of two": (Binary(), ONES, SCORES[:, 0], None, "auc", [np.nan] * 2, "class 0"),
     "one class of two, precision": (Binary(), ONES, SCORES[:, 0], None, "average_precision", [0, 1], "class 0"),
-    "margins": (Multiclass(), ONES, SCORES, "categorical_hinge", "auc", [np.nan] * 3, "margins"),
+    "margins": (Multiclass(), np.arange(N) % 3, SCORES, "categorical_hinge", "auc", [np.nan] * 3, "margins"),
     "margins of labels": (Multilabel(), BITS, SCORES - 0.5, "hinge", "auc", EACH, None),
     "no 1": (Multilabel(), NO_1, SCORES, None, "auc", [EACH[0], np.nan, EACH[2]], "no true label of class 1"),
     "only 1": (Multilabel(), ALL_1, SCORES, None, "auc", [EACH[0], np.nan, EACH[2]], "every row has the label 1"),

@@ -128,6 +128,14 @@ def test_what_needs_counts_is_the_same_without_rows(kind, average):
 
 
 @pytest.mark.parametrize(("kind", "average"), GRID)
+def test_what_needs_the_rows_asks_for_them(kind, average):
+    tally = counted(tally_of(kind))
+    for score in named_scores(Options(average)).values():
+        if kind in score.needs:
+            assert (score.needs[kind] == "rows") == ("it needs" in str(value_of(score, tally))), score.name
+
+
+@pytest.mark.parametrize(("kind", "average"), GRID)
 def test_what_needs_a_ranking_is_between_its_bounds(kind, average):
     exact = tally_of(kind)
     lowest, highest = counted(exact), counted(exact).at_best()

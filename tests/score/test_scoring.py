@@ -259,6 +259,7 @@ def test_values_of_a_regression_are_no_margins():
         ({"a": metrics.make_scorer(metrics.accuracy_score)}, "multiclass", None),
         ({"a": scorer}, None, "a cannot be computed"),
         (metrics.f1_score, "multilabel", None),
+        ("rmse", None, "rmse cannot be computed from counts. "),
         ("mae", "ordinal", None),
         ("mae", "regression", "mae cannot be computed from counts of a regression task"),
         (None, "regression", "r2, mae, rmse cannot be computed from counts of a regression task"),

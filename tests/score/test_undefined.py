@@ -90,6 +90,17 @@ def test_a_class_that_no_row_has(average, zero_division):
     )
 
 
+@pytest.mark.parametrize("weight", [None, np.full(5, 0.25)], ids=["", "weights"])
+def test_one_row_is_enough_to_be_defined(weight):
+    y_true, y_pred = np.array([0, 0, 1, 1, 3]), np.array([0, 2, 1, 1, 0])  # 2 is predicted once, 3 true once, 4 neither
+    scores = panel(Multiclass(), y_true, np.eye(5)[y_pred], average=None, sample_weight=weight)
+    undefined = {name: scores.undefined[name].split(" is ")[0] for name in ("f1", "precision", "recall")}
+    assert undefined == {"f1": "class 4", "precision": "class 3, 4", "recall": "class 2, 4"}
+    options = {"average": None, "labels": range(5), "zero_division": 0.0}
+    for name in undefined:
+        assert_same(scores.values[name], getattr(metrics, f"{name}_score")(y_true, y_pred, **options))
+
+
 def test_the_auc_a_sample_where_a_row_has_no_label():
     y_true = np.array([[0, 0, 0], [1, 0, 1], [0, 1, 1], [1, 1, 0]])
     p = np.random.default_rng(0).random((4, 3)).astype("float32")
