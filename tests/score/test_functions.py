@@ -19,6 +19,7 @@ WEIGHT = RNG.random(N) + 0.1
 TASKS = {
     "binary": (Binary(), Y % 2, P[:, 0]),
     "multiclass": (Multiclass(), Y, P),
+    "a class is missing": (Multiclass(), Y % 2, P * [1, 1, 0] / (P[:, :1] + P[:, 1:2])),
     "multilabel": (Multilabel(threshold=0.3), BITS, P),
     "two labels": (Multilabel(threshold=0.3), BITS[:, :2], P[:, :2]),
     "one label": (Multilabel(threshold=0.3), BITS[:, :1], P[:, :1]),
@@ -88,12 +89,55 @@ def test_weights_of_the_users_own_are_kept(task, function, scorer):
         assert_same(scored(own, task, weight).values["own"], function(*labels_of(task), **options))
 
 
+def test_weights_inside_a_partial_of_a_scorer_are_kept():
+    def own(estimator, X, y, sample_weight=None):  # noqa: N803
+        return sk.accuracy_score(y, estimator.predict(X), sample_weight=sample_weight)
+
+    expected = sk.accuracy_score(*labels_of("multiclass"), sample_weight=WEIGHT[::-1])
+    found = scored(partial(own, sample_weight=WEIGHT[::-1]), "multiclass", WEIGHT)
+    assert_same(found.values["own"], expected)
+
+
+# A function of the user's own may write into its arguments.
+
+
+def overwriting(y_true, y_pred, sample_weight):
+    y_true[:], y_pred[:], sample_weight[:] = 0, 0, 0
+    return 0.5
+
+
+def overwriting_scorer(estimator, X, y, sample_weight):  # noqa: N803
+    for array in (y, sample_weight, estimator.predict(X), estimator.predict_proba(X), estimator.decision_function(X)):
+        array[:] = 0
+    return 0.5
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize(
+    "own",
+    [
+        overwriting,
+        sk.make_scorer(overwriting),
+        sk.make_scorer(overwriting, response_method="predict_proba"),
+        sk.make_scorer(overwriting, response_method="decision_function"),
+        overwriting_scorer,
+    ],
+    ids=["function", "of labels", "of probabilities", "of decisions", "callable"],
+)
+def test_a_function_that_overwrites_its_arguments_changes_no_other_score(task, own):
+    others = {"f1": "f1", "roc_auc_ovr": "roc_auc_ovr", "loss": sk.make_scorer(sk.hamming_loss)}
+    expected = Scoring(others).score(read(*TASKS[task], sample_weight=WEIGHT.copy())).values
+    found = Scoring({"own": own, **others}).score(read(*TASKS[task], sample_weight=WEIGHT.copy()))
+    assert not found.errors
+    assert found.values == {"own": 0.5, **expected}
+
+
 # Values per class.
 
 
 @pytest.mark.parametrize("options", [{}, {"average": "macro"}, {"labels": [0]}, {"pos_label": 0}], ids=str)
 @pytest.mark.parametrize("function", [sk.f1_score, sk.recall_score, sk.jaccard_score])
-@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "two labels", "one label"])
+@pytest.mark.parametrize("task", list(TASKS)[:-1])
 def test_options_that_choose_classes_do_not_change_the_values_of_each(task, function, options):
     options = {"average": "micro" if task != "binary" else "binary"} | options
     if task != "binary":  # scikit-learn warns
@@ -122,19 +166,23 @@ def test_a_builtin_without_a_signature_has_no_values_per_class():
 
 # Labels that are fractions, which scikit-learn takes for numbers.
 
-HALVES = np.array([0.5, 1.0])
-
 
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"pos_label": 0.5}, {"average": "macro"}, {"average": "macro", "labels": [0.5]}, {"average": None}],
+    ("labels", "options"),
+    [
+        ([0.5, 1.0], {}),
+        ([0.5, 1.0], {"pos_label": 0.5}),
+        ([0.25, 0.5], {"pos_label": 0.5}),
+        ([0.25, 0.5], {"average": "macro"}),
+        ([0.25, 0.5], {"average": "macro", "labels": [0.5]}),
+        ([0.25, 0.5], {"average": None}),
+    ],
     ids=str,
 )
-def test_options_about_fractions(options):
-    y = HALVES[Y % 2]
+def test_options_about_fractions(labels, options):
     pair = P[:, :2] / P[:, :2].sum(axis=1, keepdims=True)
-    tally = read(Multiclass(labels=HALVES), y, pair)
-    place = {0.5: 0, 1.0: 1}
+    tally = read(Multiclass(labels=labels), np.array(labels)[Y % 2], pair)
+    place = {label: index for index, label in enumerate(labels)}
     codes = {"labels": [place[label] for label in options["labels"]]} if "labels" in options else {}
     codes |= {"pos_label": place[options["pos_label"]]} if "pos_label" in options else {}
     expected = sk.f1_score(Y % 2, pair[:, 1] > pair[:, 0], **{**options, **codes})

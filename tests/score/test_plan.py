@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from kerascb_metrics import Binary, DataError, Multiclass, Multilabel
+from kerascb_metrics import Binary, DataError, Multiclass, Multilabel, Ordinal
 from kerascb_metrics.interpret.losses import LossReading
 from kerascb_metrics.interpret.outputs import Outputs
 from kerascb_metrics.interpret.slices import slicings_of
@@ -86,7 +86,7 @@ def test_the_task_of_an_output(task, output, kind):
         ({"scoring": {"a": ["f1"], "d": ["f1"]}}, ("a", "b"), ["a"]),
         ({"scoring": {"b": "f1", "a": "f1"}}, ("a", "b"), ["a", "b"]),
         ({"scoring": {"a": ["f1"], "b": ["f1"]}, "only": "b"}, ("a", "b"), ["b"]),
-        ({"scoring": {"own": "f1"}}, ("a", "b"), []),
+        ({"scoring": {"own": "f1", "a": "auc"}}, ("a", "b"), []),
     ],
 )
 def test_the_outputs_that_are_asked_for(options, outputs, asked):
@@ -121,6 +121,7 @@ def test_directions(options, outputs, kinds, expected):
 def test_directions_of_a_panel_whose_task_is_not_known():
     known = Plan().directions()
     assert known.keys() == {*PANEL, *CELLS, "r2", "mae", "rmse"}
+    assert "kappa_linear" in Plan(task={"a": Ordinal([0, 1]), "b": "regression"}).directions()
     assert Plan(task="multilabel").directions().keys() == {*PANEL, *CELLS} - {"kappa"}
     assert set(Plan().only_for_regression(None, ())) >= {"r2", "mae", "rmse"}
     assert Plan(task="binary").only_for_regression(None, ()) == ()
@@ -140,13 +141,14 @@ def test_directions_of_a_panel_whose_task_is_not_known():
         ({"scoring": "f1", "per_class": True}, "f1_1", (), "max"),
         ({"scoring": "kappa", "per_class": True}, "kappa_1", (), None),
         ({"scoring": "f1", "average": None}, "f1_cat", (), "max"),
+        ({"scoring": "f1", "average": None}, "a_f1_cat", ("a", "b"), "max"),
         ({"scoring": "mae", "per_class": True}, "mae_0", (), "min"),
+        ({"scoring": {"a": ["f1"], "b": ["auc"]}, "per_class": True}, "b_auc_1", ("a", "b"), "max"),
         ({"scoring": "f1", "per_class": True}, "a_f1_1", ("a", "b"), "max"),
         ({"scoring": "f1"}, "a_f1", (), None),
         ({"scoring": "f1"}, "a_f1", None, "max"),
         ({"scoring": "mae"}, "a_mae", None, "min"),
         ({"scoring": {"a": ["f1"]}}, "a_f1", None, "max"),
-        ({"scoring": {"a": ["f1"]}}, "b_f1", None, None),
         ({"scoring": {"loss": "f1"}}, "loss", (), None),
         ({"scoring": {"loss": "f1", "x": "mae"}}, "x", (), "min"),
         ({"scoring": "f1", "slices": SEX}, "f1_sex_f", (), "max"),
@@ -210,6 +212,8 @@ def test_slices_of_outputs():
         "a_f1_sex_f": True, "a_f1_sex_m": True, "a_f1_sex_min": True,
         "b_mae_sex_f": False, "b_mae_sex_m": False, "b_mae_sex_max": False,
     }  # fmt: skip
+    plan = Plan(scoring=["f1", "mae"], task={"a": "multilabel", "b": "regression"}, slices=SEX)
+    assert {key[:5] for key in plan.of_slices(("a", "b"))} == {"a_f1_", "b_mae"}
     assert Plan(scoring="f1").of_slices(("a", "b")) == {}
 
 
@@ -246,6 +250,7 @@ def test_what_is_wrong_without_a_model(options, message):
         ({"scoring": ["f1"]}, UNKNOWN, None),
         ({"scoring": {"a": ["f1"]}}, AB, "output 'a': .*regression task has no f1 .*mean_squared_error"),
         ({"scoring": {"a": ["mae"], "b": ["f1"]}}, AB, None),
+        ({"scoring": {"b": "f1"}}, AB, None),
         ({"scoring": {"b": ["f1"]}}, AB, None),
         ({"only": "d"}, AB, "names d, but the model's outputs are a, b"),
         ({"task": {"d": "binary", "c": "binary"}}, AB, "names c, d, but the model's outputs are a, b"),

@@ -222,6 +222,7 @@ def test_scores_of_whole_rows_where_there_are_only_elements(scoring, kind, at_fa
         (["f1", "neg_log_loss", "roc_auc", "roc_auc_ovr"], "neg_log_loss, roc_auc_ovr", ["f1", "roc_auc"]),
         ("neg_brier_score", "neg_brier_score", ["f1"]),
         ({"own": metrics.make_scorer(metrics.log_loss, response_method="predict_proba")}, "own", ["f1"]),
+        ({"own": metrics.make_scorer(metrics.log_loss, response_method=("predict_proba",))}, "own", ["f1"]),
     ],
 )
 def test_scores_of_probabilities_where_there_are_margins(scoring, at_fault, instead):
@@ -231,6 +232,14 @@ def test_scores_of_probabilities_where_there_are_margins(scoring, at_fault, inst
     assert f"scoring={instead!r}." in message
     assert Scoring(scoring).refuse_margins(read(Binary(), [0, 1, 1], [0.5, 0.5, 0.2]).labeling) is None
     assert Scoring(instead).refuse_margins(margins) is None
+
+
+def test_the_panel_over_samples_needs_whole_rows():
+    check = Scoring(average="samples").check
+    assert "f1, precision, recall, auc of a multilabel" in message_of(check, "multilabel", by_element=True)
+    assert "f1, precision, recall, kappa, auc cannot be computed" in message_of(
+        Scoring, average="samples", memory="bounded"
+    )
 
 
 def test_values_of_a_regression_are_no_margins():

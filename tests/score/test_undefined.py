@@ -169,6 +169,16 @@ def test_weights_all_zero_leave_every_score_undefined(task, y_true, p, zero_divi
     assert all(np.isnan(scores.values[name]) or scores.values[name] == zero_division for name in names)
 
 
+@pytest.mark.parametrize("zero_division", [0.0, 1.0])
+@pytest.mark.parametrize("pos_label", [0, 1])
+@pytest.mark.parametrize("p", [LOW, MIXED, HIGH])
+def test_jaccard_is_of_the_positive_label(p, pos_label, zero_division):
+    found = panel(Binary(pos_label=pos_label), ZEROS + 1 - pos_label, p, "jaccard", zero_division=zero_division)
+    y_pred = (p > 0.5).astype(int)
+    options = {"pos_label": pos_label, "zero_division": zero_division}
+    assert_same(found.values["jaccard"], metrics.jaccard_score(ZEROS + 1 - pos_label, y_pred, **options))
+
+
 # scikit-learn's own names, where a class is missing.
 
 MISSING = np.array([0, 2, 0, 2, 0, 2])  # no 1
