@@ -9,7 +9,9 @@ from sklearn import metrics as sk
 
 from kerascb_metrics import Metrics, Multiclass, Multilabel
 from kerascb_metrics.exceptions import UndefinedScoreWarning
-from tests.support.arrays import assert_same, assessed
+from kerascb_metrics.score.scoring import Scoring
+from kerascb_metrics.tally.streaming import Accumulator
+from tests.support.arrays import assert_same, assessed, read
 from tests.support.models import Batches, echo_model
 
 ROWS = 24
@@ -102,6 +104,24 @@ def test_other_averages_take_all_labels_at_once(average, weight):
     weight = None if weight is None else WEIGHT
     assert_same(found.values["auc"], sk.roc_auc_score(y, P, average=average, sample_weight=weight))
     assert not found.left_out
+
+
+@pytest.mark.parametrize(("bit", "cause"), [(0, "no row has"), (1, "every row has")])
+def test_all_labels_at_once_may_be_of_no_row_or_of_all(bit, cause):
+    found = assessed(Multilabel(), np.full((ROWS, 5), bit), P, ["auc"], average="micro")
+    assert np.isnan(found.values["auc"])
+    assert cause in found.undefined["auc"]
+
+
+def test_average_precision_of_two_columns_of_margins_asks_for_the_rows():
+    exact = read(Multiclass(), FIVE % 2, P[:, :2] * 4 - 2, "categorical_hinge")
+    counts = Accumulator(ranked=True, precision=True)
+    counts.add(exact.labeled, "float64")
+    error = Scoring("average_precision").score(counts.tally()).errors["average_precision"]
+    assert "memory='exact'" in str(error)
+    found = Scoring("average_precision").score(exact).values["average_precision"]
+    difference = P[:, 1].astype("float64") * 4 - P[:, 0].astype("float64") * 4
+    assert_same(found, sk.average_precision_score(FIVE % 2, difference), 1e-6)
 
 
 @pytest.mark.parametrize("name", ["roc_auc_ovr", "roc_auc_ovr_weighted"])

@@ -159,6 +159,16 @@ def test_the_cause_names_up_to_five_classes(gone):
     for cause in found.undefined.values():
         assert f"class {', '.join(left[:5])}{', …' if gone > 5 else ''} is " in cause
     assert len(found.undefined) == 4
+    assert found.undefined["iou"].startswith("iou of class ")
+
+
+@pytest.mark.parametrize("weight", [None, np.array([0.5, 0.25, 0.5])], ids=["", "weights"])
+def test_specificity_where_all_others_are_wrong(weight):
+    p = np.eye(3)[[0, 0, 0]]
+    found = assessed(Multiclass(), [0, 0, 1], p, "specificity", average=None, sample_weight=weight)
+    assert_same(found.values["specificity"], [0.0, 1.0, 1.0])
+    found = assessed(Multiclass(), [0, 0, 0], p, "specificity", average=None, zero_division=np.nan)
+    assert_same(found.values["specificity"], [np.nan, 1.0, 1.0])
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])

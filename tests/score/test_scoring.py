@@ -142,6 +142,7 @@ def test_the_panel_goes_with_every_classification(kind):
         ({"scoring": {"mine": "auc"}}, "regression", r"regression task has no "),
         ({"scoring": "kappa"}, "multilabel", r"kappa is not defined for a multilabel"),
         ({"scoring": {"agreement": "kappa"}}, "multilabel", r"agreement is not defined for a multilabel"),
+        ({"scoring": "specificity", "average": "samples"}, "multilabel", "specificity is not defined for a multilabel"),
         ({"average": "binary"}, "multiclass", r"average='binary' needs a binary task, this one is multiclass"),
         ({"average": "binary"}, "multilabel", r"average='binary' needs a binary task, this one is multilabel"),
         ({"average": "samples"}, "binary", r"average='samples' needs a multilabel task, this one is binary"),
