@@ -162,6 +162,24 @@ def test_the_cause_names_up_to_five_classes(gone):
     assert found.undefined["iou"].startswith("iou of class ")
 
 
+@pytest.mark.parametrize("weight", [None, np.array([0.25, 0.5, 0.25])], ids=["", "weights"])
+def test_a_class_of_one_row_counts(weight):
+    y, labels = [0, 0, 1], [0, 0, 2]
+    found = assessed(Multiclass(), y, np.eye(4)[labels], ["iou", "f2"], sample_weight=weight).values
+    options = {"average": "macro", "sample_weight": weight, "zero_division": 0.0}
+    assert_same(found["iou"], sk.jaccard_score(y, labels, **options))
+    assert_same(found["f2"], sk.fbeta_score(y, labels, beta=2, **options))
+
+
+@pytest.mark.parametrize("pos_label", [0, 1])
+@pytest.mark.parametrize("only", [0, 1])
+def test_only_the_positive_class_of_two_has_to_be_defined(only, pos_label):
+    y = np.full(3, only)
+    undefined = assessed(Binary(pos_label=pos_label), y, y * 0.8 + 0.1, ["iou", "f2"]).undefined
+    assert undefined.keys() == (set() if only == pos_label else {"iou", "f2"})
+    assert all(f"class {pos_label} is 0/0" in cause for cause in undefined.values())
+
+
 @pytest.mark.parametrize("weight", [None, np.array([0.5, 0.25, 0.5])], ids=["", "weights"])
 def test_specificity_where_all_others_are_wrong(weight):
     p = np.eye(3)[[0, 0, 0]]
