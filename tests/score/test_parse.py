@@ -3,11 +3,12 @@
 import re
 from functools import partial
 
+import numpy as np
 import pytest
 from sklearn import metrics
 
 from kerascb_metrics import Binary, make_prediction_scorer
-from kerascb_metrics.score.parse import NEED_SCORES
+from kerascb_metrics.score.parse import NEED_SCORES, shown
 from kerascb_metrics.score.scoring import Scoring
 
 
@@ -92,6 +93,7 @@ def test_three_names_that_are_near():
         (Binary(threshold=0.3), ["is a task, not a score", "threshold=0.3"]),
         (lambda y_true: 0.0, ["no name"]),
         ({"x": lambda y_true: 0.0}, ["(y_true) takes one argument", "make_prediction_scorer"]),
+        ({"x": partial(lambda y_true: 0.0)}, ["function(y_true) takes one argument"]),
         ({"x": lambda: 0.0}, ["() cannot be called with (y_true, y_pred)"]),
         ({"x": lambda a, b, c: 0.0}, ["(a, b, c) cannot be called with (y_true, y_pred)"]),
         ({"x": lambda a, b, *, c: 0.0}, ["(a, b, *, c) cannot be called"]),
@@ -101,6 +103,19 @@ def test_three_names_that_are_near():
 def test_what_a_message_shows(scoring, words):
     message = message_of(scoring)
     assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("x" * 78, f"{'x' * 78!r} (str)"),
+        ("x" * 79, "a str"),
+        (np.zeros((2, 2)), "a ndarray"),
+        (np.float64(0.5), "np.float64(0.5) (float64)"),
+    ],
+)
+def test_long_values_are_shown_by_their_type(value, text):
+    assert shown(value) == text
 
 
 @pytest.mark.parametrize(
