@@ -197,7 +197,7 @@ def test_single_elements_are_enough_where_a_score_says_so(kind):
             assert ("needs whole rows" in str(value_of(score, tally))) == score.needs_whole_rows(kind), score.name
 
 
-@pytest.mark.parametrize("case", ["binary", "margins", "margins of labels"])
+@pytest.mark.parametrize("case", ["binary", "one class of two", "margins", "margins of labels"])
 def test_margins_are_enough_where_a_score_says_so(case):
     task, targets, outputs, loss = RANKED[case]
     tally = read(task, targets, outputs, loss or "hinge")

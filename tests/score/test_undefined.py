@@ -8,7 +8,8 @@ import pytest
 from sklearn import metrics
 
 from kerascb_metrics import Binary, Multiclass, Multilabel
-from tests.support.arrays import assert_same, assessed
+from kerascb_metrics.score.scoring import Scoring
+from tests.support.arrays import assert_same, assessed, read
 
 BCE, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
 HIGH, LOW = np.full(6, 0.9, "float32"), np.full(6, 0.1, "float32")
@@ -194,6 +195,17 @@ def test_a_missing_class_does_not_raise_where_all_labels_can_be_told(name):
     sign = -1 if name.startswith("neg_") else 1
     scores = panel(Multiclass(), MISSING, P3, name)
     assert_same(scores.values[name], sign * function(MISSING, P3, labels=range(3)))
+
+
+@pytest.mark.skipif(not hasattr(metrics, "d2_brier_score"), reason="older releases do not have it")
+@pytest.mark.parametrize("last", [0.0, 1.0], ids=["one class has no weight", ""])
+def test_d2_brier_score_of_texts_is_an_error_of_scikit_learn(last):
+    """Its scorer does not say which of the two is the positive one."""
+    y = np.array(list("bbbbba"))
+    weight = np.where(y == "a", last, 1.0)
+    tally = read(Binary(pos_label="a"), y, MIXED, sample_weight=weight)
+    found = Scoring(["d2_brier_score", "neg_brier_score"]).score(tally)
+    assert "pos_label" in str(found.errors["d2_brier_score"])
 
 
 def test_top_k_accuracy_where_a_class_is_missing():
