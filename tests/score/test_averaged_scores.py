@@ -125,7 +125,7 @@ def specificity_of_labels(y_true, y_pred, *, average, **options):
     return mean_of_known(each, weights)
 
 
-@pytest.mark.parametrize("zero_division", [0.0, 1.0, np.nan])
+@pytest.mark.parametrize("zero_division", [1.0, np.nan])
 @pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 3.0, 0.5])], ids=["", "weights"])
 @pytest.mark.parametrize("average", ["micro", "macro", "weighted", "samples"])
 @pytest.mark.parametrize("gap", GAPS)
