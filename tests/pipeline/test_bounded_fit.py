@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from kerascb_metrics import Binary, DataError, Metrics, Multiclass, ScoreHistory, ScoringError
+from kerascb_metrics import Binary, DataError, Metrics, Multiclass, ScoreHistory
 from kerascb_metrics.collect import row_store
 from kerascb_metrics.collect.model_facts import loss_and_output_names
 from kerascb_metrics.pipeline.fit_recorder import Recorder
@@ -436,5 +436,5 @@ def test_nothing_of_a_fit_is_held():
 
 def test_margins_have_no_probabilities_by_counts_either():
     metrics = Metrics("roc_auc_ovr", memory="bounded", verbose=False)
-    with pytest.raises(ScoringError, match="it needs probabilities, and the outputs are margins"):
+    with pytest.raises(ValueError, match="roc_auc_ovr needs probabilities, but the outputs are margins"):
         fit(echo_model(loss="hinge"), [metrics], (X, Y))

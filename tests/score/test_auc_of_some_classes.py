@@ -113,12 +113,13 @@ def test_all_labels_at_once_may_be_of_no_row_or_of_all(bit, cause):
     assert cause in found.undefined["auc"]
 
 
-def test_average_precision_of_two_columns_of_margins_asks_for_the_rows():
+def test_two_columns_of_margins_have_no_probabilities_and_average_precision_asks_for_the_rows():
     exact = read(Multiclass(), FIVE % 2, P[:, :2] * 4 - 2, "categorical_hinge")
     counts = Accumulator(ranked=True, precision=True)
     counts.add(exact.labeled, "float64")
-    error = Scoring("average_precision").score(counts.tally()).errors["average_precision"]
-    assert "memory='exact'" in str(error)
+    errors = Scoring(["average_precision", "roc_auc_ovr"]).score(counts.tally()).errors
+    assert "memory='exact'" in str(errors["average_precision"])
+    assert "needs probabilities" in str(errors["roc_auc_ovr"])
     found = Scoring("average_precision").score(exact).values["average_precision"]
     difference = P[:, 1].astype("float64") * 4 - P[:, 0].astype("float64") * 4
     assert_same(found, sk.average_precision_score(FIVE % 2, difference), 1e-6)
