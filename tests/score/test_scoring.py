@@ -283,5 +283,6 @@ def test_scores_of_rows_where_only_counts_are_kept(scoring, kind, at_fault):
 
     if at_fault is None:
         checked()
+        assert set(Scoring(scoring).scores[0].needs.values()) <= {"counts", "rows"}
     else:
         assert at_fault in message_of(checked)
