@@ -122,6 +122,7 @@ def test_directions_of_a_panel_whose_task_is_not_known():
     known = Plan().directions()
     assert known.keys() == {*PANEL, *CELLS, "r2", "mae", "rmse"}
     assert "kappa_linear" in Plan(task={"a": Ordinal([0, 1]), "b": "regression"}).directions()
+    assert "b_kappa_linear" not in Plan(task={"a": Ordinal([0, 1])}).directions(("a", "b"))
     assert Plan(task="multilabel").directions().keys() == {*PANEL, *CELLS} - {"kappa"}
     assert set(Plan().only_for_regression(None, ())) >= {"r2", "mae", "rmse"}
     assert Plan(task="binary").only_for_regression(None, ()) == ()
@@ -147,7 +148,6 @@ def test_directions_of_a_panel_whose_task_is_not_known():
         ({"scoring": "f1", "per_class": True}, "a_f1_1", ("a", "b"), "max"),
         ({"scoring": "f1"}, "a_f1", (), None),
         ({"scoring": "f1"}, "a_f1", None, "max"),
-        ({"scoring": "mae"}, "a_mae", None, "min"),
         ({"scoring": {"a": ["f1"]}}, "a_f1", None, "max"),
         ({"scoring": {"loss": "f1"}}, "loss", (), None),
         ({"scoring": {"loss": "f1", "x": "mae"}}, "x", (), "min"),
