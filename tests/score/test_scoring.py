@@ -195,6 +195,13 @@ def test_the_loss_is_named_where_it_tells_the_task():
     assert "loss" not in message_of(check, "regression")
 
 
+@pytest.mark.parametrize(("scoring", "instead"), [("auc", ["f1"]), (["auc", "mae"], ["mae"])])
+def test_grades_have_other_scores(scoring, instead):
+    message = message_of(Scoring(scoring).check, "ordinal")
+    assert message.startswith("Metrics: an ordinal task has no auc")
+    assert f"scoring={instead!r}." in message
+
+
 def test_iou_is_offered_instead_of_jaccard():
     assert "iou" in message_of(Scoring("jaccard").check, "multiclass")
     assert "iou" not in message_of(Scoring("kappa").check, "multilabel")
