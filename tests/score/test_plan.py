@@ -14,8 +14,8 @@ AB = Outputs.of({"a": 0, "b": 0}, {"a": "mse", "b": "sparse_categorical_crossent
 ONE = Outputs.of(0, "mse")
 UNKNOWN = Outputs.of(0, "sparse_categorical_crossentropy")
 PANEL = ("f1", "precision", "recall", "kappa", "auc", "confusion")
-CELLS = {"tn": True, "fp": False, "fn": False, "tp": True}
 SEX = slicings_of({"sex": ["f", "m"]})
+CELLS = {"tn": True, "fp": False, "fn": False, "tp": True}
 
 
 def unreadable(*names):
@@ -96,14 +96,10 @@ def test_the_outputs_that_are_asked_for(options, outputs, asked):
 # Directions.
 
 
-def own(y_true, y_pred):
-    return 0.0
-
-
 @pytest.mark.parametrize(
     ("options", "outputs", "kinds", "expected"),
     [
-        ({"scoring": ["f1", own]}, (), None, {"f1": True, "own": None}),
+        ({"scoring": ["f1", max]}, (), None, {"f1": True, "max": None}),
         ({"scoring": "confusion"}, (), None, {"confusion": None, **CELLS}),
         ({"scoring": {"a": ["mae"], "b": ["f1"]}}, ("a", "b"), None, {"a_mae": False, "b_f1": True}),
         ({"scoring": {"a": ["mae"], "b": ["f1"]}}, ("a", "b"), {"b": "binary"}, {"b_f1": True}),
@@ -127,64 +123,6 @@ def test_directions_of_a_panel_whose_task_is_not_known():
     assert set(Plan().only_for_regression(None, ())) >= {"r2", "mae", "rmse"}
     assert Plan(task="binary").only_for_regression(None, ()) == ()
     assert Plan(scoring={"a": ["f1"]}).only_for_regression("b", ("a", "b")) == ()
-
-
-@pytest.mark.parametrize(
-    ("options", "name", "outputs", "mode"),
-    [
-        ({"scoring": "f1"}, "f1", (), "max"),
-        ({"scoring": "f1"}, "sklearn_f1", (), "max"),
-        ({"scoring": "mae"}, "mae", (), "min"),
-        ({"scoring": "mae"}, "auc", (), None),
-        ({"scoring": ["f1", own]}, "own", (), None),
-        ({"scoring": "confusion"}, "fp", (), "min"),
-        ({"scoring": "f1"}, "f1_1", (), None),
-        ({"scoring": "f1", "per_class": True}, "f1_1", (), "max"),
-        ({"scoring": "kappa", "per_class": True}, "kappa_1", (), None),
-        ({"scoring": "f1", "average": None}, "f1_cat", (), "max"),
-        ({"scoring": "f1", "average": None}, "a_f1_cat", ("a", "b"), "max"),
-        ({"scoring": "mae", "per_class": True}, "mae_0", (), "min"),
-        ({"scoring": {"a": ["f1"], "b": ["auc"]}, "per_class": True}, "b_auc_1", ("a", "b"), "max"),
-        ({"scoring": "f1", "per_class": True}, "a_f1_1", ("a", "b"), "max"),
-        ({"scoring": "f1"}, "a_f1", (), None),
-        ({"scoring": "f1"}, "a_f1", None, "max"),
-        ({"scoring": {"a": ["f1"]}}, "a_f1", None, "max"),
-        ({"scoring": {"loss": "f1"}}, "loss", (), None),
-        ({"scoring": {"loss": "f1", "x": "mae"}}, "x", (), "min"),
-        ({"scoring": "f1", "slices": SEX}, "f1_sex_f", (), "max"),
-        ({"scoring": "f1", "slices": SEX}, "f1_sex_min", (), "max"),
-        ({"scoring": "mae", "slices": SEX}, "mae_sex_max", (), "min"),
-        ({"scoring": "f1", "slices": SEX}, "b_f1_sex_m", ("a", "b"), "max"),
-        ({"scoring": {"a": ["f1"]}, "slices": SEX}, "b_f1_sex_m", ("a", "b"), None),
-    ],
-)
-def test_the_direction_of_a_name_in_logs(options, name, outputs, mode):
-    plan = Plan(**options)
-    assert plan.mode(name, outputs) == mode
-    if mode is not None:
-        assert plan.mode_to_monitor(name, outputs) == mode
-    else:
-        with pytest.raises(ValueError, match=f"'{name}'"):
-            plan.mode_to_monitor(name, outputs)
-
-
-@pytest.mark.parametrize(
-    ("options", "name", "outputs", "words"),
-    [
-        ({"average": None}, "f1", (), ["has one value per class", "'f1_1'", "per_class=True"]),
-        ({"average": None}, "a_f1", ("a", "b"), ["has one value per class", "'a_f1_1'"]),
-        ({"scoring": {"a": ["f1"]}, "average": None}, "a_f1", None, ["has one value per class"]),
-        ({"scoring": ["f1", own]}, "own", (), ["cannot tell whether a higher 'own'", "make_scorer"]),
-        ({"scoring": ["f1", own, "mae"]}, "auc", (), ["those are: f1, mae."]),
-        ({"scoring": own}, "auc", (), ["those are: none."]),
-        ({"scoring": "f1", "slices": SEX}, "auc", (), ["those are: f1, and of slices such as f1_sex_min."]),
-        ({"scoring": own, "slices": SEX}, "own_sex_f", (), ["cannot tell whether a higher 'own_sex_f'"]),
-    ],
-)
-def test_what_cannot_be_monitored(options, name, outputs, words):
-    with pytest.raises(ValueError, match=r"^Metrics: ") as caught:
-        Plan(**options).mode_to_monitor(name, outputs)
-    assert [word for word in words if word not in str(caught.value)] == []
 
 
 @pytest.mark.parametrize(
