@@ -165,6 +165,7 @@ class Accumulator:
         self._sum: StreamingTally | None = None
         self._bins: np.ndarray | None = None
         self._binning: Binning | None = None
+        self._binning_is_certain = False  # whether scores have shown their unit
         self._dtype = np.dtype(np.float64)
         self._of_positions = False
         self._samples = SampleCells() if labelled else None
@@ -215,7 +216,7 @@ class Accumulator:
 
         Their own values show whether they are probabilities. A part without any, or that is not scored, shows nothing.
         """
-        if not len(labeled) or labeled.undefined:
+        if not _show_unit(labeled):
             return
         if self._unit not in (None, labeled.labeling.scale):
             raise _other_outputs()
@@ -224,13 +225,16 @@ class Accumulator:
     def _count_in_bins(self, part: ExactTally, dtype: str) -> None:
         """Add to the tables in place, because one table per class is large."""
         y_score, weight = rankable(part.y_score), part.sample_weight
-        binning = _binning_for(part, y_score, dtype)
-        if self._binning not in (None, binning):
-            raise _other_outputs()
-        self._binning, self._dtype = binning, y_score.dtype
+        binning, is_certain = _binning_for(part, y_score, dtype), _show_unit(part.labeled)
         if self._bins is None:
             tables = tables_of(part.kind, len(part.classes))
             self._bins = np.zeros((tables, 2, BINS), np.int64 if weight is None else np.float64)
+        if not self._binning_is_certain:
+            self._binning, self._dtype, self._binning_is_certain = binning, y_score.dtype, is_certain
+        if not is_certain:  # no rows, or nothing will be ranked
+            return
+        if self._binning is not binning:
+            raise _other_outputs()
         if part.kind == "binary":
             count_in_bins(part.y_true, y_score, binning, weight, into=self._bins[0])
             return
@@ -242,6 +246,11 @@ class Accumulator:
             return
         for table, positive, scores in zip(self._bins, part.are_of(indices), columns_of(y_score, indices), strict=True):
             count_in_bins(positive, scores, binning, weight, into=table)
+
+
+def _show_unit(labeled: LabeledRows) -> bool:
+    """Return whether rows show the unit of the outputs; no rows do not, nor do outputs that cannot be scored."""
+    return bool(len(labeled)) and labeled.undefined is None
 
 
 def _other_outputs() -> DataError:
@@ -293,9 +302,13 @@ def joined(one: StreamingTally, other: StreamingTally) -> StreamingTally:
 
 
 def _rule_of_both(one: StreamingTally, other: StreamingTally) -> Labeling:
-    """Return the rule whose labels hold for both; a part without the other class of a binary task only guessed it."""
+    """Return the rule that holds for both.
+
+    Without the other class of a binary task a part only guessed its label, and without rows the unit of the outputs.
+    """
+    rule = one.rule if len(one) else other.rule
     if np.array_equal(one.classes, other.classes):
-        return one.rule
+        return rule
     certain = [part for part in (one, other) if part.kind == "binary" and part.has_other_class]
     if len(certain) == 2:
         raise DataError(
@@ -303,4 +316,4 @@ def _rule_of_both(one: StreamingTally, other: StreamingTally) -> Labeling:
             f"batches and {', '.join(map(str, other.classes))} in others. Mend them, or pass task='multiclass'."
         )
     source = (certain or [one])[0].rule
-    return replace(one.rule, classes=source.classes, class_names=source.class_names, pos_index=source.pos_index)
+    return replace(rule, classes=source.classes, class_names=source.class_names, pos_index=source.pos_index)

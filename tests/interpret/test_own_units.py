@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from kerascb_metrics import Binary, DataError, Metrics, Multilabel
+from kerascb_metrics.collect import row_store
 from tests.support.arrays import assert_same, assessed, read
 from tests.support.models import echo_model
 
@@ -106,6 +107,42 @@ def test_parts_of_a_pass_may_lie_within_0_and_1():
     model = echo_model(1, contrastive)
     model.fit(x, y, validation_data=(x, y), batch_size=N, verbose=0, callbacks=[metrics])
     assert_same(metrics.f1s, [sk.f1_score(y, x[:, 0] > np.float32(0.3))])
+
+
+def evaluated(task, x, y, memory):
+    metrics = Metrics(["f1", "confusion", "auc"], task=task, memory=memory, verbose=False)
+    return metrics.evaluate(echo_model(x.shape[1], contrastive), x, y, batch_size=16)
+
+
+@pytest.mark.parametrize("left_out", [slice(0, 32), slice(32, 64), slice(64, None)], ids=["first", "later", "last"])
+@pytest.mark.parametrize("task", [Binary, Multilabel])
+@pytest.mark.parametrize("threshold", [0.3, "f1"])
+def test_a_part_without_rows_does_not_show_the_unit(task, threshold, left_out, monkeypatch):
+    """No row is counted as one of another unit; nor does it tell which thresholds there are."""
+    monkeypatch.setattr(row_store, "PART", 256)
+    columns = 1 if task is Binary else 2
+    x, y = np.repeat(COSINE[:, None], columns, axis=1), np.repeat(Y[:, None], columns, axis=1).astype("float32")
+    y[left_out] = -1
+    task = task(threshold=threshold, from_logits=False, ignore_class=-1)
+    exact, bounded = (evaluated(task, x, y, memory) for memory in ("exact", "bounded"))
+    np.testing.assert_array_equal(bounded["confusion"], exact["confusion"])
+    kept = y[:, 0] >= 0
+    assert bounded["auc"] == pytest.approx(sk.roc_auc_score(Y[kept], COSINE[kept]), abs=0.01)
+    if threshold == "f1" and columns == 1:
+        assert bounded["threshold"] == pytest.approx(exact["threshold"], rel=1e-3)
+
+
+@pytest.mark.parametrize("place", [3, 70])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_outputs_that_are_not_finite_do_not_show_the_unit(wrong, place, monkeypatch):
+    """They leave nan, as those of a whole pass do, whatever the others are."""
+    monkeypatch.setattr(row_store, "PART", 256)
+    for outputs in (COSINE, INSIDE):
+        x = outputs[:, None].copy()
+        x[place] = wrong
+        with pytest.warns(UserWarning, match="outputs are NaN or infinite"):
+            found = evaluated(Binary(threshold=0.3, from_logits=False), x, Y, "bounded")
+        assert np.isnan([found["f1"], found["auc"]]).all()
 
 
 @pytest.mark.parametrize(
