@@ -74,9 +74,9 @@ def binary_targets(y_true: np.ndarray, task: str = "binary") -> tuple[npt.NDArra
 
 
 def _refuse_targets(y_true: np.ndarray, unknown: npt.NDArray[np.bool_], task: str) -> NoReturn:
+    received = some(y_true[unknown]) or "values that are not numbers"  # before training no value is read
     raise MisfitError(
-        f"Metrics: a {task} task needs targets 0 and 1 (or −1 and 1); received {some(y_true[unknown])} among the "
-        "targets.",
+        f"Metrics: a {task} task needs targets 0 and 1 (or −1 and 1); received {received} among the targets.",
         "Return one output column per class, or give targets 0 and 1.",
     )
 

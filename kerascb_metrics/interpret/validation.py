@@ -100,10 +100,11 @@ def check_two_shares(columns: np.ndarray) -> None:
 
 
 def some(values: npt.ArrayLike, limit: int = 5) -> str:
-    """Return the first few distinct values as text.
+    """Return the first few distinct values as text; text in quotes, which "1" needs to be told from a number.
 
-    >>> some(np.array([3, 1, 1, 2]), limit=2)
-    '1, 2, …'
+    >>> some(np.array([3, 1, 1, 2]), limit=2), some(["1", "0"])
+    ('1, 2, …', "'0', '1'")
     """
     unique = np.unique(values)
-    return f"{', '.join(map(str, unique[:limit]))}{', …' if len(unique) > limit else ''}"
+    shown = map(repr, unique[:limit].tolist()) if unique.dtype.kind in "OUS" else map(str, unique[:limit])
+    return f"{', '.join(shown)}{', …' if len(unique) > limit else ''}"

@@ -106,6 +106,11 @@ def _array(name: str, value: Any) -> np.ndarray:
             f"{type(value).__name__} of shape {array.shape} and dtype {array.dtype}. Several outputs are a dict by "
             "name."
         )
+    if np.ma.is_masked(value):
+        raise DataError(
+            f"Metrics.score: {name} is a masked array that hides {np.count_nonzero(np.ma.getmaskarray(value))} values. "
+            "Pass all values, and tell which count: score(…, mask=~np.ma.getmaskarray(…))."
+        )
     return array
 
 
@@ -114,4 +119,9 @@ def _on_host(value: Any) -> Any:
     if hasattr(value, "detach"):  # PyTorch
         value = value.detach().cpu()
         return value.float().numpy() if str(value.dtype) == "torch.bfloat16" else value.resolve_conj().numpy()
-    return value.to_numpy() if hasattr(value, "to_numpy") else value  # pandas, polars
+    if not hasattr(value, "to_numpy"):
+        return value
+    array = value.to_numpy()  # pandas, polars
+    if array.ndim == 2 and array.dtype == object:  # columns of pandas' dtypes that know missing values, such as Int64
+        return np.stack([column.to_numpy() for _, column in value.items()], axis=1)
+    return array

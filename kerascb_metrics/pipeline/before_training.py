@@ -112,8 +112,9 @@ def _check_shape(trial: Trial, output: str | None, shape: tuple[int, ...]) -> No
 
 
 def _as_array(leaf: Any) -> Any:
-    """Return a Series or DataFrame of pandas as an array; anything else as it is."""
-    return leaf.to_numpy() if hasattr(leaf, "to_numpy") else leaf
+    """Return a Series or DataFrame of pandas, or a masked array, as an array of NumPy; anything else as it is."""
+    leaf = leaf.to_numpy() if hasattr(leaf, "to_numpy") else leaf
+    return np.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
 def _outputs_of(shape: tuple[int, ...]) -> np.ndarray:

@@ -103,6 +103,29 @@ def test_columns_of_pandas_are_scored():
     assert found["f1"] == sk.f1_score(CLASSES, SOFTMAX.argmax(1), average="macro")
 
 
+def test_columns_of_pandas_that_know_missing_values_are_scored():
+    """pandas makes arrays of objects of several such columns."""
+    pd = pytest.importorskip("pandas")
+    outputs, targets = (pd.DataFrame(array).convert_dtypes() for array in (SIGMOID, BITS))
+    assert_scores(Metrics().score(targets, outputs), panel(BITS, SIGMOID > 0.5, SIGMOID, average="macro"))
+    targets.iloc[3, 1] = pd.NA
+    with pytest.raises(DataError, match="received nan among the targets"):
+        Metrics(task="multilabel").score(targets, outputs)
+    with pytest.raises(DataError, match="y_pred must be an array of numbers or text"):
+        Metrics().score(CLASSES, pd.DataFrame(SOFTMAX).assign(name="a"))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_values_that_an_array_hides_are_not_scored_as_if_they_were_there(place):
+    given = [Y, P, W]
+    given[place] = np.ma.masked_array(given[place], mask=P > 0.9)
+    name, hidden = ("y_true", "y_pred", "sample_weight")[place], (P > 0.9).sum()
+    with pytest.raises(DataError, match=f"{name} is a masked array that hides {hidden} values.*mask="):
+        Metrics().score(*given)
+    given[place] = np.ma.masked_array(given[place].data)  # it hides none
+    assert Metrics().score(*given)["f1"] == Metrics().score(Y, P, W)["f1"]
+
+
 def test_logits_are_scored_with_their_task():
     logits = 4 * P - 2
     with pytest.raises(DataError, match="from_logits"):

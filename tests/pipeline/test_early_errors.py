@@ -200,6 +200,13 @@ def test_messages_show_that_the_number_of_rows_is_not_known():
         fitted(CASES["multiclass on one column"], "dataset", Counts())
 
 
+@pytest.mark.parametrize("dtype", [str, object])
+def test_targets_that_are_not_numbers_are_called_so(dtype):
+    data = (P1, BITS.astype(dtype))
+    with pytest.raises(DataError, match="received values that are not numbers among the targets"):
+        echo(1, BCE).fit(P1, BITS, validation_data=data, verbose=0, callbacks=[Metrics("f1", task="binary")])
+
+
 def test_the_output_is_named():
     inputs = keras.Input((3,))
     outputs = {name: layers.Dense(3, activation="softmax", name=name)(inputs) for name in ("a", "b")}

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from sklearn.metrics import f1_score
 
 from kerascb_metrics import Binary, DataError, Metrics
 from tests.support.models import Batches
@@ -141,3 +142,13 @@ def test_the_summary_is_printed_once(memory, capsys):
     metrics = Metrics("f1", memory=memory)
     echo(1, BCE).fit(P1, BITS, validation_data=Batches(in_batches(P1, BITS, None)), verbose=2, callbacks=[metrics])
     assert capsys.readouterr().out.count("Metrics: binary task") == 1
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32"])
+@pytest.mark.parametrize("given", [False, True])
+def test_masked_arrays_that_hide_nothing(given, dtype):
+    """Keras takes them for what is in them."""
+    data = (P1, np.ma.masked_array(BITS.astype(dtype)))
+    own = {"validation_data": data} if given else {}
+    history = scored(echo(1, BCE), Metrics("f1", verbose=False, **own), None if given else data)
+    assert history["f1"] == [f1_score(BITS, P1[:, 0] > 0.5)]
