@@ -222,7 +222,9 @@ def _as_arrays(part: Captured) -> Leaves:
 
 
 def _as_array(leaf: Tensor) -> Array | None:
-    return leaf if leaf is None or isinstance(leaf, np.ndarray) else backend().to_numpy(leaf)
+    if isinstance(leaf, np.ndarray):
+        return np.asarray(leaf)  # a masked array of the user's lacks some of an array's methods
+    return None if leaf is None else backend().to_numpy(leaf)
 
 
 def row_count(leaves: Leaves) -> int:
