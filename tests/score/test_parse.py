@@ -54,7 +54,6 @@ def test_a_function_of_the_users_own_may_have_such_a_name():
         (["auc", "panel"], ["auc", "f1", "precision", "recall", "kappa", "confusion"]),
         (["panel", own, "mcc"], ["f1", "precision", "recall", "kappa", "auc", "confusion", "own", "mcc"]),
     ],
-    ids=str,
 )
 def test_the_panel_in_a_list_has_each_name_once(scoring, names):
     found = Scoring(scoring)
@@ -98,7 +97,6 @@ def test_three_names_that_are_near():
         ({"x": lambda a, b, c: 0.0}, ["(a, b, c) cannot be called with (y_true, y_pred)"]),
         ({"x": lambda a, b, *, c: 0.0}, ["(a, b, *, c) cannot be called"]),
     ],
-    ids=str,
 )
 def test_what_a_message_shows(scoring, words):
     message = message_of(scoring)
