@@ -116,14 +116,12 @@ class EpochRecord:
         return float(2 * matrix[index, index] / both) if both > 0 else float("nan")
 
     def own_counts(self, name: str) -> tuple[float, float] | None:
-        """Return the true and false positives of a class at its threshold; None where several labelled the rows."""
-        if self.chosen is not None:
+        """Return the true and false positives of a class at its threshold; None without one, or with several."""
+        if self.chosen is not None or self.threshold is None:
             return None
         index = self.class_names.index(name)
         if self.kind == "multilabel":
             return self.matrix()[index, 1, 1], self.matrix()[index, 0, 1]
-        if self.threshold is None:
-            return None
         true_positives, false_positives = self.matrix()[[index, 1 - index], index]
         return true_positives, false_positives
 

@@ -19,6 +19,8 @@ from kerascb_metrics.score.registry import named_scores
 from kerascb_metrics.score.score import Options, Score
 from kerascb_metrics.score.sklearn_scorers import SCORER_TYPE, scorer_score
 
+# The methods of metrics that keep a state: of Keras, and of torchmetrics.
+_OF_STATE = (("update_state", "result"), ("update", "compute"))
 # Functions that rank or weigh scores: with labels they return numbers that look right and are not. The scorer to pass.
 _PROBA = "make_scorer({}, response_method='predict_proba')"
 _PROBA_LOSS = "make_scorer({}, greater_is_better=False, response_method='predict_proba')"
@@ -134,8 +136,7 @@ def _name_of(source: Any) -> str:
     name = getattr(inner, "__name__", None)
     if callable(source) and name and name.isidentifier():
         return str(name)
-    if not callable(source):
-        _check_source(source)  # which raises
+    _check_source(source)  # which raises for what is no score
     raise ValueError(
         f"Metrics: the score {shown(source)} has no name to record it under. Pass a dict, scoring={{'name': …}}."
     )
@@ -167,12 +168,15 @@ def _check_source(source: Any) -> None:
             f"Metrics: {name} needs probabilities or decision values, but a metric function receives labels. Pass a "
             f"scorer, scoring={NEED_SCORES[name].format(name)}."
         )
+    named = TASKS.get(source) if isinstance(source, str) else source
+    kinds = tuple(TASKS.values())
+    task = named() if isinstance(named, type) and issubclass(named, kinds) else source
+    if isinstance(task, kinds):
+        raise ValueError(f"Metrics: {_called(source)} is a task, not a score. Pass {as_written(task)}.")
     if callable(source):
+        _refuse_class_or_state(source)
         _check_arguments(source)
         return
-    task = TASKS[source]() if isinstance(source, str) and source in TASKS else source
-    if isinstance(task, tuple(TASKS.values())):
-        raise ValueError(f"Metrics: {source!r} is a task, not a score. Pass {as_written(task)}.")
     if not isinstance(source, str):
         raise ValueError(
             f"Metrics: a score must be a name, a scorer or a metric function; received {shown(source)}. For other data "
@@ -189,6 +193,21 @@ def _check_source(source: Any) -> None:
         raise ValueError(
             f"Metrics: unknown score {source!r}{hint} The names are those of this library ({', '.join(own)}) and of "
             "sklearn.metrics.get_scorer_names()."
+        )
+
+
+def _refuse_class_or_state(source: Any) -> None:
+    """Refuse what is called as a function is, and returns no score, or one that earlier calls are part of."""
+    if any(hasattr(source, update) and hasattr(source, result) for update, result in _OF_STATE):
+        raise ValueError(
+            f"Metrics: {_called(source)} is a metric that is updated batch by batch, as those of Keras and "
+            "torchmetrics. Those of Keras belong in compile(metrics=[…]); here pass a name such as 'f1', a scorer, or "
+            "a function of (y_true, y_pred)."
+        )
+    if isinstance(source, type):
+        raise ValueError(
+            f"Metrics: {_called(source)} is a class, not a score. Pass an object of it that can be called with "
+            "(y_true, y_pred), a function, a scorer, or a name."
         )
 
 
@@ -227,6 +246,10 @@ def _parameters(function: Any) -> Mapping[str, Any]:
         return inspect.signature(function).parameters
     except ValueError:  # a builtin without a signature
         return {}
+
+
+def _called(source: Any) -> str:
+    return source.__name__ if isinstance(source, type) else repr(source)
 
 
 def shown(value: Any) -> str:

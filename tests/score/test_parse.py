@@ -3,11 +3,12 @@
 import re
 from functools import partial
 
+import keras
 import numpy as np
 import pytest
 from sklearn import metrics
 
-from kerascb_metrics import Binary, make_prediction_scorer
+from kerascb_metrics import Binary, Multiclass, Ordinal, make_prediction_scorer
 from kerascb_metrics.score.parse import NEED_SCORES, shown
 from kerascb_metrics.score.scoring import Scoring
 
@@ -20,6 +21,16 @@ class Named:
     """Something callable without a name."""
 
     def __call__(self, y_true, y_pred):
+        return 0.0
+
+
+class Updated(Named):
+    """Like a metric of torchmetrics."""
+
+    def update(self, y_pred, y_true):
+        pass
+
+    def compute(self):
         return 0.0
 
 
@@ -86,11 +97,21 @@ def test_three_names_that_are_near():
         (partial(Named()), ["scoring={'name': …}"]),
         (metrics.make_scorer(lambda y_true, y_pred: 0.0), ["scoring={'name': …}"]),
         (7, ["received 7 (int)"]),
+        (np.zeros((2, 3)), ["received a ndarray", "validation_data="]),
         ([b"f1"], ["received b'f1' (bytes)"]),
         ({"x": ["f1"] * 40}, ["received a list"]),
         ({"x": "multiclass"}, ["'multiclass' is a task, not a score", "task='multiclass'"]),
         (Binary(threshold=0.3), ["is a task, not a score", "threshold=0.3"]),
-        (lambda y_true: 0.0, ["no name"]),
+        (Multiclass, ["Multiclass is a task, not a score", "task='multiclass'"]),
+        ({"x": Ordinal}, ["Ordinal is a task, not a score"]),
+        (keras.metrics.AUC(name="area"), ["<AUC name=area> is a metric that is updated", "compile(metrics="]),
+        ({"auc": keras.metrics.AUC()}, ["is a metric that is updated"]),
+        (keras.metrics.F1Score, ["F1Score is a metric that is updated"]),
+        (Updated(), ["is a metric that is updated"]),
+        (Named, ["Named is a class, not a score"]),
+        ({"x": float}, ["float is a class, not a score"]),
+        (lambda y_true, y_pred: 0.0, ["no name"]),
+        (lambda y_true: 0.0, ["(y_true) takes one argument"]),
         ({"x": lambda y_true: 0.0}, ["(y_true) takes one argument", "make_prediction_scorer"]),
         ({"x": partial(lambda y_true: 0.0)}, ["function(y_true) takes one argument"]),
         ({"x": lambda: 0.0}, ["() cannot be called with (y_true, y_pred)"]),

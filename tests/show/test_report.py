@@ -329,6 +329,16 @@ def test_a_loaded_history_gives_the_same_page(tmp_path):
     assert page_of(ScoreHistory.load(tmp_path / "scores.json")).data == page_of(history).data
 
 
+@pytest.mark.parametrize(("task", "epochs"), [(Binary(), binary_epochs()), (Multilabel(), label_epochs())])
+def test_of_a_file_without_thresholds_no_point_is_marked(task, epochs, tmp_path):
+    path = tmp_path / "scores.json"
+    history_of(task, epochs).save(path)
+    path.write_text(re.sub(r'"threshold": ?(\{[^}]*\}|[\d.]+)', '"threshold": null', path.read_text()))
+    curves = entry_of(ScoreHistory.load(path))["curves"]
+    assert [curve["default"] for curve in curves] == [None] * len(curves)
+    assert curves
+
+
 def test_save_report_replaces_an_older_page(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("older")
