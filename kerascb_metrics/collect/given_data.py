@@ -57,7 +57,7 @@ class GivenData:
         steps: batches per pass; needed for a generator.
 
     Raises:
-        DataError: if the data has no targets.
+        DataError: if the data has no targets, or is in masked arrays that hide values.
         ValueError: if `batch_size` or `steps` is not positive, or the lengths of the arrays differ.
     """
 
@@ -72,6 +72,7 @@ class GivenData:
         self._shadow: Any = None
         self._check_targets()
         if self._arrays:
+            self._data = tree.map_structure(_without_mask, data)
             self._array_adapter()  # Keras checks the arrays' lengths
 
     def refuse(self, model: Any) -> None:
@@ -197,6 +198,19 @@ class GivenData:
                 "Metrics: the data to score must hold targets: (x, y) or (x, y, sample_weight), or a dataset of such "
                 f"tuples; received a {type(self._data).__name__}{count}."
             )
+
+
+def _without_mask(leaf: Any) -> Any:
+    """Return a masked array that hides nothing as a plain one, which is all that JAX takes; anything else as it is."""
+    if not isinstance(leaf, np.ma.MaskedArray):
+        return leaf
+    if np.ma.is_masked(leaf):
+        raise DataError(
+            "Metrics: the data to score has a masked array that hides "
+            f"{np.count_nonzero(np.ma.getmaskarray(leaf))} values. Pass plain arrays, and leave rows out by a "
+            "sample_weight of 0, or by a target value that the task's ignore_class names."
+        )
+    return np.asarray(leaf)
 
 
 def _needs_call(model: Any) -> bool:
