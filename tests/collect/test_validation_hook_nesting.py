@@ -280,7 +280,7 @@ def test_one_tapped_function_for_several_epochs_fits_and_callbacks(monkeypatch):
 def test_no_more_traces_than_keras_makes():
     metrics = Metrics(verbose=False)
     with_metrics, without = steps_of([metrics], [metrics]), steps_of([], [])
-    assert with_metrics == without
+    assert all(own <= plain for own, plain in zip(with_metrics, without, strict=True))
     if BACKEND == "torch":  # no tracing: 2 batches, 3 epochs, 2 fits
         assert with_metrics == [6, 12]
     else:
