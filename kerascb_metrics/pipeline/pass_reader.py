@@ -64,10 +64,7 @@ class Reader(RowConsumer):
     """Reads the passes of one fit.
 
     Args:
-        plan: the `Plan`.
-        use_sample_weight: whether weights count.
-        describe_output: called with (output, sentence) for each output, to say how it is read.
-        warn: called with (topic, sentence).
+        plan, use_sample_weight, describe_output, warn: as in `OutputPlans`.
         mean_probability: whether to keep, for each row, the mean over the passes of the probability of its target.
 
     Attributes:
